@@ -1,0 +1,287 @@
+"""The typed, frozen mirror of `params.yaml`: every key is checked before anything runs."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from regbench.errors import InputError
+
+Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of `params.yaml`: frozen, no unknown keys, no silent conversion of one type to another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Split(Section):
+    """How labelled images are divided."""
+
+    method: Literal["hash", "as_listed"] = "hash"
+    """`hash`: by content, so that an image never changes its split and duplicates stay together.
+    `as_listed`: rows in order, the first ones train, the last ones validation, and no test."""
+    validation: Rate = 0.1
+    """Fraction of the images."""
+    test: Rate = 0.2
+    """Fraction of the images; locked, only `evaluate` reads it. `as_listed` demands 0."""
+
+    @model_validator(mode="after")
+    def _fractions(self) -> "Split":
+        if self.validation == 0:
+            raise ValueError("validation must be above 0: the best epoch is chosen on it")
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must be below 1: nothing is left to train on")
+        if self.method == "as_listed" and self.test > 0:
+            raise ValueError("test must be 0 where method is as_listed: the article's split has no test images")
+        return self
+
+
+class Data(Section):
+    """Where the raw images are and what becomes of them."""
+
+    raw: str = "data/sample.zip"
+    """A folder, or a .zip, in the canonical layout; its files may stand under one top folder."""
+    train_csv: str = "Train/train.csv"
+    """Table with the columns `filename` and `label`."""
+    train_images: str = "Train/Images/train"
+    """Folder of the files that `train_csv` names."""
+    test_csv: str = "Test/Test.csv"
+    """Table with the column `filename`: unlabelled images; may be absent."""
+    test_images: str = "Test/Images/test"
+    """Folder of the files that `test_csv` names."""
+    image_size: tuple[Count, Count] = (28, 28)
+    """Height and width in pixels that every image is brought to."""
+    channels: Literal[1, 3] = 1
+    """1: grayscale, 3: RGB."""
+    classes: tuple[str, ...] = ()
+    """Labels in output order; empty: those that occur, sorted (numbers by value)."""
+    max_rejected: Annotated[int, Field(ge=0)] = 0
+    """Rows that may be left out as unusable before ingest refuses the whole data set."""
+    split: Split = Split()
+
+
+class Recipe(Section):
+    """What is done to images before the network sees them: a frozen record of strengths, 0 = off."""
+
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0
+    """Largest rotation either way, degrees."""
+    shift: Strength = 0
+    """Largest shift along each axis, pixels."""
+    scale: Rate = 0
+    """Largest relative change of size: 0.1 means 90 % to 110 %."""
+    shear: Annotated[float, Field(ge=0, lt=90)] = 0
+    """Largest shear along x, degrees."""
+    flip_horizontal: Annotated[float, Field(ge=0, le=1)] = 0
+    """Probability of a left-right flip."""
+    flip_vertical: Annotated[float, Field(ge=0, le=1)] = 0
+    """Probability of a top-bottom flip."""
+    zca: Strength = 0
+    """Epsilon added to the eigenvalues in ZCA whitening (pixels scaled to 0..1)."""
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed at random."""
+        return any(getattr(self, name) > 0 for name in type(self).model_fields if name != "zca")
+
+
+class Augment(Section):
+    """How augmented copies are made."""
+
+    copies: Count = 10
+    """Augmented copies of the train split; epoch e reads copy e modulo this."""
+    seed: Annotated[int, Field(ge=0)] = 128
+
+
+class Model(Section):
+    """Shape of the multilayer perceptron; inputs and outputs follow from the data."""
+
+    hidden: tuple[Count, ...] = (500, 500, 500, 500, 500)
+    """Width of each hidden layer, units."""
+
+
+class Train(Section):
+    """The optimizer and the schedule of one training."""
+
+    epochs: Count = 10
+    batch_size: Count = 128
+    """Images a step."""
+    learning_rate: Positive = 1e-3
+    beta1: Rate = 0.9
+    beta2: Rate = 0.999
+    epsilon: Positive = 1e-7
+    """Adam's epsilon as Keras applies it: added before the bias correction."""
+    monitor: Literal["validation_accuracy", "validation_loss"] = "validation_accuracy"
+    """What decides the best epoch, and what early stopping watches."""
+    min_delta: Strength = 0
+    """Smallest change of the monitored value that counts as an improvement."""
+
+
+class Compute(Section):
+    """What a training runs on."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto`: a GPU if there is one."""
+    threads: Count = 1
+    """Threads a training; another number gives results that differ in the last bits."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Trainings at a time; 0: cores divided by threads. Does not change any result."""
+
+    @property
+    def processes(self) -> int:
+        """Worker processes to start."""
+        return self.workers or max(1, len(os.sched_getaffinity(0)) // self.threads)
+
+
+class Variant(Section):
+    """A named regularization: a frozen record of strengths, 0 or absent = off."""
+
+    recipe: Name
+    """Key in `recipes` of what is done to the images."""
+    l1: Strength = 0
+    """Weight of the sum of absolute hidden kernel entries in the loss, as in Keras."""
+    l2: Strength = 0
+    """Weight of the sum of squared hidden kernel entries in the loss, as in Keras."""
+    dropout: Rate = 0
+    """Probability of dropping a unit after each hidden layer."""
+    input_dropout: Rate = 0
+    """Probability of dropping an input pixel."""
+    batch_norm: bool = False
+    """Batch normalization between each hidden layer's product and its ReLU."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Epochs without improvement after which training stops; 0: never."""
+    train: dict[str, Any] = {}
+    """Keys of the section `train` that this variant overrides."""
+
+
+class Evaluate(Section):
+    """How results are summed up."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Level of the intervals."""
+    calibration_bins: Count = 15
+    """Equal-width bins of confidence in the expected calibration error."""
+
+
+class Track(Section):
+    """Where MLflow runs go; the server itself is chosen by MLFLOW_TRACKING_URI."""
+
+    experiment: Name = "regbench"
+    """One run a variant; `-seeds` is appended for the runs of single seeds, `-search` for searches."""
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    data: Data
+    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
+    augment: Augment
+    model: Model
+    train: Train
+    seeds: Seeds
+    """One training a variant and seed."""
+    compute: Compute
+    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
+    evaluate: Evaluate
+    track: Track
+
+    def recipe(self, variant: str) -> Recipe:
+        """Return the recipe that a variant names."""
+        return self.recipes[self.variants[variant].recipe]
+
+    def training(self, variant: str) -> Train:
+        """Return the training settings of a variant: the section `train` with the variant's own keys on top."""
+        return Train.model_validate({**self.train.model_dump(), **self.variants[variant].train})
+
+
+def load_params(path: Path) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises:
+        InputError: every problem found, one line each:
+            `params.yaml: variants.l2.dropout = 1.5: must be less than 1`.
+    """
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file: run from the project's folder, or restore it from git") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        params = Params.model_validate(_tuples(raw))
+        problems = _cross_checks(params)
+    except ValidationError as error:
+        problems = [_describe(problem["loc"], dict(problem)) for problem in error.errors()]
+    if problems:
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
+    return params
+
+
+def _tuples(value: Any) -> Any:
+    """Turn YAML sequences into tuples, so that a loaded record cannot be changed."""
+    if isinstance(value, Mapping):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _cross_checks(params: Params) -> list[str]:
+    problems = []
+    if len(set(params.seeds)) < len(params.seeds):
+        problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
+    for name, variant in params.variants.items():
+        if variant.recipe not in params.recipes:
+            nearest = _nearest(variant.recipe, params.recipes)
+            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes{nearest}")
+        try:
+            params.training(name)
+        except ValidationError as error:
+            problems += [_describe(("variants", name, "train", *p["loc"]), dict(p)) for p in error.errors()]
+    return problems
+
+
+def _describe(location: tuple[int | str, ...], problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in location if part != "[key]")
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{key} = {problem['input']!r}: unknown key{_nearest(str(location[-1]), _siblings(location))}"
+        case "missing":
+            return f"{key}: missing: add it"
+        case _:
+            rule = problem["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
+            return f"{key} = {_short(problem['input'])}: {rule}"
+
+
+def _siblings(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that are valid at the place of an unknown key."""
+    sections: dict[str, type[Section]] = {"recipes": Recipe, "variants": Variant}
+    model: type[Section] = Params
+    for depth, part in enumerate(location[:-1]):
+        if depth == 0 and part in sections:
+            model = sections[str(part)]
+        elif part == "train" and model is Variant:
+            model = Train
+        elif part in model.model_fields:
+            annotation = model.model_fields[str(part)].annotation
+            model = annotation if isinstance(annotation, type) and issubclass(annotation, Section) else model
+    return list(model.model_fields)
+
+
+def _nearest(name: str, valid: Any) -> str:
+    matches = difflib.get_close_matches(name, list(valid), n=1)
+    return f": did you mean {matches[0]!r}?" if matches else f": one of {', '.join(sorted(valid))}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
