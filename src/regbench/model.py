@@ -123,7 +123,7 @@ class Perceptron(nn.Module):
     def probabilities(self, pixels: Tensor, batch: int = 1000) -> Tensor:
         """Return class probabilities (N, K), float32, summing to 1, for raw pixels 0..255 of shape (N, C, H, W)."""
         self.eval()
-        parts = [self(part).softmax(1).cpu() for part in pixels.split(batch)]
+        parts = [self(part.to(self.mean.device)).softmax(1).cpu() for part in pixels.split(batch)]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
 
 
