@@ -14,9 +14,10 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     arguments = parser.parse_args()
 
-    from regbench.augmentation import write_recipe
     from regbench.dataset import load_split
+
     from regbench.params import load_params
+    from regbench.recipes import write_recipe
 
     params = load_params(arguments.params)
     images = load_split(arguments.data, "train").images

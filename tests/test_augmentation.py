@@ -8,20 +8,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from regbench.augmentation import (
-    CHUNK,
-    affine_matrices,
-    augmented,
-    fit_whitening,
-    read_copies,
-    read_whitening,
-    warp,
-    write_recipe,
-)
+from regbench.augmentation import affine_matrices, augmented, warp
 from regbench.errors import InputError
-from regbench.model import scale
 from regbench.params import Augment, Recipe
 from regbench.randomness import generator
+from regbench.recipes import read_copies, read_whitening, write_recipe
+from regbench.whitening import CHUNK, fit_whitening, scale
 
 
 def images(count: int, channels: int = 1, height: int = 28, width: int = 28) -> NDArray[np.uint8]:

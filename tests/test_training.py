@@ -1,4 +1,4 @@
-"""One training: order of batches, means, best weights, early stopping, repeatability. Tiny networks on made-up images."""
+"""One training: order of batches, means, best weights, early stopping, repeatability. Tiny networks."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 
 from regbench.errors import DivergedError
-from regbench.model import Architecture, Perceptron, Whitening, scale
+from regbench.examples import Examples, batches, in_order
+from regbench.model import Architecture, Perceptron
 from regbench.params import Train, Variant
 from regbench.randomness import generator
-from regbench.training import Examples, FitResult, batches, fit, in_order, run_epoch
+from regbench.training import FitResult, fit, run_epoch
+from regbench.whitening import Whitening, scale
 
 ARCHITECTURE = Architecture(classes=("a", "b", "c"), channels=1, height=4, width=4, hidden=(12, 10))
 

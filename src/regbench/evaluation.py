@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from regbench.compute import device, prepare
 from regbench.dataset import DataShape, Split, load_shape, load_split
 from regbench.files import read_json, write_array, write_csv, write_json
 from regbench.model import load_model
 from regbench.params import Evaluate, Params
-from regbench.runs import device
 from regbench.statistics import accuracy_interval, mean_interval
 
 HARDEST = 25
@@ -42,6 +42,7 @@ def evaluate_all(params: Params, data: Path, runs: Path, out: Path, metrics: Pat
 
     Variants are taken from `params`, never from the folder, since a removed variant leaves its files behind.
     """
+    prepare(params.compute)
     evaluated = load_evaluated(data)
     labels = evaluated.split.labels
     write_csv(out / "labels.csv", pd.DataFrame({"filename": evaluated.split.filenames, "label": labels}))
@@ -128,8 +129,7 @@ def headline(
 
 
 def _predict(folder: Path, images: NDArray[np.uint8], params: Params, bar: "tqdm[None]") -> NDArray[np.float32]:
-    torch.set_num_threads(params.compute.threads)
-    model = load_model(folder).to(device(params))
+    model = load_model(folder).to(device(params.compute))
     probabilities: NDArray[np.float32] = model.probabilities(torch.from_numpy(images)).numpy()
     bar.update()
     return probabilities
@@ -156,7 +156,9 @@ def _write_variant(
     rows, table = misclassified(probabilities, labels)
     write_array(folder / "misclassified.npy", np.ascontiguousarray(evaluated.split.images[rows]))
     table.insert(0, "filename", [evaluated.split.filenames[row] for row in rows])
-    write_csv(folder / "misclassified.csv", table.assign(label=names[labels[rows]], predicted=names[table["predicted"]]))
+    write_csv(
+        folder / "misclassified.csv", table.assign(label=names[labels[rows]], predicted=names[table["predicted"]])
+    )
 
 
 def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:

@@ -14,18 +14,7 @@ from regbench.errors import IntegrityError
 from regbench.files import atomic, read_json, write_json
 from regbench.randomness import generator
 from regbench.regularization import Dropout
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """A fitted linear map of pixels scaled to 0..1: `(x - mean) @ matrix`, of shapes (D,) and (D, D), float32."""
-
-    mean: Tensor
-    matrix: Tensor
-
-    def apply(self, inputs: Tensor) -> Tensor:
-        """Whiten rows of shape (N, D), float32."""
-        return (inputs - self.mean) @ self.matrix
+from regbench.whitening import Whitening, scale
 
 
 @dataclass(frozen=True)
@@ -125,11 +114,6 @@ class Perceptron(nn.Module):
         self.eval()
         parts = [self(part.to(self.mean.device)).softmax(1).cpu() for part in pixels.split(batch)]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
-
-
-def scale(rows: Tensor) -> Tensor:
-    """Bring pixels 0..255 of any type to float32 in 0..1."""
-    return rows.to(torch.float32) * (1 / 255)
 
 
 def save_model(folder: Path, model: Perceptron) -> None:

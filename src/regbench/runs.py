@@ -1,7 +1,6 @@
 """All runs of a variant: one training a seed, in parallel processes, and the files each leaves."""
 
 import multiprocessing
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,13 +12,16 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from regbench.augmentation import read_copies, read_whitening
+from regbench.compute import device, follow_parent, prepare
 from regbench.dataset import DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
+from regbench.examples import Examples, in_order
 from regbench.files import write_csv, write_json
-from regbench.model import Architecture, Perceptron, Whitening, save_model
+from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Params
-from regbench.training import EpochRecord, Examples, FitResult, fit, in_order, run_epoch
+from regbench.recipes import read_copies, read_whitening
+from regbench.training import EpochRecord, FitResult, fit, run_epoch
+from regbench.whitening import Whitening
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,13 @@ def train_variant(params: Params, variant: str, material: Material, out: Path, t
         DivergedError: a loss is no longer finite; names the variant and the seed.
     """
     one = partial(train_seed, params, variant, material, out)
-    torch.set_num_threads(params.compute.threads)
-    if device(params) != "cpu":
+    prepare(params.compute)
+    if device(params.compute) != "cpu":
         results = [one(seed) for seed in params.seeds]
     else:
         # Fork: a new interpreter would import torch again, which takes as long as a training on the default data.
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(min(params.compute.processes, len(params.seeds)), context, _follow_parent) as pool:
+        with ProcessPoolExecutor(min(params.compute.processes, len(params.seeds)), context, follow_parent) as pool:
             results = list(pool.map(one, params.seeds))
     rows = [
         {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu}
@@ -84,8 +86,7 @@ def train_variant(params: Params, variant: str, material: Material, out: Path, t
 
 def train_seed(params: Params, variant: str, material: Material, out: Path, seed: int) -> list[tuple[float, float]]:
     """Train one run, write its folder `out/seed-SEED`, and return the wall and CPU seconds of its epochs."""
-    torch.set_num_threads(params.compute.threads)
-    torch.set_flush_denormal(True)  # Adam's averages decay into denormal numbers, which are slow on a CPU
+    prepare(params.compute)
     settings, strengths = params.training(variant), params.variants[variant]
     model = build_model(params, variant, material, seed)
     with tqdm(total=settings.epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
@@ -114,19 +115,7 @@ def build_model(params: Params, variant: str, material: Material, seed: int) -> 
         whitening=material.whitening is not None,
     )
     model = Perceptron(architecture, strengths.dropout, strengths.input_dropout)
-    return model.initialize(seed).set_whitening(material.whitening).to(device(params))
-
-
-def device(params: Params) -> str:
-    """Return `cpu` or `cuda`.
-
-    Raises:
-        InputError: a GPU is asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    if params.compute.device == "cuda" and not available:
-        raise InputError("params.yaml: compute.device = 'cuda': no GPU is visible to PyTorch: set it to auto or cpu")
-    return "cuda" if available and params.compute.device != "cpu" else "cpu"
+    return model.initialize(seed).set_whitening(material.whitening).to(device(params.compute))
 
 
 def _examples(split: Split, whitening: Whitening | None) -> Examples:
@@ -159,14 +148,3 @@ def _progress(bar: "tqdm[None]") -> Callable[[EpochRecord], None]:
         bar.update()
 
     return show
-
-
-def _follow_parent() -> None:
-    """Let a worker end when its parent is killed: an orphan would go on writing beside a second training."""
-    import ctypes
-    import signal
-
-    if hasattr(signal, "SIGKILL") and os.name == "posix":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if hasattr(libc, "prctl"):
-            libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -2,56 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
-from numpy.typing import NDArray
 from torch import Tensor
 
 from regbench.errors import DivergedError
-from regbench.model import Perceptron, Whitening, scale
+from regbench.examples import Examples, batches, in_order
+from regbench.model import Perceptron
 from regbench.optimizer import Adam, FlatParameters
 from regbench.params import Train, Variant
 from regbench.randomness import generator
 from regbench.regularization import BestEpoch, add_penalty_gradient_, penalty
-
-EVALUATION_BATCH = 1000
-"""Images a step where nothing is learnt."""
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Images as rows of inputs, with their labels.
-
-    Rows are uint8 pixels, or float32 where they are whitened already. Several copies of the images are one array a
-    copy: an epoch takes one of them, in turn.
-    """
-
-    pixels: NDArray[np.uint8]
-    """(copies, N, C, H, W), memory-mapped or in memory."""
-    labels: Tensor
-    """(N,), int64: positions in the classes."""
-    whitening: Whitening | None = None
-
-    def rows(self, epoch: int = 0) -> Tensor:
-        """Return the inputs of an epoch, (N, D)."""
-        pixels = torch.from_numpy(self.pixels[epoch % len(self.pixels)]).flatten(1)
-        if self.whitening is None:
-            return pixels
-        white = torch.empty(pixels.shape)
-        for start in range(0, len(pixels), EVALUATION_BATCH):
-            part = slice(start, start + EVALUATION_BATCH)
-            white[part] = self.whitening.apply(scale(pixels[part]))
-        return white
-
-    def first(self, count: int) -> "Examples":
-        """Return the first `count` examples."""
-        return replace(self, pixels=self.pixels[:, :count], labels=self.labels[:count])
-
-    def __len__(self) -> int:
-        return len(self.labels)
+from regbench.whitening import scale
 
 
 @dataclass(frozen=True)
@@ -197,24 +162,6 @@ def run_epoch(
             correct += (logits.detach().argmax(1) == targets).sum()
             count += len(index)
     return Score(float(losses) / count, int(correct) / count) if count else Score(float("nan"), float("nan"))
-
-
-def batches(count: int, size: int, random: np.random.Generator) -> Iterator[Tensor]:
-    """Yield shuffled row numbers, `size` at a time; a last batch of one joins its neighbour.
-
-    (Batch normalization has no variance of a single image; all variants keep the same batches.)
-    """
-    order = torch.from_numpy(random.permutation(count))
-    ends = list(range(size, count - 1, size))
-    start = 0
-    for end in [*ends, count]:
-        yield order[start:end]
-        start = end
-
-
-def in_order(count: int) -> Iterator[Tensor]:
-    """Yield row numbers in order, in large batches."""
-    yield from torch.arange(count).split(EVALUATION_BATCH) if count else ()
 
 
 def _record(
