@@ -143,9 +143,7 @@ def load_model(folder: Path) -> Perceptron:
         model.load_state_dict(state)
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise IntegrityError(
-            f"{path}: cannot be loaded: {reason}: train again, or restore it by `dvc checkout`"
-        ) from None
+        raise IntegrityError(f"{path}: cannot be loaded: {reason}: restore it by `dvc checkout`") from None
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise IntegrityError(f"{path}: {broken[0]} holds a number that is not finite: train again")
