@@ -113,6 +113,10 @@ class TestAccuracyInterval:
             assert 0 <= interval.low <= interval.mean <= interval.high <= 1
             assert interval.high - interval.low > 0.05
 
+    def test_one_image_counts_once_however_many_the_seeds(self) -> None:
+        interval = accuracy_interval(np.arange(50)[:, None] < 30, 0.95)
+        assert interval.low < 0.15 and interval.high > 0.9
+
     def test_right_and_wrong_mirror_each_other(self) -> None:
         right = np.random.default_rng(3).random((4, 50)) < 0.8
         interval, mirrored = accuracy_interval(right, 0.95), accuracy_interval(~right, 0.95)

@@ -108,18 +108,22 @@ class TestJudge:
 
     def test_simplest_member_without_a_veto(self) -> None:
         labels = np.repeat([0, 1], 500)
-        lopsided = np.concatenate([right_on(500, 500), right_on(420, 500)], axis=1)
+        lopsided = np.concatenate([right_on(500, 500), right_on(430, 500)], axis=1)
         even = np.concatenate([right_on(470, 500), right_on(470, 500)], axis=1)
         reference = np.concatenate([right_on(400, 500), right_on(450, 500)], axis=1)
         scores = {"baseline": reference, "lopsided": lopsided, "even": even}
         judgement = judge(scores, labels, "baseline", {"baseline": 0, "lopsided": 1, "even": 2})
         assert judgement.standings["lopsided"].vetoed and not judgement.standings["even"].vetoed
-        assert judgement.best == "even"
+        assert judgement.tie_set == ("lopsided", "even")
         assert judgement.recommendation == "even"
 
     def test_equally_simple_members_are_ranked_by_accuracy(self) -> None:
         scores = {"baseline": right_on(700), "x": right_on(900), "y": right_on(901)}
         assert judge(scores, self.labels, "baseline", {"baseline": 0, "x": 1, "y": 1}).recommendation == "y"
+
+    def test_of_equally_accurate_variants_the_simpler_is_the_best(self) -> None:
+        scores = {"baseline": right_on(700), "x": right_on(900), "y": right_on(900)}
+        assert judge(scores, self.labels, "baseline", {"baseline": 0, "x": 2, "y": 1}).best == "y"
 
     def test_the_baseline_alone_is_its_own_recommendation(self) -> None:
         judgement = judge({"baseline": right_on(900)}, self.labels, "baseline", {"baseline": 0})
@@ -132,6 +136,7 @@ class TestJudge:
         judgement = judge(scores, np.zeros(0), "baseline", {"baseline": 0, "x": 1})
         standing = judgement.standings["x"]
         assert standing.to_baseline is not None and standing.to_baseline.verdict == "cannot tell"
+        assert standing.to_best is not None and standing.to_best.adjusted_p == 1
         assert judgement.tie_set == ("baseline", "x") and judgement.recommendation == "baseline"
 
     def test_one_seed_is_judged_on_images(self) -> None:

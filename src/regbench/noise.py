@@ -20,7 +20,8 @@ Measured false positives at 5 % (simulated nulls, S in {2, 3, 5, 10}, N = 400 an
 noise lay in cells, images, seeds or both), the worst setting of each candidate: McNemar on the pooled cells 0.70;
 t-test over seeds 0.66; crossed effects with Satterthwaite's degrees of freedom 0.11; demanding both the t-test over
 seeds and a z-test over images 0.10; this method 0.057, where seeds are the only noise and it is the exact t-test, so
-0.05 within the error of the simulation. Very skewed seed effects (one seed in ten collapses) undercover, as with any t.
+0.05 within the error of the simulation. Power at N = 400, 12 % discordant images, a true difference of 4 points, noise
+in both: 0.42 at S = 4, 0.52 at S = 5, 0.80 at S = 10. Very skewed seed effects (one seed in ten collapses) undercover, as with any t.
 """
 
 from dataclasses import dataclass

@@ -156,7 +156,7 @@ def _against_baseline(cells: Mapping[str, Cells], baseline: str, confidence: flo
 
 def _against_best(difference: Difference, rivals: int, confidence: float) -> Comparison:
     """One-sided, since the best-looking variant is ahead by construction; times the rivals it was chosen from."""
-    adjusted = min(1.0, difference.p_value / 2 * rivals) if difference.mean < 0 else 1.0
+    adjusted = min(1.0, difference.p_value / 2 * rivals)  # min(1.0, nan) is 1.0
     return Comparison(difference, adjusted, "worse" if adjusted <= 1 - confidence else "cannot tell")
 
 
