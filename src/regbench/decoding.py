@@ -5,6 +5,7 @@ import hashlib
 import mmap
 import os
 import warnings
+import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,10 @@ from regbench.images import ImageError, decode, decoder_id
 
 CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""
+
+
+MEMORY = "decoded.npz"
+"""File beside the arrays that lets the next ingest skip unchanged images: the columns of `Record`."""
 
 
 class Record(NamedTuple):
@@ -52,13 +57,15 @@ class Former:
         """Read what ingest wrote to `data_dir`."""
         former = Former()
         try:
-            table = pd.read_csv(data_dir / "decoded.csv", dtype={"key": str, "hash": str})
-            former.records.update({record.key: record for record in map(Record._make, table.itertuples(index=False))})
+            # The .npz format has checksums of its own.
+            with np.load(data_dir / MEMORY, allow_pickle=False) as table:
+                columns = [table[name].tolist() for name in Record._fields]
+            former.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
             for split in SPLITS:
                 images = files.read_array(data_dir / f"{split}.npy")
                 hashes = read_index(data_dir / f"{split}.csv")["hash"]
                 former.places.update({digest: (images, row) for row, digest in enumerate(hashes)})
-        except (OSError, ValueError, EOFError, TypeError):
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return Former()
         return former
 
@@ -102,6 +109,12 @@ class Job:
             return str(error)
         self.pixels[row] = np.frombuffer(found[0], dtype=np.uint8)
         return found[1]
+
+
+def write_memory(data_dir: Path, records: pd.DataFrame) -> None:
+    """Write the columns of `Record`; equal records give equal bytes."""
+    with files.atomic(data_dir / MEMORY) as temporary:
+        np.savez(temporary, **{name: np.array(records[name].tolist()) for name in Record._fields})
 
 
 def decode_all(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from regbench import files
 from regbench.archive import Source, open_source
 from regbench.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
-from regbench.decoding import Former, Record, decode_all
+from regbench.decoding import Former, Record, decode_all, write_memory
 from regbench.errors import InputError
 from regbench.params import Data
 from regbench.table import listing, read_table
@@ -75,13 +75,13 @@ def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
 
 
 def write(ingested: Ingested, out_dir: Path) -> None:
-    """Write arrays, indexes, `dataset.json` and `decoded.csv`, which lets the next ingest skip unchanged images."""
+    """Write arrays, indexes, `dataset.json` and what lets the next ingest skip unchanged images."""
     for split in SPLITS:
         rows = ingested.rows(split)
         files.write_array(out_dir / f"{split}.npy", ingested.images[rows])
         files.write_csv(out_dir / f"{split}.csv", ingested.index.iloc[rows][list(COLUMNS)])
     files.write_json(out_dir / "dataset.json", asdict(ingested.shape))
-    files.write_csv(out_dir / "decoded.csv", ingested.index[list(Record._fields)])
+    write_memory(out_dir, ingested.index)
 
 
 def _listed(source: Source, data: Data) -> pd.DataFrame:
