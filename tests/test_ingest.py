@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from regbench.files import read_json
 from regbench.ingest import ingest, write
 from regbench.params import Data, Split
 
+ROOT = Path(__file__).resolve().parents[1]
 CSV = "Train/train.csv"
 IMAGES = "Train/Images/train"
 
@@ -306,3 +309,47 @@ def test_the_real_images_are_what_pillow_reads(tmp_path: Path, real_zip: Path) -
             np.testing.assert_array_equal(image[0], pixels)
             assert label == digit
     assert expected == {}
+
+
+def test_classes_must_differ(tmp_path: Path, make_raw: MakeRaw) -> None:
+    with pytest.raises(InputError, match=r"data.classes = \['0', '1', '0'\]: must differ"):
+        run(make_raw(tmp_path / "raw", images=40), tmp_path / "data", classes=("0", "1", "0"))
+
+
+@pytest.mark.parametrize("folder", [".", "", "./"])
+@pytest.mark.parametrize("kind", ["raw", "raw.zip"])
+def test_all_files_may_stand_in_one_folder(tmp_path: Path, folder: str, kind: str) -> None:
+    rows = ["filename,label"]
+    (tmp_path / "raw").mkdir()
+    for n in range(40):
+        noise(n).save(tmp_path / "raw" / f"{n}.png")
+        rows.append(f"{n}.png,{n % 2}")
+    (tmp_path / "raw" / "labels.csv").write_text("\n".join(rows))
+    shutil.make_archive(str(tmp_path / "raw"), "zip", tmp_path / "raw")
+    report = run(tmp_path / kind, tmp_path / "data", train_csv="labels.csv", train_images=folder, test_images="none")
+    assert sum(report["images"].values()) == 40
+    assert report["unlisted"] == 0
+
+
+def stage(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "stages.ingest", *map(str, arguments), "--params", str(ROOT / "params.yaml")]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+
+
+def test_the_stage_reports_in_one_line_and_fails_in_one(tmp_path: Path, make_raw: MakeRaw) -> None:
+    raw = make_raw(tmp_path / "raw", images=700)
+    done = stage(raw, tmp_path / "data")
+    assert (done.returncode, done.stderr) == (0, "")  # quiet: the output is no terminal
+    assert "2 classes, " in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    report = read_json(tmp_path / "data/report/report.json")
+    assert sum(report["images"].values()) == 700
+    assert report["resized"] == 700  # params.yaml asks for 28 x 28
+    append(raw, "7.png,0\n")
+    failed = stage(raw, tmp_path / "other")
+    assert failed.returncode == 2
+    assert failed.stderr.strip().endswith(
+        "row 702: filename = '7.png': listed before in row 9: a file has one row: remove one of them"
+    )
+    assert len(failed.stderr.splitlines()) == 1
+    assert not (tmp_path / "other").exists()

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -91,14 +91,15 @@ class Job:
     former: Former
     pixels: NDArray[np.uint8]
     """Shape (N, C * H * W), memory that the workers share with their parent."""
-    decoder: str
+    conversion: str
+    """What the pixels depend on besides name and content of the file."""
 
     def decode(self, row: int) -> Record | str:
         """Put the pixels of one image in their row; return its record, or why it cannot be used."""
         name = self.names[row]
         try:
-            conversion = f"{self.decoder} {self.channels} {self.size} {name} {self.source.checksum(name)}"
-            key = hashlib.blake2b(conversion.encode(), digest_size=8).hexdigest()
+            identity = f"{self.conversion} {self.source.checksum(name)} {name}"
+            key = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
             found = self.former.find(key)
             if found is None:
                 encoded_pixels, own_size = decode(self.source.read(name), self.channels, self.size)
@@ -114,7 +115,8 @@ class Job:
 def write_memory(data_dir: Path, records: pd.DataFrame) -> None:
     """Write the columns of `Record`; equal records give equal bytes."""
     with files.atomic(data_dir / MEMORY) as temporary:
-        np.savez(temporary, **{name: np.array(records[name].tolist()) for name in Record._fields})
+        columns: dict[str, Any] = {name: np.array(records[name].tolist()) for name in Record._fields}
+        np.savez(temporary, **columns)
 
 
 def decode_all(
@@ -127,7 +129,7 @@ def decode_all(
     length = channels * size[0] * size[1]
     shared = mmap.mmap(-1, max(1, len(names) * length))
     pixels = np.frombuffer(shared, dtype=np.uint8, count=len(names) * length).reshape(len(names), length)
-    job = Job(source, names, channels, size, former, pixels, decoder_id())
+    job = Job(source, names, channels, size, former, pixels, f"{decoder_id()} {channels} {size}")
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
     workers = len(os.sched_getaffinity(0))
     results: list[Record | str] = []

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.archive import Source, open_source
+from regbench.archive import Source, open_source, prefix_of
 from regbench.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
 from regbench.decoding import Former, Record, decode_all, write_memory
 from regbench.errors import InputError
@@ -91,7 +91,7 @@ def _listed(source: Source, data: Data) -> pd.DataFrame:
         tables.append((data.test_csv, data.test_images, read_table(source, data.test_csv, ("filename",))))
     return pd.concat(
         [
-            table.assign(csv=csv, row=table.index, name=f"{folder}/" + table["filename"])
+            table.assign(csv=csv, row=table.index, name=prefix_of(folder) + table["filename"])
             for csv, folder, table in tables
         ],
         ignore_index=True,
@@ -118,6 +118,8 @@ def _rejected(source: Source, data: Data, listed: pd.DataFrame, reasons: "pd.Ser
 
 def _classes(data: Data, labels: "pd.Series[str]") -> tuple[str, ...]:
     classes = data.classes or sort_classes(labels)
+    if len(set(classes)) < len(classes):
+        raise InputError(f"params.yaml: data.classes = {list(classes)}: must differ: remove the repeated ones")
     if len(classes) < 2:
         raise InputError(f"{data.raw}: {data.train_csv}: labels = {', '.join(classes)}: must be 2 or more classes")
     return classes
