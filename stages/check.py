@@ -1,0 +1,20 @@
+"""Check params.yaml before anything else runs, so that a mistake in it costs no earlier output."""
+
+from pathlib import Path
+
+from regbench.files import atomic
+from regbench.params import load_params
+from stages import parser, run
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("out", type=Path, help="always the same text, so that nothing after it runs again")
+    given = arguments.parse_args()
+    load_params(given.params)
+    with atomic(given.out) as path:
+        path.write_text("params.yaml is valid\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

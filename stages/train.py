@@ -1,0 +1,24 @@
+"""Train one variant under every seed."""
+
+from pathlib import Path
+
+from regbench.params import load_params
+from regbench.runs import load_material, train_variant
+from stages import parser, run
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("variant", help="key in variants")
+    arguments.add_argument("data", type=Path, help="folder of the ingested splits")
+    arguments.add_argument("recipe", type=Path, help="folder of the variant's materialised recipe")
+    arguments.add_argument("out", type=Path, help="folder of the variant's runs")
+    arguments.add_argument("timings", type=Path, help="CSV of the seconds that each epoch took")
+    given = arguments.parse_args()
+    params = load_params(given.params)
+    material = load_material(given.data, given.recipe)
+    train_variant(params, given.variant, material, given.out, given.timings)
+
+
+if __name__ == "__main__":
+    run(main)
