@@ -55,8 +55,8 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """Memory-map a `.npy` file read-only; pickled objects are refused with ValueError."""
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    """Memory-map a `.npy` file; writing to the array changes this process's copy only. Pickles raise ValueError."""
+    array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     return array
 
 

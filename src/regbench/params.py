@@ -1,6 +1,5 @@
 """The typed, frozen mirror of `params.yaml`: every key is checked before anything runs."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from regbench.errors import InputError
+from regbench.messages import explain, nearest
 
 Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -222,7 +222,7 @@ def load_params(path: Path) -> Params:
         params = Params.model_validate(_tuples(raw))
         problems = _cross_checks(params)
     except ValidationError as error:
-        problems = [_describe(problem["loc"], dict(problem)) for problem in error.errors()]
+        problems = explain(error, Params)
     if problems:
         raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
     return params
@@ -241,47 +241,10 @@ def _cross_checks(params: Params) -> list[str]:
         problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
     for name, variant in params.variants.items():
         if variant.recipe not in params.recipes:
-            nearest = _nearest(variant.recipe, params.recipes)
-            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes{nearest}")
+            hint = nearest(variant.recipe, params.recipes)
+            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
         try:
             params.training(name)
         except ValidationError as error:
-            problems += [_describe(("variants", name, "train", *p["loc"]), dict(p)) for p in error.errors()]
+            problems += explain(error, Train, ("variants", name, "train"))
     return problems
-
-
-def _describe(location: tuple[int | str, ...], problem: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in location if part != "[key]")
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"{key} = {problem['input']!r}: unknown key{_nearest(str(location[-1]), _siblings(location))}"
-        case "missing":
-            return f"{key}: missing: add it"
-        case _:
-            rule = problem["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
-            return f"{key} = {_short(problem['input'])}: {rule}"
-
-
-def _siblings(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that are valid at the place of an unknown key."""
-    sections: dict[str, type[Section]] = {"recipes": Recipe, "variants": Variant}
-    model: type[Section] = Params
-    for depth, part in enumerate(location[:-1]):
-        if depth == 0 and part in sections:
-            model = sections[str(part)]
-        elif part == "train" and model is Variant:
-            model = Train
-        elif part in model.model_fields:
-            annotation = model.model_fields[str(part)].annotation
-            model = annotation if isinstance(annotation, type) and issubclass(annotation, Section) else model
-    return list(model.model_fields)
-
-
-def _nearest(name: str, valid: Any) -> str:
-    matches = difflib.get_close_matches(name, list(valid), n=1)
-    return f": did you mean {matches[0]!r}?" if matches else f": one of {', '.join(sorted(valid))}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

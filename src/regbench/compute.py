@@ -1,0 +1,40 @@
+"""What a process computes on: device, threads, and its fate when its parent dies."""
+
+import ctypes
+import signal
+import sys
+
+import torch
+
+from regbench.errors import InputError
+from regbench.params import Compute
+
+PR_SET_PDEATHSIG = 1
+"""Linux prctl(2): the signal that a process gets when its parent dies."""
+
+
+def device(compute: Compute) -> str:
+    """Return `cpu` or `cuda`.
+
+    Raises:
+        InputError: a GPU is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if compute.device == "cuda" and not available:
+        raise InputError("params.yaml: compute.device = 'cuda': no GPU is visible to PyTorch: set it to auto or cpu")
+    return "cuda" if available and compute.device != "cpu" else "cpu"
+
+
+def prepare(compute: Compute) -> None:
+    """Set this process's threads, and let denormal numbers be zero.
+
+    Adam's averages decay into denormal numbers, which a CPU handles slowly.
+    """
+    torch.set_num_threads(compute.threads)
+    torch.set_flush_denormal(True)
+
+
+def follow_parent() -> None:
+    """Let this worker be killed with its parent: an orphan would go on writing beside the next training."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,97 @@
+"""What the strengths do: penalties and their gradients, dropout masks, early stopping. One place each."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def penalty(kernels: Tensor, l1: float, l2: float) -> float:
+    """Return `l1 * sum|w| + l2 * sum w^2`, the meaning Keras gives to its kernel regularizers.
+
+    `kernels` holds every hidden kernel, of any shape; biases and the output layer are not penalised.
+    """
+    value = 0.0
+    if l1:
+        value += l1 * float(kernels.abs().sum(dtype=torch.float64))
+    if l2:
+        value += l2 * float(kernels.square().sum(dtype=torch.float64))
+    return value
+
+
+def add_penalty_gradient_(gradient: Tensor, kernels: Tensor, l1: float, l2: float) -> None:
+    """Add the gradient of `penalty`, `l1 * sign(w) + 2 * l2 * w`, to `gradient` in place.
+
+    The closed form costs one pass over the weights where automatic differentiation would need several. The
+    subgradient of |w| at 0 is 0, as in TensorFlow and PyTorch.
+    """
+    if l2:
+        gradient.add_(kernels, alpha=2 * l2)
+    if l1:
+        gradient.add_(torch.sign(kernels), alpha=l1)
+
+
+class Dropout(nn.Module):
+    """Inverted dropout (Srivastava et al. 2014): units are dropped with probability `rate`, the others scaled up.
+
+    Masks come from `random`, which the training loop sets anew for each epoch, so that a run repeats exactly.
+    PyTorch's own mask costs a quarter of a step at the article's sizes on a CPU; comparing raw 16-bit words with a
+    threshold costs a fiftieth. The rate is met to 1/65,536. In evaluation the input is returned as it is.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.random: np.random.Generator | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return `inputs` of any shape with units dropped; RuntimeError in training before `random` is set."""
+        if not self.training or self.rate == 0:
+            return inputs
+        if self.random is None:
+            raise RuntimeError("set Dropout.random before training, so that the masks are keyed")
+        return inputs * self._mask(inputs.numel()).view(inputs.shape).to(inputs.device)
+
+    def _mask(self, units: int) -> Tensor:
+        assert self.random is not None
+        words = self.random.integers(0, 2**64, size=-(-units // 4), dtype=np.uint64).view(np.int16)[:units]
+        # int16 runs from -32768; a word below the threshold, a fraction `rate` of them, drops its unit.
+        kept = torch.from_numpy(words) >= round(self.rate * 65536) - 32768
+        return kept.to(torch.float32).mul_(1 / (1 - self.rate))
+
+
+@dataclass
+class BestEpoch:
+    """Follows one score: which epoch is best so far, and whether patience has run out.
+
+    An epoch improves if it beats the best by more than `min_delta` (absolute, never relative); a tie is no
+    improvement. The first epoch always counts as best. A score of NaN never improves. Training stops after `patience`
+    epochs in a row without improvement, as in Keras's EarlyStopping; patience 0 never stops.
+    """
+
+    mode: Literal["min", "max"]
+    patience: int = 0
+    min_delta: float = 0.0
+    epoch: int = field(default=-1, init=False)
+    """The best epoch, counted from 0; -1 before the first update."""
+    score: float = field(default=float("nan"), init=False)
+    waited: int = field(default=0, init=False)
+    """Epochs since the best one."""
+
+    def update(self, epoch: int, score: float) -> bool:
+        """Record the score of an epoch; return whether it is the best so far."""
+        if self.epoch < 0 or self._improves(score):
+            self.epoch, self.score, self.waited = epoch, score, 0
+            return True
+        self.waited += 1
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience has run out."""
+        return 0 < self.patience <= self.waited
+
+    def _improves(self, score: float) -> bool:
+        return score - self.min_delta > self.score if self.mode == "max" else score + self.min_delta < self.score

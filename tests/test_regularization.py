@@ -1,0 +1,133 @@
+"""Penalties, dropout masks and the best epoch: closed forms and exact sequences."""
+
+import math
+
+import pytest
+import torch
+
+from regbench.randomness import generator
+from regbench.regularization import BestEpoch, Dropout, add_penalty_gradient_, penalty
+
+
+@pytest.mark.parametrize(("l1", "l2", "expected"), [(0, 0, 0), (0.5, 0, 3), (0, 0.25, 3.5), (0.5, 0.25, 6.5)])
+def test_penalty_is_keras_s(l1: float, l2: float, expected: float) -> None:
+    # Keras: l1 * sum|w| + l2 * sum w^2, without a factor of one half.
+    assert penalty(torch.tensor([[1.0, -2.0], [3.0, 0.0]]), l1, l2) == expected
+
+
+@pytest.mark.parametrize(("l1", "l2"), [(1e-3, 0), (0, 1e-3), (2e-3, 3e-3)])
+def test_penalty_gradient_is_the_derivative_of_the_penalty(l1: float, l2: float) -> None:
+    kernels = torch.tensor([1.5, -2.0, 0.0, 1e-3], requires_grad=True)
+    (l1 * kernels.abs().sum() + l2 * kernels.square().sum()).backward()
+    gradient = torch.ones(4)
+    add_penalty_gradient_(gradient, kernels.detach(), l1, l2)
+    assert kernels.grad is not None
+    torch.testing.assert_close(gradient - 1, kernels.grad, rtol=1e-6, atol=1e-7)
+
+
+def test_no_strength_leaves_the_gradient_as_it_is() -> None:
+    gradient = torch.randn(5)
+    before = gradient.clone()
+    add_penalty_gradient_(gradient, torch.randn(5), 0, 0)
+    assert torch.equal(gradient, before)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.25, 0.5, 0.9])
+def test_dropout_meets_its_rate_within_binomial_bounds(rate: float) -> None:
+    layer = Dropout(rate)
+    layer.random = generator(1, "dropout")
+    outputs = layer(torch.ones(1000, 500))
+    dropped = float((outputs == 0).double().mean())
+    assert abs(dropped - rate) < 5 * math.sqrt(rate * (1 - rate) / outputs.numel())
+
+
+def test_dropout_is_inverted_and_masks_the_gradient() -> None:
+    layer = Dropout(0.25)
+    layer.random = generator(1, "dropout")
+    inputs = torch.ones(64, 33, requires_grad=True)
+    outputs = layer(inputs)
+    assert torch.equal(outputs.unique(), torch.tensor([0.0, 4 / 3]))
+    outputs.sum().backward()
+    assert inputs.grad is not None and torch.equal(inputs.grad, outputs.detach())
+
+
+def test_dropout_is_off_in_evaluation_and_at_rate_zero() -> None:
+    inputs = torch.randn(8, 8)
+    assert Dropout(0.5).eval()(inputs) is inputs
+    assert Dropout(0)(inputs) is inputs
+
+
+def test_dropout_refuses_to_train_without_keyed_masks() -> None:
+    with pytest.raises(RuntimeError, match=r"set Dropout\.random before training"):
+        Dropout(0.5)(torch.ones(2, 2))
+
+
+def test_dropout_masks_repeat_by_key_and_differ_between_draws() -> None:
+    def masks(epoch: int) -> list[torch.Tensor]:
+        layer = Dropout(0.5)
+        layer.random = generator(7, "dropout", epoch)
+        return [layer(torch.ones(10, 10)) for _ in range(2)]
+
+    first, second = masks(0)
+    again, _ = masks(0)
+    other, _ = masks(1)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("mode", "patience", "min_delta", "scores", "stops_after", "best"),
+    [
+        # Patience counts epochs in a row without improvement, from the best one.
+        ("max", 2, 0, [0.1, 0.5, 0.4, 0.45, 0.9], 4, 1),
+        ("min", 2, 0, [0.9, 0.5, 0.6, 0.4, 0.5, 0.5], 6, 3),
+        # A tie is no improvement, and the first of equals stays best.
+        ("max", 2, 0, [0.5, 0.5, 0.5, 0.9], 3, 0),
+        # An improvement must exceed min_delta, which is absolute even for negative scores.
+        ("max", 1, 0.1, [0.5, 0.6, 0.9], 2, 0),
+        ("max", 1, 0.1, [-1.0, -0.95], 2, 0),
+        ("min", 1, 0.1, [0.5, 0.39, 0.38], 3, 1),
+        # NaN never improves; after NaN first nothing compares as better, as in Keras.
+        ("max", 2, 0, [0.5, NAN, NAN, 0.9], 3, 0),
+        ("min", 2, 0, [NAN, 0.5, 0.4, 0.3], 3, 0),
+        # Patience 0 is off.
+        ("max", 0, 0, [0.5, 0.4, 0.3, 0.2], None, 0),
+    ],
+)
+def test_best_epoch(
+    mode: str, patience: int, min_delta: float, scores: list[float], stops_after: int | None, best: int
+) -> None:
+    follower = BestEpoch(mode, patience, min_delta)  # type: ignore[arg-type]
+    stopped = None
+    for epoch, score in enumerate(scores):
+        follower.update(epoch, score)
+        if follower.exhausted:
+            stopped = epoch + 1
+            break
+    assert stopped == stops_after
+    assert follower.epoch == best
+
+
+def test_a_model_that_cannot_improve_stops_after_patience_plus_one_epochs() -> None:
+    for patience in range(1, 6):
+        follower = BestEpoch("max", patience)
+        updates = 0
+        while not follower.exhausted:
+            follower.update(updates, 0.5)
+            updates += 1
+        assert updates == patience + 1
+
+
+def test_generators_are_keyed_by_seed_purpose_and_epoch() -> None:
+    draws = {
+        key: generator(*key).integers(0, 2**63)  # type: ignore[arg-type]
+        for key in [(1, "order", 0), (2, "order", 0), (1, "dropout", 0), (1, "order", 1)]
+    }
+    assert len(set(draws.values())) == len(draws)
+    assert generator(1, "order", 0).integers(0, 2**63) == draws[(1, "order", 0)]
+    # The stream is part of every published result: it must not change between versions or machines.
+    assert generator(128, "weights").integers(0, 2**32, size=3).tolist() == [3359483145, 1975862454, 827576841]
