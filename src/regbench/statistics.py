@@ -1,29 +1,19 @@
-"""Intervals for accuracies and their paired differences that carry both sources of noise: seeds and test images.
+"""Intervals for accuracies, and paired differences between variants, over both noises: seeds and test images.
 
-Every cell (seed s, image i) is scored once, so the design is two-way crossed with random rows and columns (Owen 2007,
-'The pigeonhole bootstrap', arXiv 0712.1111; Searle, Casella & McCulloch 1992, 'Variance components', chapter 4):
-
-    cell = expectation + seed effect + image effect + remainder
-    Var(mean) = [var(seed means) / S]  +  [image variance / N]  =  v_seeds + v_images
-
-`v_seeds` is what the seed t-test knows (S - 1 degrees of freedom). `v_images` is what it misses: images that are hard
-under every seed. The half-width h of an interval adds the two, each with its own t quantile:
-
-    h^2 = t(S - 1)^2 v_seeds + t(N - 1)^2 v_images,   and at least   z^2 var(cells) / (S N)
-
-Banerjee (1960, 'Simplified confidence interval for the two-means problem', Calcutta Statistical Association Bulletin)
-proved that such a sum covers at least at its level, whatever the mixture: P(chi2(1) <= x) is concave in x, so Jensen's
-inequality reduces any mixture to its pure cases. The floor holds because dependent cells never tell more than
-independent ones. All accuracies and differences are fractions, not percent.
+The method, its source and what it was measured against stand in `regbench.noise`. All accuracies and differences are
+fractions, not percent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from numpy.typing import ArrayLike
+from scipy.special import bdtr, ndtri, stdtrit
 
-Cells = NDArray[np.float64]
+from regbench.noise import Cells, Noise, as_cells, crossed_noise
+
+Sources = Literal["seeds and images", "images"]
 
 
 @dataclass(frozen=True)
@@ -36,28 +26,21 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Noise:
-    """The estimated variance of a grand mean, by source; `floor` is what independent cells would give.
+class Difference:
+    """Accuracy of one variant minus that of another, with its interval, two-sided p-value and noise.
 
-    One seed cannot separate the sources: then `seeds` is 0 and `images` holds what one network shows.
+    `sources` names the noises that the interval and the p-value carry: with one seed it is the images alone.
+    `discordant` counts the images that the two variants score differently under at least one seed. Without seeds or
+    images all numbers are nan and the noise is None.
     """
 
-    seeds: float
-    images: float
-    floor: float
-    n_seeds: int
-    n_images: int
-
-    @property
-    def total(self) -> float:
-        """Variance of the grand mean."""
-        return max(self.seeds + self.images, self.floor)
-
-    def half_width(self, confidence: float) -> float:
-        """Half the width of the interval at `confidence` (Banerjee 1960, with the floor)."""
-        upper = (1 + confidence) / 2
-        squared = _t_squared(self.n_seeds - 1, upper) * self.seeds + _t_squared(self.n_images - 1, upper) * self.images
-        return float(np.sqrt(max(squared, ndtri(upper) ** 2 * self.floor)))
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    sources: Sources
+    discordant: int
+    noise: Noise | None
 
 
 def mean_interval(values: ArrayLike, confidence: float) -> Interval:
@@ -82,7 +65,7 @@ def mean_interval(values: ArrayLike, confidence: float) -> Interval:
 def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
     """Interval for the expected accuracy over new seeds and new test images; `correct` is boolean (S, N).
 
-    The half-width of the module's docstring, bent by Wilson's score formula (1927) with the effective number of images
+    The half-width of `regbench.noise`, bent by Wilson's score formula (1927) with the effective number of images
     that this half-width implies, as for clustered samples (Korn & Graubard 1998), so that it stays inside [0, 1] and
     never has width 0. One seed gives Wilson's interval itself, which carries image noise only. Where every cell is
     right, or every cell wrong, the N images count once, however many the seeds. No image or no seed gives nan.
@@ -105,29 +88,39 @@ def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
     return Interval(p, max(0.0, min(p, centre - bent)), min(1.0, max(p, centre + bent)))
 
 
-def crossed_noise(cells: Cells) -> Noise:
-    """Estimate the variance of the grand mean of `cells` (S, N) in the crossed design, by source.
+def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Difference:
+    """Compare the accuracies of two variants that share seeds and test images; `a` and `b` are boolean (S, N).
 
-    The image part is the covariance of two seeds' cells, averaged over the pairs of seeds: what the images do under
-    every seed. A negative estimate counts as 0.
+    The cells are a - b in {-1, 0, 1}, so whatever a seed or an image does to both cancels. The interval and the p-value
+    are those of `regbench.noise`, with two guards for few discordant images: the half-width is at least that of
+    one image won and none lost (z / N; Agresti & Min 2005 add one discordant pair likewise), and n images that differ
+    cannot give less than the sign test's smallest p, 2^(1 - n).
+
+    One seed: images alone, as `sources` says. Then the p-value is the exact McNemar test's (statsmodels' `mcnemar`).
+    The interval always holds 0 where the p-value is above 1 - confidence. No seed or no image gives nan.
+
+    Raises:
+        ValueError: the shapes differ or are not (seeds, images), or `confidence` is outside (0, 1).
     """
-    n_seeds, n_images = cells.shape
-    floor = float(cells.var()) / cells.size
-    if n_images < 2 or n_seeds < 2:
-        images = float(cells.mean(axis=0).var()) / max(n_images - 1, 1)
-        return Noise(0.0, images, floor, n_seeds, n_images)
-    within = float(cells.var(axis=1, ddof=1).mean())
-    together = float(cells.mean(axis=0).var(ddof=1))
-    images = max(0.0, (n_seeds * together - within) / (n_seeds - 1)) / n_images
-    return Noise(float(cells.mean(axis=1).var(ddof=1)) / n_seeds, images, floor, n_seeds, n_images)
-
-
-def as_cells(scores: ArrayLike, name: str) -> Cells:
-    """Return the 0/1 scores as floats (S, N); ValueError names what is not two-dimensional."""
-    cells = np.asarray(scores, dtype=np.float64)
-    if cells.ndim != 2:
-        raise ValueError(f"{name} has shape {cells.shape}: must be (seeds, images)")
-    return cells
+    _check_confidence(confidence)
+    first, second = as_cells(a, "a"), as_cells(b, "b")
+    if first.shape != second.shape:
+        raise ValueError(f"a has shape {first.shape}, b has shape {second.shape}: must be the same (seeds, images)")
+    cells = first - second
+    sources: Sources = "seeds and images" if len(cells) > 1 else "images"
+    if not cells.size:
+        return Difference(np.nan, np.nan, np.nan, np.nan, sources, 0, None)
+    noise = crossed_noise(cells)
+    noise = replace(noise, floor=max(noise.floor, 1 / noise.n_images**2))
+    mean, half = float(cells.mean()), noise.half_width(confidence)
+    discordant = int(np.count_nonzero(cells.any(axis=0)))
+    if len(cells) == 1:
+        p_value = _mcnemar(int(np.count_nonzero(cells > 0)), discordant)
+    else:
+        p_value = max(noise.p_value(mean), min(1.0, 2.0 ** (1 - discordant)))
+    if p_value > 1 - confidence:
+        half = max(half, abs(mean))
+    return Difference(mean, max(-1.0, mean - half), min(1.0, mean + half), p_value, sources, discordant, noise)
 
 
 def _accuracy_noise(cells: Cells) -> Noise:
@@ -138,8 +131,9 @@ def _accuracy_noise(cells: Cells) -> Noise:
     return Noise(0.0, 0.0, p * (1 - p) / cells.size, *cells.shape)
 
 
-def _t_squared(freedom: int, upper: float) -> float:
-    return float(stdtrit(freedom, upper)) ** 2 if freedom > 0 else 0.0
+def _mcnemar(wins: int, discordant: int) -> float:
+    """Exact two-sided McNemar p: `wins` of the discordant images against a fair coin."""
+    return min(1.0, 2 * float(bdtr(min(wins, discordant - wins), discordant, 0.5)))
 
 
 def _check_confidence(confidence: float) -> None:
