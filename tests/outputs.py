@@ -46,7 +46,7 @@ def write_outputs(
     report = root / "data" / "report" / "report.json"
     report.parent.mkdir(parents=True, exist_ok=True)
     counts = {"train": 700, "validation": 100, "test": images if split == "test" else 0}
-    report.write_text(json.dumps({"data_hash": "ab" * 32, "counts": {k: {"0": v} for k, v in counts.items()}}))
+    report.write_text(json.dumps({"data_hash": "ab" * 32, "images": counts}))
 
 
 def _probabilities(

@@ -8,7 +8,6 @@ from altair.typing import ChartType
 
 from regbench.comparison import Comparison
 from regbench.drawing import FAINT, GREY, TELLING, inline, signs
-from regbench.summary import distinct
 
 CURVES = {
     "validation_loss": "Validation loss",
@@ -114,21 +113,21 @@ def _gains(comparison: Comparison) -> ChartType:
         [
             {
                 "variant": name,
-                "gain": 100 * found.mean,
-                "low": 100 * found.low,
-                "high": 100 * found.high,
-                "told apart": "yes" if distinct(found) else "no",
+                "gain": 100 * found.difference.mean,
+                "low": 100 * found.difference.low,
+                "high": 100 * found.difference.high,
+                "verdict": found.verdict,
             }
-            for name, found in comparison.differences.items()
+            for name, found in comparison.verdicts.items()
         ],
-        columns=["variant", "gain", "low", "high", "told apart"],
+        columns=["variant", "gain", "low", "high", "verdict"],
     )
-    told = alt.datum["told apart"] == "yes"
+    told = alt.datum["verdict"] != "cannot tell"
     colour = alt.when(told).then(alt.value(TELLING)).otherwise(alt.value(GREY))
     shape = alt.when(told).then(alt.value("circle")).otherwise(alt.value("diamond"))
     base = alt.Chart(inline(table)).encode(y=_rank(comparison, labels=False), color=colour)
-    title = "points less error; blue: interval leaves out zero"
-    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high"))]
+    title = "points less error; blue: can be told apart (Holm)"
+    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high")), "verdict:N"]
     return alt.layer(
         alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),
         base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title), x2="high:Q"),

@@ -12,7 +12,9 @@ from regbench.errors import IntegrityError
 from regbench.files import read_array, read_json
 from regbench.params import Params
 from regbench.results import required, table
-from regbench.statistics import Interval, accuracy_interval, crossed_noise
+from regbench.statistics import Interval
+from regbench.verdicts import Comparison as Verdict
+from regbench.verdicts import Judgement, judge
 
 COLUMNS = (
     "variant",
@@ -39,11 +41,8 @@ class Comparison:
     """COLUMNS, one row a variant, best first: by accuracy, then log-loss, then the order in `params.yaml`."""
     variants: tuple[str, ...]
     """In the order of `params.yaml`, which gives each its colour, whatever its rank."""
-    baseline: str
-    """The variant named `baseline`, or the first one."""
-    differences: dict[str, Interval]
-    """Accuracy of each other variant minus the baseline's, as a fraction: paired by seed and image, with intervals
-    that hold together at the level (Bonferroni)."""
+    judgement: Judgement
+    """Intervals, verdicts against the baseline and the tie set: paired by seed and image."""
     seed_errors: pd.DataFrame
     """variant, seed, error_percent."""
     split: str
@@ -52,7 +51,22 @@ class Comparison:
     """Of that split."""
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
-    confidence: float
+
+    @property
+    def baseline(self) -> str:
+        """Name of the variant that the others are measured against: `baseline`, or the first one."""
+        return self.judgement.baseline
+
+    @property
+    def confidence(self) -> float:
+        """Level of intervals and verdicts."""
+        return self.judgement.confidence
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Each other variant against the baseline; differences are accuracies as fractions."""
+        standings = self.judgement.standings.items()
+        return {name: standing.to_baseline for name, standing in standings if standing.to_baseline}
 
     @property
     def best(self) -> str:
@@ -77,55 +91,56 @@ def compare(params: Params, evaluation: Path) -> Comparison:
     split = required(evaluation / "split.json", read_json)
     labels = required(evaluation / "labels.csv", table)["label"].to_numpy()
     shape = (len(params.seeds), split["images"], len(split["classes"]))
-    level = params.evaluate.confidence
     correct = {name: _correct(evaluation / name / "probabilities.npy", labels, shape) for name in params.variants}
     scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.variants}
-    rows = [_row(name, accuracy_interval(correct[name], level), scores[name]) for name in params.variants]
+    baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
+    complexity = {name: active_strengths(params, name) for name in params.variants}
+    judgement = judge(correct, labels, baseline, complexity, params.evaluate.confidence)
+    rows = [_row(name, judgement.standings[name].accuracy, scores[name]) for name in params.variants]
     ranked = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
         ["test_accuracy", "log_loss"], ascending=[False, True], kind="stable", ignore_index=True
     )
-    baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
-    others = [name for name in params.variants if name != baseline]
-    together = 1 - (1 - level) / max(1, len(others))
     return Comparison(
         table=ranked,
         variants=tuple(params.variants),
-        baseline=baseline,
-        differences={name: paired_difference(correct[name], correct[baseline], together) for name in others},
+        judgement=judgement,
         seed_errors=_seed_errors(params.seeds, correct),
         split=split["split"],
         images=split["images"],
         classes=tuple(split["classes"]),
         seeds=params.seeds,
-        confidence=level,
     )
 
 
-def paired_difference(correct: NDArray[np.bool_], other: NDArray[np.bool_], confidence: float) -> Interval:
-    """Interval for the expected accuracy of `correct` minus that of `other`, both boolean (S, N).
-
-    Rows must share the seed and columns the image: what is hard for both then cancels out.
-    """
-    cells = correct.astype(np.float64) - other.astype(np.float64)
-    mean, half = float(cells.mean()), crossed_noise(cells).half_width(confidence)
-    return Interval(mean, mean - half, mean + half)
+def active_strengths(params: Params, variant: str) -> int:
+    """Count the strengths of a variant and of its recipe that are not off."""
+    records = (params.variants[variant].model_dump(exclude={"recipe", "train"}), params.recipe(variant).model_dump())
+    return sum(bool(strength) for record in records for strength in record.values())
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
-    """Return the table and what it rests on as plain values; differences from the baseline are fractions."""
-    differences = {
-        name: {"accuracy": found.mean, "low": found.low, "high": found.high}
-        for name, found in comparison.differences.items()
+    """Return the table and what it rests on as plain values; all accuracies and differences are fractions."""
+    judgement = comparison.judgement
+    versus = {
+        name: {
+            "difference": found.difference.mean,
+            "low": found.difference.low,
+            "high": found.difference.high,
+            "adjusted_p": found.adjusted_p,
+            "verdict": found.verdict,
+        }
+        for name, found in comparison.verdicts.items()
     }
     rows = comparison.table.to_dict(orient="records")
     return {
         "baseline": comparison.baseline,
         "best": comparison.best,
+        "cannot_be_told_from_best": [name for name in comparison.order if name in judgement.tie_set],
         "confidence": comparison.confidence,
         "images": comparison.images,
         "seeds": list(comparison.seeds),
         "split": comparison.split,
-        "variants": [{**row, "difference_from_baseline": differences.get(str(row["variant"]))} for row in rows],
+        "variants": [{**row, "versus_baseline": versus.get(str(row["variant"]))} for row in rows],
     }
 
 

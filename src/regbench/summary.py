@@ -7,7 +7,6 @@ import pandas as pd
 
 from regbench.comparison import Comparison
 from regbench.errors import InputError
-from regbench.statistics import Interval
 
 NO_TEST_SPLIT = (
     "This data set has no test split: all figures come from the validation images, on which the best epochs were "
@@ -28,9 +27,7 @@ def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
         InputError: `data` lacks its hash or its counts.
     """
     try:
-        # A split's count is a number, or one a class.
-        counts = {split: n if isinstance(n, int) else sum(n.values()) for split, n in data["counts"].items()}
-        data_hash = str(data["data_hash"])
+        counts, data_hash = data["images"], str(data["data_hash"])
     except KeyError as missing:
         raise InputError(f"report.json of the data: lacks {missing}: run `dvc repro ingest`") from None
     images = ", ".join(f"{counts[split]:,} {split}" for split in ("train", "validation", "test") if counts.get(split))
@@ -52,25 +49,20 @@ def best_sentence(comparison: Comparison) -> str:
 
 
 def verdict_sentence(comparison: Comparison) -> str:
-    """Say whether the best variant can be told from the baseline at the level of the comparison."""
+    """Say whether the best variant can be told from the baseline, and which others cannot be told from the best."""
     baseline, best = comparison.baseline, comparison.best
-    if not comparison.differences:
+    if not comparison.verdicts:
         return "There is nothing to compare it with."
     if best == baseline:
-        return f"No variant errs less than {baseline}."
-    gain = comparison.differences[best]
-    detail = (
-        f"{100 * gain.mean:.2f} points less error, paired interval {100 * gain.low:.2f} to {100 * gain.high:.2f}, "
-        f"adjusted for {_count(len(comparison.differences), 'comparison')}"
+        return f"No variant errs less than {baseline}. {_ties(comparison)}"
+    found = comparison.verdicts[best]
+    gain = found.difference
+    told = "can" if found.verdict == "better" else "cannot"
+    return (
+        f"It {told} be told from {baseline}: {100 * gain.mean:.2f} points less error, paired "
+        f"{100 * comparison.confidence:g} % interval {100 * gain.low:.2f} to {100 * gain.high:.2f}, p = "
+        f"{found.adjusted_p:.2g} adjusted for {_count(len(comparison.verdicts), 'comparison')}. {_ties(comparison)}"
     )
-    if distinct(gain):
-        return f"It can be told from {baseline}: {detail}."
-    return f"It cannot be told from {baseline}: {detail}."
-
-
-def distinct(difference: Interval) -> bool:
-    """Whether an interval of a difference leaves zero out."""
-    return difference.low > 0 or difference.high < 0
 
 
 def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -112,16 +104,17 @@ def timing_rows(comparison: Comparison, timings: pd.DataFrame) -> tuple[list[str
 
 def markdown(comparison: Comparison, data: dict[str, Any]) -> str:
     """Return the headline and the table as Markdown."""
-    return "\n\n".join([" ".join(headline(comparison, data)), text_table(*table_rows(comparison)), notes(comparison)])
+    lines = "\n".join(f"- {sentence}" for sentence in headline(comparison, data))
+    return "\n\n".join([lines, text_table(*table_rows(comparison)), notes(comparison)])
 
 
 def notes(comparison: Comparison) -> str:
     """Say what the columns of the table mean."""
     return (
         f"Means over seeds. The interval of the error carries the noise of seeds and of {comparison.split} images. "
-        f"Gain: points less error than {comparison.baseline}, paired by seed and image; * where its interval, adjusted "
-        "for the number of comparisons, leaves out zero. F1: mean over classes. ECE: expected calibration error. "
-        f"Gap: train accuracy minus {comparison.split} accuracy, points. Zeros: hidden weights that are exactly 0.\n"
+        f"Gain: points less error than {comparison.baseline}, paired by seed and image; * where the two can be told "
+        "apart, Holm's correction for several comparisons included. F1: mean over classes. ECE: expected calibration "
+        f"error. Gap: train accuracy minus {comparison.split} accuracy, points. Zeros: hidden weights that are 0.\n"
     )
 
 
@@ -138,9 +131,16 @@ def error_interval(row: "pd.Series[Any]") -> str:
     return f"{100 * (1 - row['test_accuracy_high']):.2f} to {100 * (1 - row['test_accuracy_low']):.2f}"
 
 
+def _ties(comparison: Comparison) -> str:
+    ties = [name for name in comparison.order if name in comparison.judgement.tie_set and name != comparison.best]
+    return f"Not told from the best: {', '.join(ties)}." if ties else "Every other variant is told from the best."
+
+
 def _versus(comparison: Comparison, variant: str) -> str:
-    difference = comparison.differences.get(variant)
-    return "" if difference is None else f"{100 * difference.mean:+.2f}{'*' if distinct(difference) else ' '}"
+    found = comparison.verdicts.get(variant)
+    if found is None:
+        return ""
+    return f"{100 * found.difference.mean:+.2f}{' ' if found.verdict == 'cannot tell' else '*'}"
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
