@@ -1,5 +1,6 @@
 """The verbs of the pipeline, one module each, run from the project's root as `python -m stages.NAME`."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from regbench.errors import RegbenchError
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of a stage's arguments, with the option that all stages share."""
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("--params", type=Path, default=Path("params.yaml"), help="default: %(default)s")
+    return arguments
 
 
 def run(stage: Callable[[], None]) -> None:

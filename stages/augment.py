@@ -1,26 +1,22 @@
 """Fit and materialise one recipe on the train split."""
 
-import argparse
 from pathlib import Path
 
-from stages import run
+from regbench.dataset import load_split
+from regbench.params import load_params
+from regbench.recipes import write_recipe
+from stages import parser, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", help="key in recipes")
-    parser.add_argument("data", type=Path, help="folder of the ingested splits")
-    parser.add_argument("out", type=Path, help="folder of the materialised recipe")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    arguments = parser.parse_args()
-
-    from regbench.dataset import load_split
-    from regbench.params import load_params
-    from regbench.recipes import write_recipe
-
-    params = load_params(arguments.params)
-    images = load_split(arguments.data, "train").images
-    write_recipe(arguments.out, images, params.recipes[arguments.recipe], params.augment)
+    arguments = parser(__doc__)
+    arguments.add_argument("recipe", help="key in recipes")
+    arguments.add_argument("data", type=Path, help="folder of the ingested splits")
+    arguments.add_argument("out", type=Path, help="folder of the materialised recipe")
+    given = arguments.parse_args()
+    params = load_params(given.params)
+    images = load_split(given.data, "train").images
+    write_recipe(given.out, images, params.recipes[given.recipe], params.augment)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,21 @@
 """Stage ingest: raw images to arrays, an index a split, and the data report."""
 
-import argparse
 from pathlib import Path
 
 from regbench import data_report, ingest
 from regbench.params import load_params
-from stages import run
+from stages import parser, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.ingest", description=__doc__)
-    parser.add_argument("raw", type=Path, help="folder or .zip in the canonical layout (data.raw)")
-    parser.add_argument("out", type=Path, help="folder of the arrays; what an earlier run left there is reused")
-    parser.add_argument("--params", type=Path, required=True)
-    arguments = parser.parse_args()
-    data = load_params(arguments.params).data.model_copy(update={"raw": str(arguments.raw)})
-    ingested = ingest.ingest(data, former_dir=arguments.out)
-    ingest.write(ingested, arguments.out)
-    print(data_report.write(ingested, data, arguments.out / "report"))
+    arguments = parser(__doc__)
+    arguments.add_argument("raw", type=Path, help="folder or .zip in the canonical layout (data.raw)")
+    arguments.add_argument("out", type=Path, help="folder of the arrays; what an earlier run left there is reused")
+    given = arguments.parse_args()
+    data = load_params(given.params).data.model_copy(update={"raw": str(given.raw)})
+    ingested = ingest.ingest(data, former_dir=given.out)
+    ingest.write(ingested, given.out)
+    print(data_report.write(ingested, data, given.out / "report"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Decodes all images of a data set on all cores, and only those that the last time did not."""
 
+import gc
 import hashlib
 import mmap
 import os
@@ -122,7 +123,7 @@ def decode_all(
         for chunk in chunks:
             results += _decode_chunk(chunk)
         return pixels, results
-    with ProcessPoolExecutor(workers, get_context("fork"), _start, (job,)) as pool:
+    with ProcessPoolExecutor(workers, get_context("fork"), _start_worker, (job,)) as pool:
         done = pool.map(_decode_chunk, chunks)
         with tqdm(total=len(names), desc="decode", unit=" images", disable=None) as progress:
             for part in done:
@@ -136,6 +137,12 @@ _jobs: list[Job] = []
 
 def _start(job: Job) -> None:
     _jobs[:] = [job]
+
+
+def _start_worker(job: Job) -> None:
+    # What came with the fork is left out of garbage collection, which would scan and so copy all of it.
+    gc.freeze()
+    _start(job)
 
 
 def _decode_chunk(rows: range) -> list[Record | str]:

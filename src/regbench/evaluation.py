@@ -33,8 +33,10 @@ class Evaluated:
 def load_evaluated(data: Path) -> Evaluated:
     """Open the locked test split; without test images (`as_listed`) the validation split stands in, by its name."""
     test = load_split(data, "test")
-    name = "test" if len(test.labels) else "validation"
-    return Evaluated(name, test if name == "test" else load_split(data, name), load_shape(data))
+    shape = load_shape(data / "dataset.json")
+    if len(test.labels):
+        return Evaluated("test", test, shape)
+    return Evaluated("validation", load_split(data, "validation"), shape)
 
 
 def evaluate_all(params: Params, data: Path, runs: Path, out: Path, metrics: Path) -> None:
@@ -58,7 +60,8 @@ def evaluate_all(params: Params, data: Path, runs: Path, out: Path, metrics: Pat
     with tqdm(total=len(params.variants) * len(params.seeds), desc="evaluate", unit="run", disable=None) as bar:
         for variant in params.variants:
             folders = [runs / variant / f"seed-{seed}" for seed in params.seeds]
-            probabilities = np.stack([_predict(folder, evaluated.split.images, params, bar) for folder in folders])
+            probabilities = np.stack([_predict(folder, evaluated.split.images, params) for folder in folders])
+            bar.update(len(folders))
             results = [read_json(folder / "result.json") for folder in folders]
             scores = pd.DataFrame(
                 [score(p, labels, result, params.evaluate) for p, result in zip(probabilities, results, strict=True)]
@@ -77,6 +80,8 @@ def score(
     """
     from sklearn.metrics import f1_score, log_loss
 
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, which scikit-learn warns of
     predicted = probabilities.argmax(1)
     accuracy = float((predicted == labels).mean())
     classes = np.arange(probabilities.shape[1])
@@ -84,7 +89,7 @@ def score(
         "seed": result["seed"],
         "accuracy": accuracy,
         "error_percent": 100 * (1 - accuracy),
-        "log_loss": float(log_loss(labels, probabilities.astype(np.float64), labels=classes)),
+        "log_loss": float(log_loss(labels, exact, labels=classes)),
         "macro_f1": float(f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)),
         "calibration_error": calibration_error(probabilities, labels, settings.calibration_bins),
         "gap": result["train_accuracy"] - accuracy,
@@ -128,10 +133,9 @@ def headline(
     }
 
 
-def _predict(folder: Path, images: NDArray[np.uint8], params: Params, bar: "tqdm[None]") -> NDArray[np.float32]:
+def _predict(folder: Path, images: NDArray[np.uint8], params: Params) -> NDArray[np.float32]:
     model = load_model(folder).to(device(params.compute))
     probabilities: NDArray[np.float32] = model.probabilities(torch.from_numpy(images)).numpy()
-    bar.update()
     return probabilities
 
 

@@ -62,4 +62,4 @@ def batches(count: int, size: int, random: np.random.Generator) -> Iterator[Tens
 
 def in_order(count: int) -> Iterator[Tensor]:
     """Yield row numbers in order, in large batches."""
-    yield from torch.arange(count).split(EVALUATION_BATCH) if count else ()
+    yield from torch.split(torch.arange(count), EVALUATION_BATCH) if count else ()

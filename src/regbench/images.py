@@ -78,7 +78,7 @@ def _opaque(image: Image.Image) -> Image.Image:
         return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
     if not image.has_transparency_data:
         return image.convert("RGB") if image.mode in ("CMYK", "P") else image
-    image = image.convert("RGBA")
+    image = image if image.mode == "RGBA" else image.convert("RGBA")
     if image.getchannel("A").getextrema() == (255, 255):
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -30,6 +30,11 @@ class Architecture:
     """Width of each hidden layer, units."""
     batch_norm: bool = False
     whitening: bool = False
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Rebuild what `dataclasses.asdict` and JSON made of an architecture; TypeError for other fields."""
+        return cls(**{**fields, "classes": tuple(fields["classes"]), "hidden": tuple(fields["hidden"])})
 
     @property
     def inputs(self) -> int:
@@ -68,7 +73,7 @@ class Perceptron(nn.Module):
         return self.architecture.classes
 
     @property
-    def hidden_kernels(self) -> list[nn.Parameter]:
+    def hidden_kernels(self) -> list[Tensor]:
         """The kernels that penalties apply to: every linear layer's but the last one's."""
         return [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)][:-1]
 
@@ -112,7 +117,7 @@ class Perceptron(nn.Module):
     def probabilities(self, pixels: Tensor, batch: int = 1000) -> Tensor:
         """Return class probabilities (N, K), float32, summing to 1, for raw pixels 0..255 of shape (N, C, H, W)."""
         self.eval()
-        parts = [self(part.to(self.mean.device)).softmax(1).cpu() for part in pixels.split(batch)]
+        parts = [self(part.to(self.mean.device)).softmax(1).cpu() for part in torch.split(pixels, batch)]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
 
 
@@ -133,14 +138,12 @@ def load_model(folder: Path) -> Perceptron:
     path = folder / "model.safetensors"
     try:
         fields = read_json(folder / "model.json")
-        model = Perceptron(Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}))
+        model = Perceptron(Architecture.from_json(fields))
         state = load_file(path)
         model.load_state_dict(state)
-    except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise IntegrityError(
-            f"{path}: cannot be loaded: {reason}: train again, or restore it by `dvc checkout`"
-        ) from None
+        raise IntegrityError(f"{path}: cannot be loaded: {reason}: restore it by `dvc checkout`") from None
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise IntegrityError(f"{path}: {broken[0]} holds a number that is not finite: train again")

@@ -22,7 +22,7 @@ class FlatParameters:
     """Length of the leading part that penalties apply to."""
 
     @classmethod
-    def of(cls, model: nn.Module, penalised: list[nn.Parameter]) -> "FlatParameters":
+    def of(cls, model: nn.Module, penalised: list[Tensor]) -> "FlatParameters":
         """Move the parameters of `model`, and gradients of zero, into flat buffers; `penalised` ones first."""
         first = {id(parameter) for parameter in penalised}
         parameters = [*penalised, *(p for p in model.parameters() if id(p) not in first)]
@@ -68,7 +68,7 @@ class Adam:
         """Update the parameters from the gradients, then set the gradients to zero."""
         settings = self.settings
         self.steps += 1
-        torch._fused_adam_(  # type: ignore[attr-defined]
+        torch._fused_adam_(
             [self.parameters.values],
             [self.parameters.gradients],
             [self.first],

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -23,7 +23,7 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 class Section(BaseModel):
     """A part of `params.yaml`: frozen, no unknown keys, no silent conversion of one type to another."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Split(Section):
@@ -32,20 +32,10 @@ class Split(Section):
     method: Literal["hash", "as_listed"] = "hash"
     """`hash`: by content, so that an image never changes its split and duplicates stay together.
     `as_listed`: rows in order, the first ones train, the last ones validation, and no test."""
-    validation: Rate = 0.1
-    """Fraction of the images."""
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Fraction of the images; the best epoch is chosen on them."""
     test: Rate = 0.2
-    """Fraction of the images; locked, only `evaluate` reads it. `as_listed` demands 0."""
-
-    @model_validator(mode="after")
-    def _fractions(self) -> "Split":
-        if self.validation == 0:
-            raise ValueError("validation must be above 0: the best epoch is chosen on it")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation + test must be below 1: nothing is left to train on")
-        if self.method == "as_listed" and self.test > 0:
-            raise ValueError("test must be 0 where method is as_listed: the article's split has no test images")
-        return self
+    """Fraction of the images; locked, only `evaluate` reads them. `as_listed` demands 0."""
 
 
 class Data(Section):
@@ -102,6 +92,7 @@ class Augment(Section):
     copies: Count = 10
     """Augmented copies of the train split; epoch e reads copy e modulo this."""
     seed: Annotated[int, Field(ge=0)] = 128
+    """Key of all random changes, so that every run of a recipe sees the same copies."""
 
 
 class Model(Section):
@@ -115,11 +106,15 @@ class Train(Section):
     """The optimizer and the schedule of one training."""
 
     epochs: Count = 10
+    """Passes over the train split, at most."""
     batch_size: Count = 128
     """Images a step."""
     learning_rate: Positive = 1e-3
+    """Adam's step size."""
     beta1: Rate = 0.9
+    """Decay a step of the mean of gradients."""
     beta2: Rate = 0.999
+    """Decay a step of the mean of squared gradients."""
     epsilon: Positive = 1e-7
     """Adam's epsilon as Keras applies it: added before the bias correction."""
     monitor: Literal["validation_accuracy", "validation_loss"] = "validation_accuracy"
@@ -237,6 +232,11 @@ def _tuples(value: Any) -> Any:
 
 def _cross_checks(params: Params) -> list[str]:
     problems = []
+    split = params.data.split
+    if split.validation + split.test >= 1:
+        problems.append(f"data.split.test = {split.test}: validation + test must be below 1: leave some to train on")
+    if split.method == "as_listed" and split.test:
+        problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
     if len(set(params.seeds)) < len(params.seeds):
         problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
     for name, variant in params.variants.items():

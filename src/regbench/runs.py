@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def load_material(data: Path, recipe: Path) -> Material:
     Raises:
         InputError: a split has no images.
     """
-    shape = load_shape(data)
+    shape = load_shape(data / "dataset.json")
     whitening, copies = read_whitening(recipe), read_copies(recipe)
     splits = {name: load_split(data, name) for name in ("train", "validation")}
     for name, split in splits.items():
@@ -142,7 +143,7 @@ def _summary(variant: str, seed: int, model: Perceptron, result: FitResult, mate
     }
 
 
-def _progress(bar: "tqdm[None]") -> Callable[[EpochRecord], None]:
+def _progress(bar: "tqdm[Any]") -> Callable[[EpochRecord], None]:
     def show(record: EpochRecord) -> None:
         bar.set_postfix_str(f"validation {100 * record.validation_accuracy:.2f} %", refresh=False)
         bar.update()
