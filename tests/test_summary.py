@@ -8,7 +8,7 @@ import pytest
 from regbench.comparison import Comparison, compare
 from regbench.errors import InputError
 from regbench.files import read_json
-from regbench.summary import facts, headline, markdown, table_rows, text_table, verdict_sentence
+from regbench.summary import facts, headline, markdown, notes, table_rows, text_table, verdict_sentence
 from tests.outputs import small_params, write_outputs
 
 
@@ -69,6 +69,15 @@ def test_a_best_baseline_is_named_as_such(tmp_path: Path) -> None:
 
 def test_a_single_variant_is_compared_with_nothing(tmp_path: Path) -> None:
     assert verdict_sentence(outcome(tmp_path, ("baseline",))) == "There is nothing to compare it with."
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"), [(1, "noise of one seed's test images"), (2, "noise of seeds and of test images")]
+)
+def test_notes_say_which_noise_is_in_the_intervals(tmp_path: Path, seeds: int, expected: str) -> None:
+    params = small_params(("baseline", "l2"), seeds)
+    write_outputs(tmp_path, params)
+    assert expected in notes(compare(params, tmp_path / "evaluation"))
 
 
 def test_lines_of_the_table_have_one_width() -> None:

@@ -110,8 +110,9 @@ def markdown(comparison: Comparison, data: dict[str, Any]) -> str:
 
 def notes(comparison: Comparison) -> str:
     """Say what the columns of the table mean."""
+    noise = "of seeds and of" if len(comparison.seeds) > 1 else "of one seed's"
     return (
-        f"Means over seeds. The interval of the error carries the noise of seeds and of {comparison.split} images. "
+        f"Means over seeds. Intervals and verdicts carry the noise {noise} {comparison.split} images. "
         f"Gain: points less error than {comparison.baseline}, paired by seed and image; * where the two can be told "
         "apart, Holm's correction for several comparisons included. F1: mean over classes. ECE: expected calibration "
         f"error. Gap: train accuracy minus {comparison.split} accuracy, points. Zeros: hidden weights that are 0.\n"

@@ -105,7 +105,7 @@ def test_a_click_in_the_legend_fades_the_other_variants(report: Visit) -> None:
 
 
 def counts(visit: Visit) -> list[str]:
-    return sorted(visit.page.locator("#confusion .mark-text text").all_text_contents())
+    return sorted(visit.page.locator("#confusion .mark-text.role-mark text").all_text_contents())
 
 
 def test_the_selector_shows_mistakes_of_the_chosen_variant(report: Visit, root: Path) -> None:
