@@ -73,7 +73,7 @@ def html(
         "curves": charts.learning_curves(comparison, curves),
         "confusion": charts.confusions(comparison, confusion),
     }
-    return _template("comparison.html.jinja").render(
+    return _template("comparison.html.j2").render(
         title=f"Which regularizer generalizes? {len(comparison.variants)} variants compared",
         facts=facts(comparison, data),
         best=best_sentence(comparison),
@@ -101,7 +101,7 @@ def dvc_page() -> str:
 
     DVC's own template loads the library from the network, and shows nothing without one.
     """
-    return _template("plots.html.jinja").render(library=_library())
+    return _template("plots.html.j2").render(library=_library())
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
