@@ -124,7 +124,7 @@ def headline(
     """
     accuracy = accuracy_interval(probabilities.argmax(2) == labels, settings.confidence)
     return {
-        "error": round(100 * (1 - accuracy.mean), 4),
+        "test_error": round(100 * (1 - accuracy.mean), 4),
         "low": round(100 * (1 - accuracy.high), 4),
         "high": round(100 * (1 - accuracy.low), 4),
         "log_loss": round(mean_interval(scores["log_loss"].to_numpy(), settings.confidence).mean, 5),
