@@ -11,12 +11,21 @@ export OMP_WAIT_POLICY := PASSIVE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro ui test check lock clean
+.PHONY: help install repro track ui test check lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## create VENV (default .venv) with the locked packages
+
+# What is logged: the same folders as in dvc.yaml's stage track.
+TRACKED := data runs timings evaluation reports
+
+track: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
+	@$(BIN)/python -m stages.track $(TRACKED) --strict
+
+ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
+	@exec $(BIN)/python -m stages.ui --port $(PORT)
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."
