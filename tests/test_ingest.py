@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeRaw, noise
+from conftest import MakeRaw
 from PIL import Image
+from raw_images import noise
 
 from regbench import data_report, decoding
 from regbench.dataset import SPLITS, load_shape, load_split

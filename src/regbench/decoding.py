@@ -59,7 +59,9 @@ class Former:
         try:
             # The .npz format has checksums of its own.
             with np.load(data_dir / MEMORY, allow_pickle=False) as table:
-                columns = [table[name].tolist() for name in Record._fields]
+                columns = [
+                    table[name].astype(str if name in ("key", "hash") else int).tolist() for name in Record._fields
+                ]
             former.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
             for split in SPLITS:
                 images = files.read_array(data_dir / f"{split}.npy")
@@ -115,8 +117,9 @@ class Job:
 def write_memory(data_dir: Path, records: pd.DataFrame) -> None:
     """Write the columns of `Record`; equal records give equal bytes."""
     with files.atomic(data_dir / MEMORY) as temporary:
-        columns: dict[str, Any] = {name: np.array(records[name].tolist()) for name in Record._fields}
-        np.savez(temporary, **columns)
+        columns: dict[str, Any] = {name: records[name].to_numpy() for name in Record._fields}
+        # As bytes: NumPy's own text takes four bytes a character.
+        np.savez(temporary, **columns | {name: columns[name].astype("S") for name in ("key", "hash")})
 
 
 def decode_all(
