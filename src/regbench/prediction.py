@@ -25,9 +25,7 @@ def predict(runs: Path, split: Split, compute: Compute) -> pd.DataFrame:
     if not folders:
         raise InputError(f"{runs}: holds no run: name a variant that was trained (dvc repro)")
     if not len(split.filenames):
-        raise InputError(
-            "data.test_csv: the data set has no unlabelled images: add the table and run `dvc repro ingest`"
-        )
+        raise InputError("data.test_csv: the data set has no unlabelled images: add the table, run `dvc repro`")
     prepare(compute)
     models = [load_model(folder).to(device(compute)) for folder in folders]
     pixels = torch.from_numpy(split.images)
