@@ -118,7 +118,7 @@ class ZipSource:
         self._members = {m.filename.removeprefix(prefix): m for m in members if m.filename.startswith(prefix)}
 
     def names(self, folder: str) -> set[str]:
-        return {name for name in self._members if name.startswith(f"{folder}/")}
+        return {name for name in self._members if name.startswith(prefix_of(folder))}
 
     def has(self, name: str) -> bool:
         return name in self._members
@@ -158,6 +158,12 @@ class ZipSource:
         if reasons:
             lines = [f"{self.path}: member {name!r}: {reason}: pack the plain files again" for name, reason in reasons]
             raise InputError("\n".join(lines[:20]))
+
+
+def prefix_of(folder: str) -> str:
+    """Return what the names of files in `folder` start with; `.` and the empty text mean the top."""
+    normal = str(PurePosixPath(folder))
+    return "" if normal == "." else f"{normal}/"
 
 
 def _unsafe(member: zipfile.ZipInfo) -> str | None:

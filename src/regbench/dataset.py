@@ -50,7 +50,7 @@ class Split:
     """One split, rows in the order of the index."""
 
     images: NDArray[np.uint8]
-    """Shape (N, C, H, W), 0..255, memory-mapped read-only."""
+    """Shape (N, C, H, W), 0..255, memory-mapped; changes never reach the file."""
     labels: NDArray[np.int64]
     """Shape (N,), positions in `DataShape.classes`; -1 everywhere in `unlabelled`."""
     filenames: tuple[str, ...]

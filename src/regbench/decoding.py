@@ -5,12 +5,13 @@ import hashlib
 import mmap
 import os
 import warnings
+import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,10 @@ from regbench.images import ImageError, decode, decoder_id
 
 CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""
+
+
+MEMORY = "decoded.npz"
+"""File beside the arrays that lets the next ingest skip unchanged images: the columns of `Record`."""
 
 
 class Record(NamedTuple):
@@ -52,13 +57,17 @@ class Former:
         """Read what ingest wrote to `data_dir`."""
         former = Former()
         try:
-            table = pd.read_csv(data_dir / "decoded.csv", dtype={"key": str, "hash": str})
-            former.records.update({record.key: record for record in map(Record._make, table.itertuples(index=False))})
+            # The .npz format has checksums of its own.
+            with np.load(data_dir / MEMORY, allow_pickle=False) as table:
+                columns = [
+                    table[name].astype(str if name in ("key", "hash") else int).tolist() for name in Record._fields
+                ]
+            former.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
             for split in SPLITS:
                 images = files.read_array(data_dir / f"{split}.npy")
                 hashes = read_index(data_dir / f"{split}.csv")["hash"]
                 former.places.update({digest: (images, row) for row, digest in enumerate(hashes)})
-        except (OSError, ValueError, EOFError, TypeError):
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return Former()
         return former
 
@@ -84,14 +93,15 @@ class Job:
     former: Former
     pixels: NDArray[np.uint8]
     """Shape (N, C * H * W), memory that the workers share with their parent."""
-    decoder: str
+    conversion: str
+    """What the pixels depend on besides name and content of the file."""
 
     def decode(self, row: int) -> Record | str:
         """Put the pixels of one image in their row; return its record, or why it cannot be used."""
         name = self.names[row]
         try:
-            conversion = f"{self.decoder} {self.channels} {self.size} {name} {self.source.checksum(name)}"
-            key = hashlib.blake2b(conversion.encode(), digest_size=8).hexdigest()
+            identity = f"{self.conversion} {self.source.checksum(name)} {name}"
+            key = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
             found = self.former.find(key)
             if found is None:
                 encoded_pixels, own_size = decode(self.source.read(name), self.channels, self.size)
@@ -104,6 +114,14 @@ class Job:
         return found[1]
 
 
+def write_memory(data_dir: Path, records: pd.DataFrame) -> None:
+    """Write the columns of `Record`; equal records give equal bytes."""
+    with files.atomic(data_dir / MEMORY) as temporary:
+        columns: dict[str, Any] = {name: records[name].to_numpy() for name in Record._fields}
+        # As bytes: NumPy's own text takes four bytes a character.
+        np.savez(temporary, **columns | {name: columns[name].astype("S") for name in ("key", "hash")})
+
+
 def decode_all(
     source: Source, names: Sequence[str], channels: int, size: tuple[int, int], former: Former
 ) -> tuple[NDArray[np.uint8], list[Record | str]]:
@@ -114,7 +132,7 @@ def decode_all(
     length = channels * size[0] * size[1]
     shared = mmap.mmap(-1, max(1, len(names) * length))
     pixels = np.frombuffer(shared, dtype=np.uint8, count=len(names) * length).reshape(len(names), length)
-    job = Job(source, names, channels, size, former, pixels, decoder_id())
+    job = Job(source, names, channels, size, former, pixels, f"{decoder_id()} {channels} {size}")
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
     workers = len(os.sched_getaffinity(0))
     results: list[Record | str] = []

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.archive import Source, open_source
+from regbench.archive import Source, open_source, prefix_of
 from regbench.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
-from regbench.decoding import Former, Record, decode_all
+from regbench.decoding import Former, Record, decode_all, write_memory
 from regbench.errors import InputError
 from regbench.params import Data
 from regbench.table import listing, read_table
@@ -75,13 +75,13 @@ def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
 
 
 def write(ingested: Ingested, out_dir: Path) -> None:
-    """Write arrays, indexes, `dataset.json` and `decoded.csv`, which lets the next ingest skip unchanged images."""
+    """Write arrays, indexes, `dataset.json` and what lets the next ingest skip unchanged images."""
     for split in SPLITS:
         rows = ingested.rows(split)
         files.write_array(out_dir / f"{split}.npy", ingested.images[rows])
         files.write_csv(out_dir / f"{split}.csv", ingested.index.iloc[rows][list(COLUMNS)])
     files.write_json(out_dir / "dataset.json", asdict(ingested.shape))
-    files.write_csv(out_dir / "decoded.csv", ingested.index[list(Record._fields)])
+    write_memory(out_dir, ingested.index)
 
 
 def _listed(source: Source, data: Data) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def _listed(source: Source, data: Data) -> pd.DataFrame:
         tables.append((data.test_csv, data.test_images, read_table(source, data.test_csv, ("filename",))))
     return pd.concat(
         [
-            table.assign(csv=csv, row=table.index, name=f"{folder}/" + table["filename"])
+            table.assign(csv=csv, row=table.index, name=prefix_of(folder) + table["filename"])
             for csv, folder, table in tables
         ],
         ignore_index=True,
@@ -118,6 +118,8 @@ def _rejected(source: Source, data: Data, listed: pd.DataFrame, reasons: "pd.Ser
 
 def _classes(data: Data, labels: "pd.Series[str]") -> tuple[str, ...]:
     classes = data.classes or sort_classes(labels)
+    if len(set(classes)) < len(classes):
+        raise InputError(f"params.yaml: data.classes = {list(classes)}: must differ: remove the repeated ones")
     if len(classes) < 2:
         raise InputError(f"{data.raw}: {data.train_csv}: labels = {', '.join(classes)}: must be 2 or more classes")
     return classes

@@ -11,16 +11,18 @@ hard under every seed. The half-width h of an interval adds the two, each with i
 
     h^2 = t(S - 1)^2 v_seeds + t(N - 1)^2 v_images,   and at least   z^2 var(cells) / (S N)
 
-Banerjee (1960, Sankhya 22, 357-358) proved that such a sum covers at least at its level whatever the mixture:
-P(chi2(1) <= x) is concave in x, so by Jensen's inequality no mixture is worse than its pure cases. The floor holds
-because dependent cells never tell more than independent ones. The price is power at few seeds: t(1) = 12.7 for S = 2,
-3.2 for S = 4, 2.8 for S = 5, 2.3 for S = 10.
+Banerjee (1960, Sankhya 22, 357-358) proved that such a sum covers at least at its level for normal effects in any
+mixture: P(chi2(1) <= x) is concave in x, so by Jensen's inequality no mixture is worse than its pure cases. The floor
+holds because dependent cells never tell more than independent ones. The price is power at few seeds: t(1) = 12.7 for
+S = 2, 3.2 for S = 4, 2.8 for S = 5, 2.3 for S = 10.
 
 Measured false positives at 5 % (simulated nulls, S in {2, 3, 5, 10}, N = 400 and 2,000, 600 to 1,500 draws each; the
 noise lay in cells, images, seeds or both), the worst setting of each candidate: McNemar on the pooled cells 0.70;
 t-test over seeds 0.66; crossed effects with Satterthwaite's degrees of freedom 0.11; demanding both the t-test over
 seeds and a z-test over images 0.10; this method 0.057, where seeds are the only noise and it is the exact t-test, so
-0.05 within the error of the simulation. Very skewed seed effects (one seed in ten collapses) undercover, as with any t.
+0.05 within the error of the simulation. Its power at N = 400, 12 % of the cells discordant, a true difference of 4
+points and both noises: 0.42 at S = 4, 0.52 at S = 5, 0.80 at S = 10. Very skewed seed effects (one seed in ten
+collapses) undercover, as with any t.
 """
 
 from dataclasses import dataclass

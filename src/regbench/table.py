@@ -73,7 +73,7 @@ def _parse(where: str, content: bytes) -> pd.DataFrame:
         # pandas takes cells beyond the header for row labels, which would shift every column without a word.
         raise InputError(f"{where}: row 2: more cells than the header has columns: remove the extra ones")
     table.index = table.index + 2
-    table = pd.DataFrame({column: table[column].fillna("").str.strip() for column in table.columns})
+    table = pd.DataFrame({str(name).strip(): cells.fillna("").str.strip() for name, cells in table.items()})
     return table[(table != "").any(axis="columns")]
 
 
