@@ -29,9 +29,8 @@ def learning_curves(comparison: Comparison, curves: pd.DataFrame) -> ChartType:
     `curves` is the table of `read_curves`.
     """
     pick = alt.selection_point(name="pick", fields=["variant"], bind="legend", toggle="true")
-    data = inline(curves[["variant", "epoch", "seeds", *CURVES]])
     panels = [
-        _lines(data, comparison, column).encode(opacity=alt.when(pick).then(alt.value(1)).otherwise(alt.value(0.06)))
+        _lines(curves, comparison, column).encode(opacity=alt.when(pick).then(alt.value(1)).otherwise(alt.value(0.06)))
         for column in CURVES
     ]
     # One panel carries the selection, the others read it: altair would otherwise merge copies, with a warning.
@@ -74,8 +73,7 @@ def confusions(comparison: Comparison, counts: dict[str, pd.DataFrame]) -> Chart
 
 def picture(comparison: Comparison, curves: pd.DataFrame) -> ChartType:
     """Draw the errors with their intervals above the validation curves: the comparison in one picture."""
-    data = inline(curves[["variant", "epoch", "seeds", *CURVES]])
-    panels = [_lines(data, comparison, column) for column in ("validation_loss", "gap")]
+    panels = [_lines(curves, comparison, column) for column in ("validation_loss", "gap")]
     below = alt.hconcat(*panels, spacing=64, bounds="flush")
     # Otherwise the legend of the lower half would stand beside the upper half.
     apart = alt.Resolve(scale=alt.ScaleResolveMap(color="independent", strokeDash="independent"))
@@ -92,7 +90,7 @@ def _errors(comparison: Comparison) -> ChartType:
         }
     )
     rows = _rank(comparison, labels=True)
-    axis = alt.Scale(zero=False, nice=True)
+    axis = alt.Scale(zero=False, padding=12)
     base = alt.Chart(inline(table)).encode(y=rows)
     reference = alt.Chart(inline(table[table["variant"] == comparison.baseline]))
     seeds = alt.Chart(inline(comparison.seed_errors))
@@ -145,15 +143,17 @@ def _rank(comparison: Comparison, labels: bool) -> alt.Y:
     return alt.Y("variant:N", title=None, scale=scale, axis=alt.Axis(labels=labels, ticks=False, domain=False))
 
 
-def _lines(data: alt.InlineData, comparison: Comparison, column: str) -> ChartType:
+def _lines(curves: pd.DataFrame, comparison: Comparison, column: str) -> ChartType:
     hues, dashes = signs(comparison.variants, comparison.baseline)
     names = list(comparison.variants)
+    # No more ticks than epochs: Vega would otherwise put ticks between them, and round their labels.
+    ticks = max(1, min(12, int(curves["epoch"].max())))
     legend = alt.Legend(title=None, columns=1, symbolStrokeWidth=2.5, symbolSize=220, labelLimit=180)
     lines: alt.Chart = (
-        alt.Chart(data)
+        alt.Chart(inline(curves[["variant", "epoch", "seeds", column]]))
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("epoch:Q", title="epoch (from 0)", axis=alt.Axis(tickMinStep=1, format="d")),
+            x=alt.X("epoch:Q", title="epoch (from 0)", axis=alt.Axis(tickCount=ticks, format="d")),
             y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color("variant:N", scale=alt.Scale(domain=names, range=hues), legend=legend),
             strokeDash=alt.StrokeDash("variant:N", scale=alt.Scale(domain=names, range=dashes), legend=legend),
