@@ -15,6 +15,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from regbench.dataset import load_split
+
     from regbench.params import load_params
     from regbench.recipes import write_recipe
 
