@@ -6,11 +6,10 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from regbench.errors import TrackingError
-from regbench.files import sha256
 from regbench.params import Params
 from regbench.provenance import read_provenance
 from regbench.receipt import Receipt
-from regbench.records import Results, RunRecord, comparison_id, read_records
+from regbench.records import Results, RunRecord, comparison_id, read_records, report_id
 from regbench.store import Store, configure_client
 
 PATIENCE = 600
@@ -27,13 +26,14 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
     """
     records = read_records(params, results)
     comparison = comparison_id(records)
-    content = f"{comparison} {sha256(results.reports / 'comparison.html')}"
+    report = report_id(results)
+    content = f"{comparison} {report}"
     store.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(store.lock, timeout=PATIENCE):
             receipt = Receipt.read(store)
             if ask or receipt.content != content:
-                receipt = _log(records, comparison, store, receipt)
+                receipt = _log(records, {"comparison": comparison, "report": report}, store, receipt)
             receipt = replace(receipt, fingerprint=fingerprint, content=content)
             receipt.write(store)
             return receipt
@@ -41,7 +41,7 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
         raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make track` later") from None
 
 
-def _log(records: list[RunRecord], comparison: str, store: Store, receipt: Receipt) -> Receipt:
+def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt: Receipt) -> Receipt:
     configure_client()
     from regbench.tracking import Tracker  # imports mlflow
 
@@ -52,7 +52,7 @@ def _log(records: list[RunRecord], comparison: str, store: Store, receipt: Recei
     tracker = Tracker(store, read_provenance(store.project))
     progress = tqdm(total=len(records), desc="MLflow", unit="run", disable=None)
     try:
-        for record, run in tracker.log_missing(records, comparison):
+        for record, run in tracker.log_missing(records, shared):
             if run is not None:
                 runs[record.key] = run.info.run_id
                 if record.experiment == records[0].experiment:
@@ -67,4 +67,4 @@ def _log(records: list[RunRecord], comparison: str, store: Store, receipt: Recei
         ) from error
     finally:
         progress.close()
-    return Receipt(comparison=comparison, experiment=experiment, runs=runs, variants=variants)
+    return Receipt(comparison=shared["comparison"], experiment=experiment, runs=runs, variants=variants)

@@ -7,7 +7,7 @@ given in percent, and accuracies as errors too.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Named(NamedTuple):
@@ -42,7 +42,7 @@ CURVES: dict[str, tuple[Named, ...]] = {
 """Columns of a history."""
 
 SCORES: dict[str, tuple[Named, ...]] = {
-    "accuracy": (Named("SPLIT/accuracy"),),
+    "accuracy": (_percent("SPLIT/accuracy_pct"),),
     "error_percent": (Named("SPLIT/error_pct"),),
     "log_loss": (Named("SPLIT/log_loss"),),
     "macro_f1": (_percent("SPLIT/macro_f1_pct"),),
@@ -69,7 +69,7 @@ SECONDS = {"wall_seconds": WALL, "cpu_seconds": "work/epoch_cpu_seconds"}
 
 
 def translate(
-    columns: Mapping[str, Sequence[float]], names: Mapping[str, tuple[Named, ...]], split: str = "test"
+    columns: Mapping[Any, Sequence[float]], names: Mapping[str, tuple[Named, ...]], split: str = "test"
 ) -> dict[str, list[float]]:
     """Return metrics by their names in MLflow; columns without a name are left out, and so are values not finite.
 

@@ -16,6 +16,9 @@ from regbench.files import read_array, read_json, sha256
 from regbench.metric_names import CURVES, INTERVAL, SCORES, SECONDS, WALL, Named, translate
 from regbench.params import Params
 
+REPORT = ("comparison.html", "comparison.png")
+"""Files of the report that every variant's run carries."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -51,8 +54,8 @@ class RunRecord:
     """Two images (2, C, H, W) that show what the model takes."""
     seconds: dict[str, list[float]]
     """A duration an epoch; changes from run to run, so it is no part of the key."""
-    report: Path | None = None
-    """Page that compares this run with others; no part of the key."""
+    report: tuple[Path, ...] = ()
+    """Page and picture that compare this run with others; no part of the key."""
 
     @cached_property
     def key(self) -> str:
@@ -87,6 +90,11 @@ def read_records(params: Params, results: Results) -> list[RunRecord]:
         raise InputError(f"{results.reports}: lacks {error}: run `make repro` first") from None
 
 
+def report_id(results: Results) -> str:
+    """Return the hash of the report's files."""
+    return hashlib.sha256("".join(sha256(results.reports / name) for name in REPORT).encode()).hexdigest()[:12]
+
+
 def comparison_id(records: list[RunRecord]) -> str:
     """Return the name of a set of results that belong together."""
     return hashlib.sha256("".join(sorted(record.key for record in records)).encode()).hexdigest()[:12]
@@ -119,16 +127,16 @@ class _Reader:
             summary=self._summary(row.to_dict(), SCORES | INTERVAL),
             files={f"tables/{path.name}": path for path in self._tables(name)},
             model=self.results.runs / name / f"seed-{seeds[0]}",
-            best_epoch=int(scores.loc[seeds[0], "best_epoch"]),
+            best_epoch=int(scores["best_epoch"].loc[seeds[0]]),
             example=self.example,
             seconds=_seconds(self._timings(name).groupby("epoch").mean(numeric_only=True)),
-            report=self.results.reports / "comparison.html",
+            report=tuple(self.results.reports / name for name in REPORT),
         )
 
     def seed(self, name: str, seed: int) -> RunRecord:
         """One training."""
         folder = self.results.runs / name / f"seed-{seed}"
-        scores = self._scores(name).loc[seed]
+        scores = self._scores(name).loc[seed].to_dict()
         timings = self._timings(name)
         return RunRecord(
             experiment=f"{self.params.track.experiment}-seeds",
@@ -137,7 +145,7 @@ class _Reader:
             note="One training. The model and the summary numbers are those of the best epoch.",
             params=self._settings(name) | {"seed": str(seed)},
             curves=translate(pd.read_csv(folder / "history.csv").to_dict("list"), CURVES),
-            summary=self._summary(scores.to_dict(), SCORES),
+            summary=self._summary(scores, SCORES),
             files={"result.json": folder / "result.json"},
             model=folder,
             best_epoch=int(scores["best_epoch"]),

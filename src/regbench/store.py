@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 CLIENT_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -29,8 +30,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The address without user name and password."""
-        parts = urlsplit(self.uri)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.username else self.uri
+        return redact(self.uri)
 
     @property
     def served(self) -> bool:
@@ -68,6 +68,11 @@ def find_store(folder: Path, environment: Mapping[str, str] = os.environ) -> Sto
     above = next((parent.parent for parent in folder.parents if parent.name == ".dvc"), None)
     project = above or folder
     return Store(environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}", project)
+
+
+def redact(text: str) -> str:
+    """Remove user names and passwords from the addresses in a text."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def configure_client(environment: MutableMapping[str, str] = os.environ) -> None:

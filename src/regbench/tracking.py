@@ -1,7 +1,7 @@
 """MLflow runs from records, each once however often this is called; with `logged_model` the only importer of mlflow."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlflow import MlflowClient
@@ -21,11 +21,10 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
-from regbench.files import sha256
 from regbench.metric_names import WALL, finite
 from regbench.provenance import Provenance
 from regbench.records import RunRecord
-from regbench.store import Store
+from regbench.store import Store, redact
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
@@ -39,11 +38,14 @@ class Tracker:
     def __init__(self, store: Store, provenance: Provenance) -> None:
         self.store, self.provenance = store, provenance
 
-    def log_missing(self, records: Sequence[RunRecord], comparison: str) -> Iterator[tuple[RunRecord, Run | None]]:
+    def log_missing(
+        self, records: Sequence[RunRecord], shared: Mapping[str, str]
+    ) -> Iterator[tuple[RunRecord, Run | None]]:
         """Bring the store up to date, and yield each record with its run as soon as that is complete.
 
         The run is None where somebody deleted it in MLflow: that is respected. Runs of equal content are found again
-        by their key; one that was left unfinished is completed. Runs of this comparison carry its id and its report.
+        by their key; one that was left unfinished is completed. All carry the tags `shared`, which name the latest
+        comparison that they belong to, and its report.
 
         Raises:
             TrackingError: the store cannot be reached or refuses; what was yielded before is complete.
@@ -55,7 +57,7 @@ class Tracker:
             for record in records:
                 if record.experiment not in experiments:
                     experiments[record.experiment] = self._experiment(record.experiment)
-                yield record, self._log(record, experiments[record.experiment].experiment_id, comparison)
+                yield record, self._log(record, experiments[record.experiment].experiment_id, shared)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise TrackingError(_one_line(error)) from error
 
@@ -77,14 +79,14 @@ class Tracker:
             )
         return found
 
-    def _log(self, record: RunRecord, experiment: str, comparison: str) -> Run | None:
+    def _log(self, record: RunRecord, experiment: str, shared: Mapping[str, str]) -> Run | None:
         run = self._claim(record, experiment)
         if run is None:
             return None
         finished = run.info.status == FINISHED
         if not finished:
             self._fill(run, record)
-        self._place(run, record, comparison)
+        self._place(run, record, shared)
         if not finished:
             # Last, since a finished run is taken for complete. The times say how long training took.
             end = run.info.start_time + round(1000 * record.duration)
@@ -136,14 +138,12 @@ class Tracker:
             self.client.log_artifact(run_id, str(path), place.rpartition("/")[0] or None)
         log_model(self.client, run, record, metrics)
 
-    def _place(self, run: Run, record: RunRecord, comparison: str) -> None:
-        """Tag a run with the latest comparison it belongs to, and give it that comparison's report."""
-        tags = {"comparison": comparison}
-        if record.report is not None and record.report.exists():
-            tags["report"] = sha256(record.report)[:12]
-        news = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
+    def _place(self, run: Run, record: RunRecord, shared: Mapping[str, str]) -> None:
+        """Put a run into the latest comparison: the tags last, since they say that the report is there."""
+        news = {name: value for name, value in shared.items() if run.data.tags.get(name) != value}
         if "report" in news:
-            self.client.log_artifact(run.info.run_id, str(record.report), "report")
+            for path in record.report:
+                self.client.log_artifact(run.info.run_id, str(path), "report")
         if news:
             self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
 
@@ -171,6 +171,6 @@ def _dataset(record: RunRecord) -> DatasetInput:
 
 
 def _one_line(error: Exception) -> str:
-    """Return what an exception says, short and without line breaks."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:297]}..."
+    """Return what an exception says, short, without line breaks and without passwords."""
+    text = redact(" ".join(str(error).split())) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
