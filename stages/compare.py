@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.params import load_params
-from regbench.report import write_reports
+from regbench.report.page import write_reports
 from stages import parser, run
 
 

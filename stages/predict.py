@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.dataset import load_split
+from regbench.data.dataset import load_split
 from regbench.files import write_csv
 from regbench.params import load_params
 from regbench.prediction import predict

@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     from regbench.errors import TrackingError
-    from regbench.receipt import Receipt, fingerprint
-    from regbench.store import find_store
+    from regbench.tracking.receipt import Receipt, fingerprint
+    from regbench.tracking.store import find_store
 
     store = find_store(Path.cwd())
     folders = (options.data, options.runs, options.timings, options.evaluation, options.reports)
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.strict and Receipt.read(store).fingerprint == seen:
         return
 
-    from regbench.ledger import bring_up_to_date
     from regbench.params import load_params
-    from regbench.records import Results
+    from regbench.tracking.ledger import bring_up_to_date
+    from regbench.tracking.records import Results
 
     try:
         bring_up_to_date(load_params(options.params), Results(*folders), store, seen, ask=options.strict)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regbench import files
-from regbench.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
+from regbench.data.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
 from regbench.errors import InputError, IntegrityError
 from regbench.params import Split
 

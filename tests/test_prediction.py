@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from regbench.dataset import Split
+from regbench.data.dataset import Split
 from regbench.errors import InputError
 from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Compute

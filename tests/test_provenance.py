@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from regbench.files import sha256
-from regbench.provenance import Provenance, read_provenance
+from regbench.tracking.provenance import Provenance, read_provenance
 
 LOCK = """
 schema: '2.0'

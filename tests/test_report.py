@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from regbench.charts import CURVES, forest, learning_curves
-from regbench.comparison import COLUMNS, compare
-from regbench.drawing import signs, to_spec
-from regbench.report import THUMBNAIL, dvc_page, thumbnail, write_reports
-from regbench.results import read_curves
+from regbench.report.charts import CURVES, forest, learning_curves
+from regbench.report.comparison import COLUMNS, compare
+from regbench.report.drawing import signs, to_spec
+from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
+from regbench.report.results import read_curves
 from tests.outputs import ROOT, small_params, write_outputs
 
 FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from regbench.metric_names import CURVES, SCORES, finite, translate
-from regbench.receipt import Receipt, fingerprint
-from regbench.server import charts_page, table_page
-from regbench.store import configure_client, find_store
+from regbench.tracking.metric_names import CURVES, SCORES, finite, translate
+from regbench.tracking.receipt import Receipt, fingerprint
+from regbench.tracking.server import charts_page, table_page
+from regbench.tracking.store import configure_client, find_store
 
 
 def test_default_store_is_a_database_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

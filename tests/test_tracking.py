@@ -24,13 +24,13 @@ from mlflow.entities import Experiment, Run, ViewType
 
 from regbench.errors import InputError, TrackingError
 from regbench.files import write_csv
-from regbench.ledger import bring_up_to_date
 from regbench.model import load_model
 from regbench.params import load_params
-from regbench.receipt import Receipt
-from regbench.records import Results, read_records
-from regbench.server import serve
-from regbench.store import Store, find_store
+from regbench.tracking.ledger import bring_up_to_date
+from regbench.tracking.receipt import Receipt
+from regbench.tracking.records import Results, read_records
+from regbench.tracking.server import serve
+from regbench.tracking.store import Store, find_store
 from tests.faulty_proxy import Fault, FaultyProxy, faulty_proxy
 from tests.tracking_project import CLASSES, EPOCHS, FOLDERS, write_project
 

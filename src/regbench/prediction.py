@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from regbench.compute import device, prepare
-from regbench.dataset import Split
+from regbench.data.dataset import Split
 from regbench.errors import InputError
 from regbench.model import load_model
 from regbench.params import Compute

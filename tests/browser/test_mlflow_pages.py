@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, sync_playwright
 
-from regbench.ledger import bring_up_to_date
 from regbench.params import load_params
-from regbench.records import Results
-from regbench.store import find_store
+from regbench.tracking.ledger import bring_up_to_date
+from regbench.tracking.records import Results
+from regbench.tracking.store import find_store
 from tests.tracking_project import FOLDERS, write_project
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from regbench.comparison import compare
-from regbench.report import write_reports
+from regbench.report.comparison import compare
+from regbench.report.page import write_reports
 from tests.outputs import ROOT, small_params, write_outputs
 
 CHROMIUM = Path("/usr/bin/chromium")

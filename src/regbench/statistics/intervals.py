@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr, ndtri, stdtrit
 
-from regbench.noise import Cells, Noise, as_cells, crossed_noise
+from regbench.statistics.noise import Cells, Noise, as_cells, crossed_noise
 
 Sources = Literal["seeds and images", "images"]
 

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from regbench.noise import Cells, as_cells
-from regbench.statistics import Difference, Interval, accuracy_interval, paired_difference
+from regbench.statistics.intervals import Difference, Interval, accuracy_interval, paired_difference
+from regbench.statistics.noise import Cells, as_cells
 
 Verdict = Literal["better", "worse", "cannot tell"]
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from regbench.errors import IntegrityError
 from regbench.files import read_array, read_json
 from regbench.params import Params
-from regbench.results import required, table
-from regbench.statistics import Interval
-from regbench.verdicts import Comparison as Verdict
-from regbench.verdicts import Judgement, judge
+from regbench.report.results import required, table
+from regbench.statistics.intervals import Interval
+from regbench.statistics.verdicts import Comparison as Verdict
+from regbench.statistics.verdicts import Judgement, judge
 
 COLUMNS = (
     "variant",

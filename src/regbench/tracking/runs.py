@@ -21,10 +21,10 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
-from regbench.metric_names import WALL, finite
-from regbench.provenance import Provenance
-from regbench.records import RunRecord
-from regbench.store import Store, redact
+from regbench.tracking.metric_names import WALL, finite
+from regbench.tracking.provenance import Provenance
+from regbench.tracking.records import RunRecord
+from regbench.tracking.store import Store, redact
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
@@ -124,7 +124,7 @@ class Tracker:
 
     def _fill(self, run: Run, record: RunRecord) -> None:
         """Log all of a record; what an interrupted attempt has logged already is logged again without effect."""
-        from regbench.logged_model import log_model
+        from regbench.tracking.logged_model import log_model
 
         run_id, start = run.info.run_id, run.info.start_time
         params = [Param(name, value) for name, value in record.params.items()]

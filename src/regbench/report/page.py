@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from regbench import charts, drawing
-from regbench.comparison import Comparison, compare, to_json
 from regbench.files import atomic, read_array, read_json, write_csv, write_json
 from regbench.params import Params
-from regbench.results import labelled, read_curves, read_timings, required
-from regbench.summary import (
+from regbench.report import charts, drawing
+from regbench.report.comparison import Comparison, compare, to_json
+from regbench.report.results import labelled, read_curves, read_timings, required
+from regbench.report.summary import (
     NO_TEST_SPLIT,
     best_sentence,
     facts,

@@ -5,7 +5,7 @@ import io
 import pandas as pd
 import pandera.pandas as pa
 
-from regbench.archive import Source
+from regbench.data.archive import Source
 from regbench.errors import InputError
 
 MAX_LISTED = 20

@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.archive import Source, open_source, prefix_of
-from regbench.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
-from regbench.decoding import Former, Record, decode_all, write_memory
+from regbench.data.archive import Source, open_source, prefix_of
+from regbench.data.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
+from regbench.data.decoding import Former, Record, decode_all, write_memory
+from regbench.data.table import listing, read_table
 from regbench.errors import InputError
 from regbench.params import Data
-from regbench.table import listing, read_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from PIL import Image
 from torchvision import datasets
 from tqdm import tqdm
 
+from regbench.data.raw import write_raw
 from regbench.errors import InputError
-from regbench.raw import write_raw
 
 NAMES = ("MNIST", "FashionMNIST", "KMNIST", "EMNIST", "CIFAR10")
 
@@ -27,7 +27,7 @@ def export(
 
     Args:
         name: one of `NAMES`.
-        path: what to write, see `regbench.raw.write_raw`.
+        path: what to write, see `regbench.data.raw.write_raw`.
         root: folder as torchvision lays it out, such as `root/MNIST/raw/train-images-idx3-ubyte`.
         download: fetch what is missing in `root`.
         split: which part of EMNIST, such as `letters`; other sets have one part and ignore it.

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from regbench.errors import InputError
 from regbench.files import read_array, read_json, sha256
-from regbench.metric_names import CURVES, INTERVAL, SCORES, SECONDS, WALL, Named, translate
 from regbench.params import Params
+from regbench.tracking.metric_names import CURVES, INTERVAL, SCORES, SECONDS, WALL, Named, translate
 
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries."""

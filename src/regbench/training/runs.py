@@ -14,15 +14,15 @@ import torch
 from tqdm import tqdm
 
 from regbench.compute import device, follow_parent, prepare
-from regbench.dataset import DataShape, Split, load_shape, load_split
+from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
-from regbench.examples import Examples, in_order
 from regbench.files import write_csv, write_json
 from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Params
-from regbench.recipes import read_copies, read_whitening
-from regbench.training import EpochRecord, FitResult, fit, run_epoch
-from regbench.whitening import Whitening
+from regbench.recipes.folder import read_copies, read_whitening
+from regbench.recipes.whitening import Whitening
+from regbench.training.examples import Examples, in_order
+from regbench.training.fit import EpochRecord, FitResult, fit, run_epoch
 
 
 @dataclass(frozen=True)

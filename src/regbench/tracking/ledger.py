@@ -7,10 +7,10 @@ from tqdm import tqdm
 
 from regbench.errors import TrackingError
 from regbench.params import Params
-from regbench.provenance import read_provenance
-from regbench.receipt import Receipt
-from regbench.records import Results, RunRecord, comparison_id, read_records, report_id
-from regbench.store import Store, configure_client
+from regbench.tracking.provenance import read_provenance
+from regbench.tracking.receipt import Receipt
+from regbench.tracking.records import Results, RunRecord, comparison_id, read_records, report_id
+from regbench.tracking.store import Store, configure_client
 
 PATIENCE = 600
 """Seconds to wait for another process that logs to the same store."""
@@ -43,7 +43,7 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
 
 def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt: Receipt) -> Receipt:
     configure_client()
-    from regbench.tracking import Tracker  # imports mlflow
+    from regbench.tracking.runs import Tracker  # imports mlflow
 
     known = dict(receipt.runs)
     runs: dict[str, str] = {}

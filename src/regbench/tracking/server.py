@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
 from regbench.errors import InputError, TrackingError
-from regbench.store import Store
+from regbench.tracking.store import Store
 
 HOST = "127.0.0.1"
 START_SECONDS = 120

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.comparison import Comparison
 from regbench.errors import InputError
+from regbench.report.comparison import Comparison
 
 NO_TEST_SPLIT = (
     "This data set has no test split: all figures come from the validation images, on which the best epochs were "

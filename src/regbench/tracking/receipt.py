@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from regbench.store import Store
+from regbench.tracking.store import Store
 
 
 @dataclass(frozen=True)

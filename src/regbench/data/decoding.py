@@ -20,9 +20,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from regbench import files
-from regbench.archive import Source
-from regbench.dataset import SPLITS, pixel_hash, read_index
-from regbench.images import ImageError, decode, decoder_id
+from regbench.data.archive import Source
+from regbench.data.dataset import SPLITS, pixel_hash, read_index
+from regbench.data.images import ImageError, decode, decoder_id
 
 CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from regbench.data.raw import write_raw
 from regbench.randomness import generator
-from regbench.raw import write_raw
 
 
 def write_sample(path: Path) -> int:

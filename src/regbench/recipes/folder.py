@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from regbench.augmentation import CHUNK, copies
 from regbench.files import atomic, read_array, write_json
 from regbench.params import Augment, Recipe
-from regbench.whitening import Whitening, fit_whitening, scale
+from regbench.recipes.augmentation import CHUNK, copies
+from regbench.recipes.whitening import Whitening, fit_whitening, scale
 
 
 def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settings: Augment) -> None:

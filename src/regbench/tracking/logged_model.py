@@ -16,7 +16,7 @@ from mlflow.types import Schema, TensorSpec
 from torch import Tensor, nn
 
 from regbench.model import load_model
-from regbench.records import RunRecord
+from regbench.tracking.records import RunRecord
 
 NAME = "model"
 """Name in every run, so that `runs:/RUN_ID/model` finds it."""

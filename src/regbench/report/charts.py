@@ -6,8 +6,8 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from regbench.comparison import Comparison
-from regbench.drawing import FAINT, GREY, TELLING, inline, signs
+from regbench.report.comparison import Comparison
+from regbench.report.drawing import FAINT, GREY, TELLING, inline, signs
 
 CURVES = {
     "validation_loss": "Validation loss",

@@ -10,13 +10,13 @@ import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from torch import Tensor
 
 from regbench.errors import DivergedError
-from regbench.examples import Examples, batches, in_order
 from regbench.model import Perceptron
-from regbench.optimizer import Adam, FlatParameters
 from regbench.params import Train, Variant
 from regbench.randomness import generator
+from regbench.recipes.whitening import scale
 from regbench.regularization import BestEpoch, add_penalty_gradient_, penalty
-from regbench.whitening import scale
+from regbench.training.examples import Examples, batches, in_order
+from regbench.training.optimizer import Adam, FlatParameters
 
 
 @dataclass(frozen=True)
