@@ -25,7 +25,7 @@ from mlflow.entities import Experiment, Run, ViewType
 from regbench.errors import InputError, TrackingError
 from regbench.files import write_csv
 from regbench.model import load_model
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import Results, read_records
