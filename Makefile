@@ -11,16 +11,44 @@ PEERLOCK    := benchmarks/requirements.txt
 PEERSTAMP    = $(PEERS)/.lock-$(shell sha256sum $(PEERLOCK) | cut -c1-16)
 
 export PATH := $(BIN):$(PATH)
-export OMP_WAIT_POLICY := PASSIVE
-export MLFLOW_DISABLE_TELEMETRY := true
+
+# What is logged: the same folders as in dvc.yaml's stage track.
+TRACKED := data runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro ui test check lock lock-peers bench clean
+.PHONY: help install repro track ui test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## create VENV (default .venv) with the locked packages
+
+repro: install ## run the pipeline: whatever is out of date, then print the comparison
+	@dvc repro
+	@printf '\n'; cat reports/comparison.md
+	@printf '\nReport: reports/comparison.html (opens offline)\nMLflow: make ui (brings it up to date and prints the address of the side-by-side comparison)\n'
+
+track: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
+	@python -m stages.track $(TRACKED) --strict
+
+ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
+	@exec python -m stages.ui --port $(PORT)
+
+test: install ## run all tests (browser tests need chromium, and say so where it is absent)
+	@python -m pytest
+
+check: install ## lint, formatting, types and the direction of imports
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@PYTHONPATH=src lint-imports
+
+lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; needs uv on PATH)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
+
+clean: ## delete the environment and every output (DVC's cache stays)
+	rm -rf $(VENV) data augmented runs timings evaluation metrics reports mlflow.db mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."
@@ -28,10 +56,6 @@ $(STAMP): $(LOCK)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)
 	@touch $@
-
-lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; needs uv on PATH)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 bench: $(STAMP) $(PEERSTAMP) ## measure against peers and the machine's limit; RAW=PATH for other data (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks.run --peers $(PEERS) $(if $(RAW),--raw $(RAW)) $(BENCHFLAGS)

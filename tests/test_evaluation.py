@@ -69,7 +69,7 @@ def test_each_evaluate_parameter_changes_a_number() -> None:
 
     scores = pd.DataFrame([score(run, labels, RESULT, Evaluate()) for run in probabilities])
     wide, narrow = (headline(probabilities, labels, scores, Evaluate(confidence=c)) for c in (0.99, 0.8))
-    assert wide["low"] < narrow["low"] < narrow["error"] == wide["error"] < narrow["high"] < wide["high"]
+    assert wide["low"] < narrow["low"] < narrow["test_error"] == wide["test_error"] < narrow["high"] < wide["high"]
 
 
 def test_misclassified_lists_what_most_seeds_get_wrong_surest_first() -> None:

@@ -1,0 +1,71 @@
+"""ZCA whitening: fitted on train images, stored, and applied to every split and at serving."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from regbench.errors import InputError
+from regbench.files import atomic
+
+CHUNK = 1000
+"""Images taken at a time, which bounds memory."""
+
+MOST_INPUTS = 4096
+"""Largest number of inputs that ZCA is fitted to; its matrix is this squared, its cost this cubed."""
+
+
+def scale(rows: Tensor) -> Tensor:
+    """Bring pixels 0..255 of any type to float32 in 0..1."""
+    return rows.to(torch.float32) * (1 / 255)
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A fitted linear map of pixels scaled to 0..1: `(x - mean) @ matrix`, of shapes (D,) and (D, D), float32."""
+
+    mean: Tensor
+    matrix: Tensor
+
+    def apply(self, inputs: Tensor) -> Tensor:
+        """Whiten rows of shape (N, D), float32."""
+        return (inputs - self.mean) @ self.matrix
+
+    def save(self, path: Path) -> None:
+        """Write both tensors to a safetensors file."""
+        with atomic(path) as temporary:
+            save_file({"mean": self.mean, "matrix": self.matrix}, temporary)
+
+    @classmethod
+    def load(cls, path: Path) -> "Whitening":
+        """Read what `save` wrote."""
+        return cls(**load_file(path))
+
+
+def fit_whitening(images: NDArray[np.uint8], epsilon: float) -> Whitening:
+    """Fit ZCA whitening (Bell & Sejnowski 1997) to images (N, C, H, W): `U (S + epsilon)^-1/2 U^T` of the covariance.
+
+    Pixels are scaled to 0..1 first. Epsilon keeps pixels that hardly vary, such as a digit's border, from being blown
+    up. The covariance is summed in float64 from float32 products of chunks.
+
+    Raises:
+        InputError: the images have more than MOST_INPUTS numbers each.
+    """
+    size = int(np.prod(images.shape[1:]))
+    if size > MOST_INPUTS:
+        raise InputError(f"recipes: zca = {epsilon}: an image has {size} numbers, ZCA takes {MOST_INPUTS}: shrink it")
+    total, products = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
+    for start in tqdm(range(0, len(images), CHUNK), desc="whiten", unit="k images", disable=None):
+        rows = scale(torch.from_numpy(images[start : start + CHUNK]).flatten(1))
+        total += rows.sum(0, dtype=torch.float64)
+        products += rows.T @ rows
+    mean = total / len(images)
+    covariance = products / len(images) - torch.outer(mean, mean)
+    eigenvalues, vectors = torch.linalg.eigh(covariance)
+    matrix = vectors / (eigenvalues.clamp(min=0) + epsilon).sqrt() @ vectors.T
+    return Whitening(mean.float(), matrix.float())

@@ -1,0 +1,101 @@
+"""A small copy of the project in a folder of its own, to run the real pipeline in with the real DVC."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from raw_images import write_canonical
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+SMALL: dict[str, Any] = {
+    "data.raw": "raw.zip",
+    "data.image_size": [8, 8],
+    "recipes": {"plain": {}, "affine": {"rotate": 10.0, "shift": 1.0}, "zca": {"zca": 0.1}},
+    "augment.copies": 2,
+    "model.hidden": [8, 6],
+    "train.epochs": 2,
+    "train.batch_size": 16,
+    "seeds": [128, 129],
+    "variants": {
+        "baseline": {"recipe": "plain"},
+        "l2": {"recipe": "plain", "l2": 1e-4},
+        "zca_affine": {"recipe": "affine", "dropout": 0.25},
+    },
+}
+
+
+class Project:
+    """A working copy with small parameters and made-up images, under git and DVC."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, images: int = 120) -> "Project":
+        """Copy what git would track, shrink the parameters, and write raw images."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for name in listed:
+            if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/", "dvc.lock")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        write_canonical(folder / "raw.zip", images=images, classes=("a", "b", "c"))
+        project = cls(folder)
+        project.set(**SMALL)
+        (folder / ".gitignore").open("a").write("\n/raw.zip\n")
+        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "copy"]):
+            subprocess.run(
+                ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *command], cwd=folder, check=True
+            )
+        return project
+
+    def set(self, **dotted: Any) -> None:
+        """Set keys of params.yaml, given with dots."""
+        yaml = YAML()
+        path = self.folder / "params.yaml"
+        content = yaml.load(path.read_text())
+        for key, value in dotted.items():
+            *parents, last = key.split(".")
+            place = content
+            for part in parents:
+                place = place[part]
+            if value is None:
+                del place[last]
+            else:
+                place[last] = value
+        yaml.dump(content, path)
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """Run a command in the project and return its output; AssertionError for another exit code."""
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "PYTEST"))},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500, check=False
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == (code == 0), output
+        return output
+
+    def repro(self, *arguments: str, code: int = 0) -> list[str]:
+        """Run `dvc repro` and return the names of the stages that ran."""
+        return self.ran(self.run("dvc", "repro", *arguments, code=code))
+
+    @staticmethod
+    def ran(output: str) -> list[str]:
+        """Return the stages that a `dvc repro` ran, from its output."""
+        return re.findall(r"Running stage '([^']+)'", output)
+
+    def results(self) -> dict[str, bytes]:
+        """Return the bytes of every result (timings are none)."""
+        folders = ("augmented", "data", "evaluation", "metrics", "runs")
+        paths = [path for name in folders for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}

@@ -1,0 +1,209 @@
+"""A parameter that does nothing is a defect: each one, changed, changes the object that is built from it.
+
+`EFFECTS` gives for each leaf of params.yaml another valid value and what must differ then; a leaf without one fails.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from raw_images import write_canonical
+
+from regbench import compute
+from regbench.data import ingest
+from regbench.data.dataset import DataShape, load_split
+from regbench.errors import InputError
+from regbench.evaluation import calibration_error, headline
+from regbench.params import Params, Recipe
+from regbench.randomness import generator
+from regbench.recipes.augmentation import augmented, copies
+from regbench.recipes.whitening import fit_whitening
+from regbench.training.examples import Examples
+from regbench.training.fit import fit
+from regbench.training.runs import Material, build_model
+
+BASE: dict[str, Any] = {
+    "data": {"image_size": (8, 8), "split": {}},
+    "recipes": {"plain": {}, "r": {}},
+    "augment": {"copies": 2},
+    "model": {"hidden": (6, 5)},
+    "train": {"epochs": 20, "batch_size": 16, "learning_rate": 0.01},
+    "seeds": (1,),
+    "compute": {"device": "cpu", "workers": 1},
+    "variants": {"v": {"recipe": "plain"}},
+    "evaluate": {},
+    "track": {},
+}
+Effect = Callable[[Params, Path], Any]
+
+
+def _examples(count: int, seed: int) -> Examples:
+    pixels = np.random.default_rng(seed).integers(0, 256, (1, count, 1, 8, 8), dtype=np.uint8)
+    return Examples(pixels, torch.from_numpy(pixels[0].reshape(count, -1)[:, :2].argmax(1)))
+
+
+def _train(params: Params, _: Path) -> Any:
+    train, validation = _examples(120, 1), _examples(50, 2)
+    material = Material(DataShape(("a", "b"), 1, 8, 8), train, train, validation)
+    model = build_model(params, "v", material, params.seeds[0])
+    result = fit(model, train, train.first(50), validation, params.training("v"), params.variants["v"], params.seeds[0])
+    return len(result.history), result.best_epoch, result.history, [tuple(p.shape) for p in model.parameters()]
+
+
+def _ingest(params: Params, folder: Path) -> Any:
+    """Ingest images that show every key of `data`: two layouts, colours, a bad row."""
+    raw = folder / "raw"
+    if not raw.exists():
+        write_canonical(raw, images=40, classes=("0", "1"), unlabelled=6, channels=3)
+        write_canonical(folder / "other", images=30, classes=("0", "1"), channels=3)
+        (raw / "few.csv").write_text("\n".join((raw / "Train/train.csv").read_text().splitlines()[:21]) + "\n")
+        (raw / "fewer.csv").write_text("\n".join((raw / "Test/Test.csv").read_text().splitlines()[:3]) + "\n")
+        (raw / "bad.csv").write_text((raw / "Train/train.csv").read_text() + "absent.png,1\n")
+        for name in ("Train/Images/train", "Test/Images/test"):
+            target = raw / "moved" / name
+            target.mkdir(parents=True)
+            for number, image in enumerate(sorted((raw / name).iterdir())):
+                (target / image.name).write_bytes(sorted((raw / name).iterdir())[-1 - number].read_bytes())
+    out = folder / "out"
+    data = params.data if params.data.raw != "data/sample.zip" else params.data.model_copy(update={"raw": str(raw)})
+    data = data.model_copy(update={"raw": str(folder / "other")}) if data.raw == "other" else data
+    try:
+        ingest.write(ingest.ingest(data, former_dir=out), out)
+    except InputError as error:
+        return "refused", str(error)[-60:]
+    splits = [load_split(out, name) for name in ("train", "validation", "test", "unlabelled")]
+    return [(s.images.shape, s.labels.tolist(), s.filenames, s.images.tobytes()) for s in splits]
+
+
+def _augmented(params: Params, _: Path) -> Any:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8))
+    return augmented(images, params.recipes["r"], generator(1, "augment")).numpy().tobytes()
+
+
+def _copies(params: Params, _: Path) -> Any:
+    images = np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8)
+    return [chunk.numpy().tobytes() for _, _, chunk in copies(images, Recipe(rotate=20.0), params.augment)]
+
+
+def _whitening(params: Params, _: Path) -> Any:
+    images = np.random.default_rng(0).integers(0, 256, (90, 1, 8, 8), dtype=np.uint8)
+    epsilon = params.recipes["r"].zca
+    return fit_whitening(images, epsilon).matrix.numpy().tobytes() if epsilon else None
+
+
+def _evaluate(params: Params, _: Path) -> Any:
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(3), size=(3, 200)).astype(np.float32)
+    labels = np.where(np.arange(200) % 2, probabilities[0].argmax(1), random.integers(0, 3, 200))
+    scores = pd.DataFrame({"log_loss": [1.0, 2.0, 3.0], "macro_f1": [0.5] * 3, "gap": [0.1] * 3})
+    calibration = calibration_error(probabilities[0], labels, params.evaluate.calibration_bins)
+    return calibration, headline(probabilities, labels, scores, params.evaluate)
+
+
+def _threads(params: Params, _: Path) -> Any:
+    compute.prepare(params.compute)
+    return torch.get_num_threads()
+
+
+def _device(params: Params, _: Path) -> Any:
+    try:
+        return compute.device(params.compute)
+    except InputError as error:
+        return str(error)
+
+
+EFFECTS: dict[str, tuple[Any, Effect]] = {
+    "data.raw": ("other", _ingest),
+    "data.train_csv": ("few.csv", _ingest),
+    "data.train_images": ("moved/Train/Images/train", _ingest),
+    "data.test_csv": ("fewer.csv", _ingest),
+    "data.test_images": ("moved/Test/Images/test", _ingest),
+    "data.image_size": ((4, 6), _ingest),
+    "data.channels": (3, _ingest),
+    "data.classes": (("1", "0"), _ingest),
+    "data.max_rejected": (1, _ingest),
+    "data.split.method": ("as_listed", _ingest),
+    "data.split.validation": (0.3, _ingest),
+    "data.split.test": (0.4, _ingest),
+    "recipes.r.rotate": (20.0, _augmented),
+    "recipes.r.shift": (2.0, _augmented),
+    "recipes.r.scale": (0.3, _augmented),
+    "recipes.r.shear": (20.0, _augmented),
+    "recipes.r.flip_horizontal": (0.5, _augmented),
+    "recipes.r.flip_vertical": (0.5, _augmented),
+    "recipes.r.zca": (0.1, _whitening),
+    "augment.copies": (3, _copies),
+    "augment.seed": (1, _copies),
+    "model.hidden": ((6, 4), _train),
+    "train.epochs": (5, _train),
+    "train.batch_size": (20, _train),
+    "train.learning_rate": (0.02, _train),
+    "train.beta1": (0.5, _train),
+    "train.beta2": (0.9, _train),
+    "train.epsilon": (0.01, _train),
+    "train.monitor": ("validation_loss", _train),
+    "train.min_delta": (10.0, _train),
+    "seeds": ((2,), _train),
+    "compute.device": ("cuda", _device),
+    "compute.threads": (2, _threads),
+    "compute.workers": (3, lambda params, _: params.compute.processes),
+    "variants.v.recipe": ("r", lambda params, _: params.variants["v"].recipe),
+    "variants.v.l1": (0.01, _train),
+    "variants.v.l2": (0.01, _train),
+    "variants.v.dropout": (0.4, _train),
+    "variants.v.input_dropout": (0.4, _train),
+    "variants.v.batch_norm": (True, _train),
+    "variants.v.patience": (1, _train),
+    "variants.v.train": ({"learning_rate": 0.05}, _train),
+    "evaluate.confidence": (0.8, _evaluate),
+    "evaluate.calibration_bins": (3, _evaluate),
+    "track.experiment": ("other", lambda params, _: params.track.experiment),
+}
+
+
+def _leaves(value: Any, prefix: str = "") -> list[str]:
+    if isinstance(value, dict) and not prefix.endswith((".train.",)):
+        keys = [key for key in value if not (prefix == "recipes." and key == "plain")]
+        return [leaf for key in keys for leaf in _leaves(value[key], f"{prefix}{key}.")] or [prefix[:-1]]
+    return [prefix[:-1]]
+
+
+def _with(dotted: str, value: Any) -> Params:
+    content = Params.model_validate(BASE).model_dump()
+    *parents, last = dotted.split(".")
+    place = content
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    if dotted == "data.split.method":
+        place["test"] = 0.0
+    if dotted == "data.max_rejected":
+        content["data"]["train_csv"] = "bad.csv"
+    return Params.model_validate(content)
+
+
+def test_every_parameter_has_an_effect_to_test() -> None:
+    assert set(_leaves(Params.model_validate(BASE).model_dump())) == set(EFFECTS)
+
+
+@pytest.mark.parametrize("dotted", EFFECTS)
+def test_another_value_changes_what_is_built(dotted: str, tmp_path: Path) -> None:
+    value, effect = EFFECTS[dotted]
+    base = Params.model_validate(BASE)
+    if dotted == "data.max_rejected":
+        base = base.model_copy(update={"data": base.data.model_copy(update={"train_csv": "bad.csv"})})
+    before = effect(base, tmp_path)
+    after = effect(_with(dotted, value), tmp_path)
+    compute.prepare(base.compute)  # leaves the threads as they were
+    assert before != after
+
+
+@pytest.mark.parametrize("effect", {id(e): e for _, e in EFFECTS.values()}.values())
+def test_the_same_value_changes_nothing(effect: Effect, tmp_path: Path) -> None:
+    """Otherwise the test above could not fail."""
+    base = Params.model_validate(BASE)
+    assert effect(base, tmp_path) == effect(base, tmp_path)
