@@ -47,7 +47,7 @@ class RunRecord:
     files: dict[str, Path]
     """Path in the run's artifacts -> file."""
     model: Path
-    """Folder of the saved network, by the weights of `best_epoch`."""
+    """Folder of the network saved at `best_epoch`."""
     best_epoch: int
     example: NDArray[np.uint8]
     """Two images (2, C, H, W) that show what the model takes."""
