@@ -37,7 +37,7 @@ check: install ## lint, formatting, types and the direction of imports
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@lint-imports
+	@PYTHONPATH=src lint-imports
 
 lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; needs uv on PATH)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.data.dataset import load_split
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.recipes.folder import write_recipe
 from stages import parser, run
 

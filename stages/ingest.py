@@ -4,7 +4,7 @@ from pathlib import Path
 
 from regbench.data import ingest
 from regbench.data import report as data_report
-from regbench.params import load_params
+from regbench.params_file import load_params
 from stages import parser, run
 
 

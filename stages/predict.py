@@ -4,7 +4,7 @@ from pathlib import Path
 
 from regbench.data.dataset import load_split
 from regbench.files import write_csv
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.prediction import predict
 from stages import parser, run
 

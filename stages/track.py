@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.strict and Receipt.read(store).fingerprint == seen:
         return
 
-    from regbench.params import load_params
+    from regbench.params_file import load_params
     from regbench.tracking.ledger import bring_up_to_date
     from regbench.tracking.records import Results
 

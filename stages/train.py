@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.training.runs import load_material, train_variant
 from stages import parser, run
 

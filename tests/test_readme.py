@@ -14,7 +14,7 @@ RUN_BY = {
     "make ui": ("tests/test_make.py", "ui"),
     "make track": ("tests/test_make.py", "track"),
     "make help": ("tests/test_make.py", "help"),
-    "dvc exp run -S data.raw=my-images.zip -S data.image_size=[32,32] -S data.channels=3": (
+    "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",
         "data.channels=3",
     ),
@@ -60,7 +60,7 @@ def test_links_and_pictures_exist() -> None:
 
 def test_the_example_error_is_what_the_loader_says(tmp_path: Path) -> None:
     from regbench.errors import InputError
-    from regbench.params import load_params
+    from regbench.params_file import load_params
 
     path = tmp_path / "params.yaml"
     path.write_text((ROOT / "params.yaml").read_text().replace("l2: 1e-4}", "droput: 0.1}", 1))

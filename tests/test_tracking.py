@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from regbench.errors import InputError, TrackingError
 from regbench.files import write_csv
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import read_records
 from regbench.tracking.store import find_store

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import Results

@@ -1,16 +1,9 @@
-"""The typed, frozen mirror of `params.yaml`: every key is checked before anything runs."""
+"""The typed, frozen mirror of `params.yaml`: every key with its range, unit and meaning."""
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from regbench.errors import InputError
-from regbench.messages import explain, nearest
+from pydantic import BaseModel, ConfigDict, Field
 
 Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -198,53 +191,3 @@ class Params(Section):
     def training(self, variant: str) -> Train:
         """Return the training settings of a variant: the section `train` with the variant's own keys on top."""
         return Train.model_validate({**self.train.model_dump(), **self.variants[variant].train})
-
-
-def load_params(path: Path) -> Params:
-    """Read and check `params.yaml`.
-
-    Raises:
-        InputError: every problem found, one line each:
-            `params.yaml: variants.l2.dropout = 1.5: must be less than 1`.
-    """
-    try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: run from the project's folder, or restore it from git") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        params = Params.model_validate(_tuples(raw))
-        problems = _cross_checks(params)
-    except ValidationError as error:
-        problems = explain(error, Params)
-    if problems:
-        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
-    return params
-
-
-def _tuples(value: Any) -> Any:
-    """Turn YAML sequences into tuples, so that a loaded record cannot be changed."""
-    if isinstance(value, Mapping):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _cross_checks(params: Params) -> list[str]:
-    problems = []
-    split = params.data.split
-    if split.validation + split.test >= 1:
-        problems.append(f"data.split.test = {split.test}: validation + test must be below 1: leave some to train on")
-    if split.method == "as_listed" and split.test:
-        problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
-    if len(set(params.seeds)) < len(params.seeds):
-        problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
-    for name, variant in params.variants.items():
-        if variant.recipe not in params.recipes:
-            hint = nearest(variant.recipe, params.recipes)
-            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
-        try:
-            params.training(name)
-        except ValidationError as error:
-            problems += explain(error, Train, ("variants", name, "train"))
-    return problems

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, sync_playwright
 
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
 from regbench.tracking.records import Results
 from regbench.tracking.store import find_store
