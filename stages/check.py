@@ -14,9 +14,10 @@ def main() -> None:
     arguments.add_argument("out", type=Path, help="always the same text, so that nothing after it runs again")
     given = arguments.parse_args()
     params = load_params(given.params)
-    if Path(params.data.raw) != given.sample and not Path(params.data.raw).exists():
+    raw = params.data.raw
+    if Path(raw) != given.sample and not Path(raw).exists():
         raise InputError(
-            f"{given.params}: data.raw = {params.data.raw!r}: no such file or folder: name your images, or {given.sample}"
+            f"{given.params}: data.raw = {raw!r}: no such file or folder: correct it, or use {given.sample}"
         )
     with atomic(given.out) as path:
         path.write_text("params.yaml is valid\n", encoding="utf-8")
