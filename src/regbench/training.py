@@ -13,9 +13,10 @@ from regbench.errors import DivergedError
 from regbench.examples import Examples, batches, in_order
 from regbench.model import Perceptron
 from regbench.optimizer import Adam, FlatParameters
-from regbench.params import Train, Variant
+from regbench.params import Train
 from regbench.randomness import generator
 from regbench.regularization import BestEpoch, add_penalty_gradient_, penalty
+from regbench.variants import Variant
 from regbench.whitening import scale
 
 
