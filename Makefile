@@ -7,8 +7,9 @@ BIN     = $(abspath $(VENV))/bin
 STAMP   = $(VENV)/.lock-$(shell sha256sum $(LOCK) | cut -c1-16)
 
 export PATH := $(BIN):$(PATH)
-export OMP_WAIT_POLICY := PASSIVE
-export MLFLOW_DISABLE_TELEMETRY := true
+
+# What is logged: the same folders as in dvc.yaml's stage track.
+TRACKED := data runs timings evaluation reports
 
 .DEFAULT_GOAL := help
 .PHONY: help install repro track ui test check lock clean
@@ -18,14 +19,32 @@ help: ## show this help
 
 install: $(STAMP) ## create VENV (default .venv) with the locked packages
 
-# What is logged: the same folders as in dvc.yaml's stage track.
-TRACKED := data runs timings evaluation reports
+repro: install ## run the pipeline: whatever is out of date, then print the comparison
+	@dvc repro
+	@printf '\n'; cat reports/comparison.md
+	@printf '\nReport: reports/comparison.html (opens offline)\nMLflow: make ui (brings it up to date and prints the address of the side-by-side comparison)\n'
 
 track: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
-	@$(BIN)/python -m stages.track $(TRACKED) --strict
+	@python -m stages.track $(TRACKED) --strict
 
 ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
-	@exec $(BIN)/python -m stages.ui --port $(PORT)
+	@exec python -m stages.ui --port $(PORT)
+
+test: install ## run all tests (browser tests need chromium, and say so where it is absent)
+	@python -m pytest
+
+check: install ## lint, formatting, types and the direction of imports
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@PYTHONPATH=src lint-imports
+
+lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; needs uv on PATH)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
+
+clean: ## delete the environment and every output (DVC's cache stays)
+	rm -rf $(VENV) data augmented runs timings evaluation metrics reports mlflow.db mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."
@@ -33,7 +52,3 @@ $(STAMP): $(LOCK)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)
 	@touch $@
-
-lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; needs uv on PATH)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml

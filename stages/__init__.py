@@ -1,12 +1,17 @@
 """The verbs of the pipeline, one module each, run from the project's root as `python -m stages.NAME`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 # The pipeline runs the library of its own checkout, so that clones can share one environment.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+# With several threads, OpenMP's workers would spin at every barrier and starve a neighbour's; PyTorch reads this when
+# it is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from regbench.errors import RegbenchError
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.files import atomic
-from regbench.params import load_params
+from regbench.params_file import load_params
 from stages import parser, run
 
 

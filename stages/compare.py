@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from regbench.params import load_params
-from regbench.report import write_reports
+from regbench.params_file import load_params
+from regbench.report.page import write_reports
 from stages import parser, run
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.evaluation import evaluate_all
-from regbench.params import load_params
+from regbench.params_file import load_params
 from stages import parser, run
 
 

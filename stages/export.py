@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from regbench.export import NAMES, export
+from regbench.data.export import NAMES, export
 from stages import run
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from regbench.sample import write_sample
+from regbench.data.sample import write_sample
 from stages import run
 
 

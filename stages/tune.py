@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.files import write_json
-from regbench.params import load_params
+from regbench.params_file import load_params
 from regbench.tuned import write_tuned
 from stages import parser, run
 

@@ -15,9 +15,9 @@ def main() -> None:
     options = parser.parse_args()
 
     from regbench.errors import TrackingError
-    from regbench.receipt import Receipt
-    from regbench.server import HOST, charts_page, serve, table_page
-    from regbench.store import find_store
+    from regbench.tracking.receipt import Receipt
+    from regbench.tracking.server import HOST, charts_page, serve, table_page
+    from regbench.tracking.store import find_store
 
     store = find_store(Path.cwd())
     receipt = Receipt.read(store)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench.params import Params, load_params
+from regbench.params import Params
+from regbench.params_file import load_params
 
 ROOT = Path(__file__).parents[1]
 Probabilities = NDArray[np.float32]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regbench.raw import write_raw
+from regbench.data.raw import write_raw
 
 
 def noise(number: int, size: tuple[int, int] = (8, 8), channels: int = 1) -> Image.Image:

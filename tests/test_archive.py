@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import MakeRaw
 
-from regbench.archive import open_source
+from regbench.data.archive import open_source
 from regbench.errors import InputError
 
 CSV = "Train/train.csv"

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from regbench.augmentation import affine_matrices, augmented, warp
 from regbench.errors import InputError
 from regbench.params import Augment, Recipe
 from regbench.randomness import generator
-from regbench.recipes import read_copies, read_whitening, write_recipe
-from regbench.whitening import CHUNK, fit_whitening, scale
+from regbench.recipes.augmentation import affine_matrices, augmented, warp
+from regbench.recipes.folder import read_copies, read_whitening, write_recipe
+from regbench.recipes.whitening import CHUNK, fit_whitening, scale
 
 
 def images(count: int, channels: int = 1, height: int = 28, width: int = 28) -> NDArray[np.uint8]:

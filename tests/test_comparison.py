@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regbench.comparison import COLUMNS, active_strengths, compare, to_json
 from regbench.errors import InputError, IntegrityError
 from regbench.params import Params
-from regbench.results import read_curves, read_timings
-from regbench.statistics import accuracy_interval, paired_difference
+from regbench.report.comparison import COLUMNS, active_strengths, compare, to_json
+from regbench.report.results import read_curves, read_timings
+from regbench.statistics.intervals import accuracy_interval, paired_difference
 from tests.outputs import small_params, write_outputs
 
 VARIANTS = ("baseline", "l2", "early_stopping")

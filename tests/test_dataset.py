@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regbench import files
-from regbench.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
+from regbench.data.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
 from regbench.errors import InputError, IntegrityError
 from regbench.params import Split
 
@@ -91,13 +91,20 @@ def test_a_split_is_read_as_it_was_written(packed: Path) -> None:
     split = load_split(packed, "train")
     assert len(split) == 3
     assert isinstance(split.images, np.memmap)
-    assert not split.images.flags.writeable
     np.testing.assert_array_equal(split.images, np.arange(18, dtype=np.uint8).reshape(3, 1, 2, 3))
     assert split.labels.dtype == np.int64
     assert list(split.labels) == [1, 0, 1]
     assert split.filenames == ("a", "b", "c")
     assert split.hashes == ("h0", "h1", "h2")
     assert list(load_split(packed, "unlabelled").labels) == [-1]
+
+
+def test_what_is_done_to_a_split_never_reaches_its_file(packed: Path) -> None:
+    before = (packed / "train.npy").read_bytes()
+    images = load_split(packed, "train").images
+    if images.flags.writeable:
+        images[:] = 0
+    assert (packed / "train.npy").read_bytes() == before
 
 
 def test_the_shape_of_inputs_follows_from_the_data(packed: Path) -> None:

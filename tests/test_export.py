@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from regbench.data.export import export
 from regbench.errors import InputError
-from regbench.export import export
 
 TRAIN = np.random.default_rng(1).integers(0, 256, (6, 28, 28), dtype=np.uint8)
 TEST = np.random.default_rng(2).integers(0, 256, (3, 28, 28), dtype=np.uint8)

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from regbench.images import ImageError, decode
+from regbench.data.images import ImageError, decode
 
 GRAY = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -167,7 +167,7 @@ def test_a_decompression_bomb_is_refused_without_taking_memory(side: int, tmp_pa
     (tmp_path / "bomb.png").write_bytes(bomb(side))
     script = (
         "import pathlib, resource, sys\n"
-        "from regbench.images import ImageError, decode\n"
+        "from regbench.data.images import ImageError, decode\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n    decode(pathlib.Path(sys.argv[1]).read_bytes(), 1, (8, 8))\n"
         "except ImageError as error:\n    print(error)\n"

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeRaw, noise
+from conftest import MakeRaw
 from PIL import Image
+from raw_images import noise
 
-from regbench import data_report, decoding
-from regbench.dataset import SPLITS, load_shape, load_split
+from regbench.data import decoding
+from regbench.data import report as data_report
+from regbench.data.dataset import SPLITS, load_shape, load_split
+from regbench.data.ingest import ingest, write
 from regbench.errors import InputError
 from regbench.files import read_json
-from regbench.ingest import ingest, write
 from regbench.params import Data, Split
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from torch import nn
 
 from regbench.errors import IntegrityError
 from regbench.model import Architecture, Perceptron, load_model, save_model
-from regbench.whitening import Whitening
+from regbench.recipes.whitening import Whitening
 
 ARTICLE = Architecture(tuple("0123456789"), channels=1, height=28, width=28, hidden=(500,) * 5)
 SMALL = Architecture(("no", "yes"), channels=3, height=4, width=5, hidden=(7, 6))

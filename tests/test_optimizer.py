@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from regbench.optimizer import Adam, FlatParameters
 from regbench.params import Train
+from regbench.training.optimizer import Adam, FlatParameters
 
 
 def _model() -> nn.Sequential:

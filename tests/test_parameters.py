@@ -13,17 +13,18 @@ import pytest
 import torch
 from raw_images import write_canonical
 
-from regbench import compute, ingest
-from regbench.augmentation import augmented, copies
-from regbench.dataset import DataShape, load_split
+from regbench import compute
+from regbench.data import ingest
+from regbench.data.dataset import DataShape, load_split
 from regbench.errors import InputError
 from regbench.evaluation import calibration_error, headline
-from regbench.examples import Examples
 from regbench.params import Params, Recipe
 from regbench.randomness import generator
-from regbench.runs import Material, build_model
-from regbench.training import fit
-from regbench.whitening import fit_whitening
+from regbench.recipes.augmentation import augmented, copies
+from regbench.recipes.whitening import fit_whitening
+from regbench.training.examples import Examples
+from regbench.training.fit import fit
+from regbench.training.runs import Material, build_model
 
 BASE: dict[str, Any] = {
     "data": {"image_size": (8, 8), "split": {}},

@@ -7,7 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from regbench.errors import InputError
-from regbench.params import Params, Section, load_params
+from regbench.params import Params, Section
+from regbench.params_file import load_params
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 

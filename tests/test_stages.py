@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from project import Project
+from raw_images import write_canonical
 
 ALL = ["augment@affine", "augment@plain", "augment@zca", "check", "compare", "evaluate", "ingest", "sample", "track"]
 TRAININGS = ["train@baseline", "train@l2", "train@zca_affine"]
@@ -100,8 +102,6 @@ def test_missing_raw_data_is_refused_and_costs_no_output(project: Project) -> No
 
 def test_a_broken_image_is_refused_and_costs_no_output(project: Project) -> None:
     before = project.results()
-    import zipfile
-
     with zipfile.ZipFile(project.folder / "raw.zip", "a") as archive:
         table = archive.read("Train/train.csv").decode()
     other = project.folder / "other.zip"
@@ -147,9 +147,46 @@ def test_results_are_in_the_documented_form(reproduced: Project) -> None:
 def test_dvc_prints_a_row_a_variant(reproduced: Project) -> None:
     lines = reproduced.run("dvc", "metrics", "show").splitlines()
     assert sum("metrics/" in line for line in lines) == 3
+    assert "reports/plots" in reproduced.run("dvc", "plots", "show", "-o", "reports/plots")
 
 
 def test_exp_run_changes_one_parameter_from_the_command_line(project: Project) -> None:
     output = project.run("dvc", "exp", "run", "-S", "variants.l2.l2=0.02")
     assert set(project.ran(output)) == {"check", "train@l2", "evaluate", "compare", "track"}
     assert "l2" in project.run("dvc", "exp", "diff")
+    assert "variants.l2.l2" in project.run("dvc", "exp", "show", "--only-changed")
+
+
+def test_own_colour_images_take_the_same_path(project: Project) -> None:
+    write_canonical(
+        project.folder / "mine.zip", images=90, classes=("cat", "dog"), unlabelled=7, size=(9, 12), channels=3
+    )
+    project.run(
+        *("dvc", "exp", "run", "-S", "data.raw=mine.zip", "-S", "data.image_size=[9,12]", "-S", "data.channels=3")
+    )
+    architecture = json.loads((project.folder / "runs/baseline/seed-128/model.json").read_text())
+    assert architecture["classes"] == ["cat", "dog"]
+    assert (architecture["channels"], architecture["height"], architecture["width"]) == (3, 9, 12)
+    project.run("python", "-m", "stages.predict", "runs/baseline", "data", "labels.csv")
+    labels = pd.read_csv(project.folder / "labels.csv")
+    assert len(labels) == 7 and set(labels["label"]) <= {"cat", "dog"}
+
+
+def test_the_real_images_from_end_to_end(real_zip: Path, project: Project) -> None:
+    """A slice of 'Identify the Digits', cut from the archive as it is: a top folder, RGBA, unlabelled images."""
+    with zipfile.ZipFile(real_zip) as whole, zipfile.ZipFile(project.folder / "real.zip", "w") as part:
+        for table, rows in (("Train/train.csv", 600), ("Test/Test.csv", 50)):
+            member = next(name for name in whole.namelist() if name.endswith(table))
+            top, folder = member.removesuffix(table), table.split("/")[0]
+            lines = whole.read(member).decode().splitlines()[: rows + 1]
+            part.writestr(member, "\n".join(lines) + "\n")
+            for line in lines[1:]:
+                image = f"{top}{folder}/Images/{folder.lower()}/{line.split(',')[0]}"
+                part.writestr(image, whole.read(image))
+    project.set(**{"data.raw": "real.zip", "data.image_size": [28, 28], "model.hidden": [100], "train.epochs": 5})
+    project.repro()
+    table = pd.read_csv(project.folder / "reports/comparison.csv").set_index("variant")
+    assert table.loc["baseline", "test_accuracy"] > 0.5, "ten classes, of which guessing gets a tenth"
+    counts = {name: len(pd.read_csv(project.folder / f"data/{name}.csv")) for name in ("train", "validation", "test")}
+    assert sum(counts.values()) == 600
+    assert len(pd.read_csv(project.folder / "data/unlabelled.csv")) == 50

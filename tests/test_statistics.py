@@ -14,8 +14,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
-from regbench.noise import Noise, crossed_noise
-from regbench.statistics import accuracy_interval, mean_interval, paired_difference
+from regbench.statistics.intervals import accuracy_interval, mean_interval, paired_difference
+from regbench.statistics.noise import Noise, crossed_noise
 
 Correct = NDArray[np.bool_]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regbench.comparison import Comparison, compare
 from regbench.errors import InputError
 from regbench.files import read_json
-from regbench.summary import facts, headline, markdown, notes, table_rows, text_table, verdict_sentence
+from regbench.report.comparison import Comparison, compare
+from regbench.report.summary import facts, headline, markdown, notes, table_rows, text_table, verdict_sentence
 from tests.outputs import small_params, write_outputs
 
 

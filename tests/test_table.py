@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from regbench.archive import FolderSource
+from regbench.data.archive import FolderSource
+from regbench.data.table import MAX_LISTED, read_table
 from regbench.errors import InputError
-from regbench.table import MAX_LISTED, read_table
 
 BOTH = ("filename", "label")
 

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from regbench.errors import DivergedError
-from regbench.examples import Examples, batches, in_order
 from regbench.model import Architecture, Perceptron
 from regbench.params import Train, Variant
 from regbench.randomness import generator
-from regbench.training import FitResult, fit, run_epoch
-from regbench.whitening import Whitening, scale
+from regbench.recipes.whitening import Whitening, scale
+from regbench.training.examples import Examples, batches, in_order
+from regbench.training.fit import FitResult, fit, run_epoch
 
 ARCHITECTURE = Architecture(classes=("a", "b", "c"), channels=1, height=4, width=4, hidden=(12, 10))
 

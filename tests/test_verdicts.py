@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from regbench.verdicts import class_losses, holm, judge
+from regbench.statistics.verdicts import class_losses, holm, judge
 
 Correct = NDArray[np.bool_]
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from regbench.compute import device, prepare
-from regbench.dataset import DataShape, Split, load_shape, load_split
+from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.files import read_json, write_array, write_csv, write_json
 from regbench.model import load_model
 from regbench.params import Evaluate, Params
-from regbench.statistics import accuracy_interval, mean_interval
+from regbench.statistics.intervals import accuracy_interval, mean_interval
 
 HARDEST = 25
 """Misclassified images kept for the report, a variant."""

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from regbench.errors import IntegrityError
 from regbench.files import atomic, read_json, write_json
 from regbench.randomness import generator
+from regbench.recipes.whitening import Whitening, scale
 from regbench.regularization import Dropout
-from regbench.whitening import Whitening, scale
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,15 @@
-"""The typed, frozen mirror of `params.yaml`: every key is checked before anything runs."""
+"""The typed, frozen mirror of `params.yaml`: every key with its range, unit and meaning."""
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import Field
 
 from regbench.errors import InputError
-from regbench.messages import explain, nearest
 from regbench.search_settings import Search
 from regbench.section import Count, Name, Positive, Rate, Section, Seeds, Strength
-from regbench.variants import SearchableVariant, Variant, range_problems
+from regbench.variants import SearchableVariant, Variant
 
 
 class Split(Section):
@@ -192,66 +188,3 @@ class Params(Section):
     def with_resolved(self, variants: Mapping[str, Variant]) -> "Params":
         """Return the parameters with searched variants in the place of those with ranges."""
         return self.model_copy(update={"variants": {**self.variants, **variants}})
-
-
-def load_params(path: Path) -> Params:
-    """Read and check `params.yaml`.
-
-    Raises:
-        InputError: every problem found, one line each:
-            `params.yaml: variants.l2.dropout = 1.5: must be less than 1`.
-    """
-    try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: run from the project's folder, or restore it from git") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        params = Params.model_validate(_tuples(raw))
-        problems = _cross_checks(params)
-    except ValidationError as error:
-        problems = explain(error, Params)
-    if problems:
-        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
-    return params
-
-
-def _tuples(value: Any) -> Any:
-    """Turn YAML sequences into tuples, so that a loaded record cannot be changed."""
-    if isinstance(value, Mapping):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _cross_checks(params: Params) -> list[str]:
-    problems = []
-    split = params.data.split
-    if split.validation + split.test >= 1:
-        problems.append(f"data.split.test = {split.test}: validation + test must be below 1: leave some to train on")
-    if split.method == "as_listed" and split.test:
-        problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
-    if len(set(params.seeds)) < len(params.seeds):
-        problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
-    for name, variant in params.variants.items():
-        if variant.recipe not in params.recipes:
-            hint = nearest(variant.recipe, params.recipes)
-            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
-        problems += range_problems(name, variant, Train)
-        fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
-        problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
-        found = _merge_problems(params.search, variant.search, ("variants", name, "search"))
-        if variant.ranges and not found:
-            found = [
-                f"variants.{name}: search.{problem}" for problem in params.searching(name).problems(variant.ranges)
-            ]
-        problems += found
-    return problems
-
-
-def _merge_problems(section: Section, overrides: Mapping[str, Any], key: tuple[str, ...]) -> list[str]:
-    try:
-        type(section).model_validate({**section.model_dump(), **overrides})
-    except ValidationError as error:
-        return explain(error, type(section), key)
-    return []

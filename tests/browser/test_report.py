@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from regbench.comparison import compare
-from regbench.report import write_reports
+from regbench.report.comparison import compare
+from regbench.report.page import write_reports
 from tests.outputs import ROOT, small_params, write_outputs
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -95,6 +95,11 @@ def test_curves_have_a_line_a_variant_in_each_panel(report: Visit) -> None:
     assert report.page.locator("#curves .mark-line path").count() == 4 * len(VARIANTS)
 
 
+def test_epochs_are_whole_numbers_on_the_axis(report: Visit) -> None:
+    labels = report.page.locator("#curves .role-axis-label").all_text_contents()
+    assert labels.count("0123") == 4
+
+
 def test_a_click_in_the_legend_fades_the_other_variants(report: Visit) -> None:
     lines = report.page.locator("#curves .mark-line path")
     faded = "lines => lines.filter(line => Number(line.getAttribute('opacity') ?? 1) < 0.5).length"
@@ -158,6 +163,8 @@ def test_dvc_plots_overlay_all_variants_without_a_network(visit: Visit, project:
     assert visit.complaints == []
     text = visit.page.locator("body").inner_text()
     assert "Validation loss" in text and "Gap" in text
+    # Four epochs, in both charts of curves.
+    assert visit.page.locator(".role-axis-label").all_text_contents().count("0123") == 2
     # Two charts have a legend entry a variant, the third one has them on its axis.
     for variant in VARIANTS:
         assert text.split("\n").count(variant) == 3

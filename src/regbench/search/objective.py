@@ -9,8 +9,8 @@ import torch
 
 from regbench.params import Params
 from regbench.ranges import Value
-from regbench.runs import Material, build_model
-from regbench.training import EpochRecord, fit
+from regbench.training.fit import EpochRecord, fit
+from regbench.training.runs import Material, build_model
 from regbench.variants import Variant
 
 
@@ -39,8 +39,8 @@ class Trainer:
     @property
     def length(self) -> int:
         """Epochs of a training in a trial, at most."""
-        own = self.params.variants[self.variant].train.get("epochs", self.params.train.epochs)
-        return self.params.searching(self.variant).epochs or int(own)
+        own = self.params.variants[self.variant].train
+        return self.params.searching(self.variant).epochs or {**self.params.train.model_dump(), **own}["epochs"]
 
     def resolve(self, values: dict[str, Value]) -> Variant:
         """Return the variant with a trial's values in the place of its ranges."""

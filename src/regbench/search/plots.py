@@ -41,7 +41,7 @@ def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list
     if len(plan.space) > 1 and importances(study):
         drawn["importances"] = lambda: draw.plot_param_importances(study, **target)
     if len(study.directions) > 1:
-        names = [plan.search.objective, plan.search.second]
+        names: list[str] = [plan.search.objective, plan.search.second]
         drawn["pareto_front"] = lambda: draw.plot_pareto_front(study, target_names=names)
     return [_save(folder / f"{name}.png", function) for name, function in drawn.items()]
 

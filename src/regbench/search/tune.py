@@ -10,17 +10,19 @@ import optuna
 import torch
 from filelock import FileLock
 
-from regbench import examples, model, optimizer, randomness, regularization, runs, training, whitening
+from regbench import model, randomness, regularization
 from regbench.compute import device
 from regbench.errors import DivergedError
 from regbench.files import sha256
 from regbench.params import Params
-from regbench.runs import load_material
+from regbench.recipes import whitening
 from regbench.search import objective, outputs, space, study
 from regbench.search.objective import Trainer
 from regbench.search.plots import write_plots
 from regbench.search.study import Journal, Plan, attempt, run_study
 from regbench.search.winner import finalists, repeat, repeat_one, winner
+from regbench.training import examples, fit, optimizer, runs
+from regbench.training.runs import load_material
 from regbench.variants import Variant
 from regbench.workers import Workers
 
@@ -34,7 +36,7 @@ CODE: tuple[ModuleType, ...] = (
     runs,
     space,
     study,
-    training,
+    fit,
     whitening,
 )
 """Modules that decide what a trial gives: with other code a study starts anew."""

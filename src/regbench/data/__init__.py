@@ -1,0 +1,1 @@
+"""Raw images to arrays: the canonical layout, decoding, splits, the data report."""

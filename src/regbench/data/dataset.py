@@ -1,0 +1,161 @@
+"""The packed data set as later stages see it: classes and shape, and each split as an array with its index."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench import files, params
+from regbench.errors import InputError, IntegrityError
+
+SplitName = Literal["train", "validation", "test", "unlabelled"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test", "unlabelled")
+COLUMNS = ("filename", "label", "split", "hash")
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What the network's inputs and outputs follow from."""
+
+    classes: tuple[str, ...]
+    """Labels in output order."""
+    channels: int
+    """1 grayscale, 3 RGB."""
+    height: int
+    """Pixels."""
+    width: int
+    """Pixels."""
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Return the shape (C, H, W) of one image."""
+        return self.channels, self.height, self.width
+
+    @property
+    def pixels(self) -> int:
+        """Return the number of values of one image, C * H * W."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One split, rows in the order of the index."""
+
+    images: NDArray[np.uint8]
+    """Shape (N, C, H, W), 0..255, memory-mapped; changes never reach the file."""
+    labels: NDArray[np.int64]
+    """Shape (N,), positions in `DataShape.classes`; -1 everywhere in `unlabelled`."""
+    filenames: tuple[str, ...]
+    """Names as the raw CSV gives them, N of them."""
+    hashes: tuple[str, ...]
+    """SHA-256 of each image's C * H * W bytes, hexadecimal."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+
+def load_shape(path: Path) -> DataShape:
+    """Read `dataset.json`.
+
+    Raises:
+        IntegrityError: the file is absent or does not hold exactly the four fields.
+    """
+    try:
+        content = files.read_json(path)
+        return DataShape(**{**content, "classes": tuple(content["classes"])})
+    except FileNotFoundError:
+        raise IntegrityError(f"{path}: no such file: run the stage ingest (dvc repro ingest)") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(f"{path}: not a data set's shape ({error}): run the stage ingest again") from None
+
+
+def load_split(data_dir: Path, name: SplitName) -> Split:
+    """Read one split of the folder that ingest wrote; images are memory-mapped, so that opening costs nothing.
+
+    Raises:
+        IntegrityError: a file is absent or unreadable, array and index differ in length, an image has another shape
+            than `dataset.json` says, or a label is not among its classes.
+    """
+    shape = load_shape(data_dir / "dataset.json")
+    path = data_dir / f"{name}.csv"
+    try:
+        images = files.read_array(data_dir / f"{name}.npy")
+        index = read_index(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{error.filename}: no such file: run the stage ingest (dvc repro ingest)") from None
+    except (ValueError, EOFError, KeyError) as error:
+        raise IntegrityError(f"{data_dir / name}: unreadable ({error}): run the stage ingest again") from None
+    if images.dtype != np.uint8 or images.shape != (len(index), *shape.image):
+        raise IntegrityError(
+            f"{data_dir / name}.npy = {images.dtype} {images.shape}: must be uint8 {(len(index), *shape.image)}, "
+            f"as {path.name} and dataset.json say: run the stage ingest again"
+        )
+    labels = _labels(path, index["label"], shape) if name != "unlabelled" else np.full(len(index), -1, dtype=np.int64)
+    return Split(images, labels, tuple(index["filename"]), tuple(index["hash"]))
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """Read an index: `COLUMNS`, all text; a label such as `NA` stays text."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False, usecols=list(COLUMNS))
+
+
+def _labels(path: Path, labels: "pd.Series[str]", shape: DataShape) -> NDArray[np.int64]:
+    positions = pd.Index(shape.classes).get_indexer(pd.Index(labels)).astype(np.int64)
+    if (positions < 0).any():
+        row = int((positions < 0).argmax())
+        raise IntegrityError(
+            f"{path}: row {row + 2}: label = {labels.iloc[row]!r}: must be one of the classes in dataset.json "
+            f"({', '.join(shape.classes)}): run the stage ingest again"
+        )
+    return positions
+
+
+def sort_classes(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the distinct labels: by value if all are decimal numbers, else in text order."""
+    distinct = sorted(set(labels))
+    if all(NUMBER.fullmatch(label) for label in distinct):
+        distinct.sort(key=float)
+    return tuple(distinct)
+
+
+def pixel_hash(pixels: bytes) -> str:
+    """Return the identity of an image: SHA-256 of its C * H * W bytes, hexadecimal."""
+    return hashlib.sha256(pixels).hexdigest()
+
+
+def assign_splits(hashes: Iterable[str], split: params.Split) -> NDArray[Any]:
+    """Return the name of the split of each image, in the given order.
+
+    `hash`: the first 64 bits of an image's hash are a number u in [0, 1); test if u < test, validation if
+    u < test + validation, else train. So an image never changes its split as data grows, equal images stay together,
+    and another fraction of validation leaves the test images as they are.
+    `as_listed`: the last `round(N * validation)` images are validation, those before are train.
+
+    Raises:
+        InputError: a split that should hold images is empty.
+    """
+    listed = list(hashes)
+    if split.method == "as_listed":
+        validation = round(len(listed) * split.validation)
+        names = np.repeat(np.array(SPLITS[:2], dtype=object), [len(listed) - validation, validation])
+    else:
+        u = np.array([int(digest[:16], 16) / 2.0**64 for digest in listed])
+        conditions = [u < split.test, u < split.test + split.validation]
+        names = np.select(conditions, ["test", "validation"], "train").astype(object)
+    expected = {"train": 1.0, "validation": split.validation, "test": split.test}
+    for name, fraction in expected.items():
+        if fraction > 0 and not (names == name).any():
+            raise InputError(
+                f"params.yaml: data.split.{name}: none of {len(listed)} images falls into {name}: "
+                "every split needs one: add images or change the fractions"
+            )
+    return names

@@ -1,0 +1,125 @@
+"""Canonical raw layout to arrays, indexes and a report: everything is checked before anything is written."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench import files
+from regbench.data.archive import Source, open_source, prefix_of
+from regbench.data.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
+from regbench.data.decoding import Former, Record, decode_all, write_memory
+from regbench.data.table import listing, read_table
+from regbench.errors import InputError
+from regbench.params import Data
+
+
+@dataclass(frozen=True, eq=False)
+class Ingested:
+    """A whole data set in memory, labelled images first, in the order of their CSV files."""
+
+    shape: DataShape
+    index: pd.DataFrame
+    """`COLUMNS` and key, height, width of the encoded image; a row for each accepted image."""
+    images: NDArray[np.uint8]
+    """Shape (N, C, H, W), rows as in `index`."""
+    rejected: tuple[str, ...]
+    """A line for each row that was left out: where, what, why."""
+    unlisted: int
+    """Image files in the folders that no row names."""
+
+    def rows(self, split: SplitName) -> NDArray[np.intp]:
+        """Return the positions of a split's images."""
+        return np.flatnonzero(self.index["split"] == split)
+
+    @property
+    def data_hash(self) -> str:
+        """Return the SHA-256 over all rows of all indexes: equal if and only if names, labels, splits, pixels are."""
+        tables = (self.index.iloc[self.rows(split)][list(COLUMNS)].to_csv(index=False) for split in SPLITS)
+        return hashlib.sha256("".join(tables).encode()).hexdigest()
+
+
+def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
+    """Read, check, convert and split a raw data set; images that `former_dir` already holds are not decoded again.
+
+    Raises:
+        InputError: an unreadable source or CSV, more rows that cannot be used than `data.max_rejected`, fewer than
+            two classes, or an empty split.
+    """
+    source = open_source(Path(data.raw), data.train_csv)
+    listed = _listed(source, data)
+    former = Former.load(former_dir) if former_dir else Former()
+    pixels, results = decode_all(source, list(listed["name"]), data.channels, data.image_size, former)
+    reasons = pd.Series(
+        [None if isinstance(result, Record) else f"{result}: replace it" for result in results], dtype=object
+    )
+    if data.classes:
+        unknown = (listed["csv"] == data.train_csv) & ~listed["label"].isin(data.classes)
+        reasons[unknown] = f"its label must be one of data.classes ({', '.join(data.classes)}): correct it"
+    rejected = _rejected(source, data, listed, reasons)
+    accepted = reasons.isna().to_numpy()
+    index = pd.concat([listed, pd.DataFrame(map(_fields, results))], axis="columns")[accepted].reset_index(drop=True)
+    labelled = (index["csv"] == data.train_csv).to_numpy()
+    classes = _classes(data, index["label"][labelled])
+    index["split"] = "unlabelled"
+    index.loc[labelled, "split"] = assign_splits(index["hash"][labelled], data.split)
+    shape = DataShape(classes, data.channels, *data.image_size)
+    # Copied only if something was rejected: the array may be most of the memory.
+    images = (pixels if accepted.all() else pixels[accepted]).reshape(-1, *shape.image)
+    names = source.names(data.train_images) | source.names(data.test_images)
+    unlisted = sum(name.lower().endswith((".png", ".jpg", ".jpeg")) for name in names - set(listed["name"]))
+    return Ingested(shape, index, images, rejected, unlisted)
+
+
+def write(ingested: Ingested, out_dir: Path) -> None:
+    """Write arrays, indexes, `dataset.json` and what lets the next ingest skip unchanged images."""
+    for split in SPLITS:
+        rows = ingested.rows(split)
+        files.write_array(out_dir / f"{split}.npy", ingested.images[rows])
+        files.write_csv(out_dir / f"{split}.csv", ingested.index.iloc[rows][list(COLUMNS)])
+    files.write_json(out_dir / "dataset.json", asdict(ingested.shape))
+    write_memory(out_dir, ingested.index)
+
+
+def _listed(source: Source, data: Data) -> pd.DataFrame:
+    """Return the rows of both CSV files: filename, label, csv, row (line number), name (of the image in `source`)."""
+    tables = [(data.train_csv, data.train_images, read_table(source, data.train_csv, ("filename", "label")))]
+    if source.has(data.test_csv):
+        tables.append((data.test_csv, data.test_images, read_table(source, data.test_csv, ("filename",))))
+    return pd.concat(
+        [
+            table.assign(csv=csv, row=table.index, name=prefix_of(folder) + table["filename"])
+            for csv, folder, table in tables
+        ],
+        ignore_index=True,
+    ).fillna({"label": ""})
+
+
+def _fields(result: Record | str) -> dict[str, str | int]:
+    return result._asdict() if isinstance(result, Record) else Record("", "", 0, 0)._asdict()
+
+
+def _rejected(source: Source, data: Data, listed: pd.DataFrame, reasons: "pd.Series[str]") -> tuple[str, ...]:
+    lines = []
+    for position in np.flatnonzero(reasons.notna()):
+        row = listed.iloc[position]
+        label = f" (label {row['label']!r})" if row["csv"] == data.train_csv else ""
+        lines.append(f"{row['csv']}: row {row['row']}: filename = {row['filename']!r}{label}: {reasons[position]}")
+    if len(lines) > data.max_rejected:
+        raise InputError(
+            f"{source.path}: {len(lines)} of {len(listed)} rows cannot be used: at most data.max_rejected = "
+            f"{data.max_rejected} may be left out: mend these, remove their rows, or raise it\n{listing(lines)}"
+        )
+    return tuple(lines)
+
+
+def _classes(data: Data, labels: "pd.Series[str]") -> tuple[str, ...]:
+    classes = data.classes or sort_classes(labels)
+    if len(set(classes)) < len(classes):
+        raise InputError(f"params.yaml: data.classes = {list(classes)}: must differ: remove the repeated ones")
+    if len(classes) < 2:
+        raise InputError(f"{data.raw}: {data.train_csv}: labels = {', '.join(classes)}: must be 2 or more classes")
+    return classes

@@ -1,0 +1,142 @@
+"""The data report: counts, sizes, brightness, duplicates, what was rejected, and a picture of samples."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from regbench import files
+from regbench.data.dataset import SPLITS
+from regbench.data.ingest import Ingested
+from regbench.data.table import MAX_LISTED, listing
+from regbench.params import Data
+
+SAMPLES = 12
+"""Train images a class in the picture."""
+MAX_ROWS = 100
+"""Classes in the picture; further ones are left out."""
+
+
+def write(ingested: Ingested, data: Data, folder: Path) -> str:
+    """Write report.json, report.md and samples.png to `folder`; return a summary in one line."""
+    report = summarize(ingested, data)
+    files.write_json(folder / "report.json", report)
+    with files.atomic(folder / "report.md") as temporary:
+        temporary.write_text(markdown(report), encoding="utf-8")
+    with files.atomic(folder / "samples.png") as temporary:
+        draw_samples(ingested).save(temporary)
+    counts = ", ".join(f"{report['images'][split]:,} {split}" for split in SPLITS)
+    return f"{data.raw}: {len(ingested.shape.classes)} classes, {counts}; {len(ingested.rejected)} rejected"
+
+
+def summarize(ingested: Ingested, data: Data) -> dict[str, Any]:
+    """Return the content of report.json; mean and std are of train pixels scaled to 0..1."""
+    index = ingested.index
+    labelled = index[index["split"] != "unlabelled"]
+    counts = pd.crosstab(labelled["label"], labelled["split"]).reindex(
+        index=list(ingested.shape.classes), columns=list(SPLITS[:3]), fill_value=0
+    )
+    sizes = index.groupby(["height", "width"]).size()
+    mean, std = moments(ingested.images, ingested.rows("train"))
+    return {
+        "source": Path(data.raw).name,
+        "data_hash": ingested.data_hash,
+        "images": {split: len(ingested.rows(split)) for split in SPLITS},
+        "classes": {label: row.to_dict() for label, row in counts.iterrows()},
+        "channels": ingested.shape.channels,
+        "height": ingested.shape.height,
+        "width": ingested.shape.width,
+        "sizes_seen": {"x".join(map(str, size)): int(count) for size, count in zip(sizes.index, sizes, strict=True)},
+        "resized": int(((index["height"] != ingested.shape.height) | (index["width"] != ingested.shape.width)).sum()),
+        "mean": mean,
+        "std": std,
+        "duplicates": duplicates(index),
+        "rejected": list(ingested.rejected),
+        "unlisted": ingested.unlisted,
+    }
+
+
+def moments(images: NDArray[np.uint8], rows: NDArray[np.intp]) -> tuple[float, float]:
+    """Return mean and standard deviation of pixels / 255, exact sums, little memory."""
+    histogram = np.zeros(256)
+    for start in range(0, len(rows), 1000):
+        histogram += np.bincount(images[rows[start : start + 1000]].ravel(), minlength=256)
+    levels, total = np.arange(256) / 255, histogram.sum()
+    mean = float(histogram @ levels / total)
+    return mean, float(np.sqrt(histogram @ (levels - mean) ** 2 / total))
+
+
+def duplicates(index: pd.DataFrame) -> dict[str, Any]:
+    """Describe images with equal pixels; nothing is dropped.
+
+    `extra_images`: labelled images less distinct ones. `across_splits`: groups of equal labelled images that stand in
+    several splits (only `as_listed` can). `unlabelled_also_labelled`: unlabelled images that a labelled one equals.
+    `conflicting_labels`: every group of equal images with different labels, as `filename: label`.
+    """
+    labelled = index[index["split"] != "unlabelled"]
+    repeated = labelled[labelled["hash"].duplicated(keep=False)].groupby("hash", sort=False)
+    groups = [group for _, group in repeated]
+    conflicts = [group for group in groups if group["label"].nunique() > 1]
+    return {
+        "extra_images": int(labelled["hash"].duplicated().sum()),
+        "groups": [list(group["filename"]) for group in groups[:MAX_LISTED]],
+        "conflicting_labels": [dict(zip(group["filename"], group["label"], strict=True)) for group in conflicts],
+        "across_splits": sum(group["split"].nunique() > 1 for group in groups),
+        "unlabelled_also_labelled": int(index["hash"][index["split"] == "unlabelled"].isin(labelled["hash"]).sum()),
+    }
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """Return the report as a readable page."""
+    found = report["duplicates"]
+    table = pd.DataFrame.from_dict(report["classes"], orient="index")
+    table.loc["all"] = table.sum()
+    rows = [f"| {label} | {' | '.join(f'{count:,}' for count in row)} |" for label, row in table.iterrows()]
+    sizes = ", ".join(f"{count:,} of {size}" for size, count in report["sizes_seen"].items())
+    lines = [
+        f"# Data: {report['source']}\n",
+        "| class | train | validation | test |",
+        "|---|---:|---:|---:|",
+        *rows,
+        f"\nUnlabelled images: {report['images']['unlabelled']:,}. Data hash: `{report['data_hash'][:16]}`.\n",
+        f"- Sizes seen (height x width): {sizes}; {report['resized']:,} resized to "
+        f"{report['height']}x{report['width']}, {report['channels']} channel(s).",
+        f"- Train pixels (0 to 1): mean {report['mean']:.4f}, standard deviation {report['std']:.4f}.",
+        f"- Duplicates: {found['extra_images']:,} labelled images repeat another; "
+        f"{found['across_splits']:,} groups straddle splits; "
+        f"{found['unlabelled_also_labelled']:,} unlabelled images equal a labelled one.",
+        f"- Equal pixels with different labels: {len(found['conflicting_labels']):,} groups.",
+        f"- Files that no row names: {report['unlisted']:,}. Rejected rows: {len(report['rejected']):,}.",
+    ]
+    lines += [f"  - {', '.join(f'{n}: {label}' for n, label in g.items())}" for g in found["conflicting_labels"][:20]]
+    if report["rejected"]:
+        lines += ["\n## Rejected\n", "```", listing(list(report["rejected"])), "```"]
+    return "\n".join([*lines, "\n![samples](samples.png)\n"])
+
+
+def draw_samples(ingested: Ingested) -> Image.Image:
+    """Return a picture with a labelled row of train images for each class."""
+    shape = ingested.shape
+    scale = max(1, 56 // max(shape.height, shape.width))
+    cell_height, cell_width, gap = shape.height * scale, shape.width * scale, 4
+    font = ImageFont.load_default(size=16)
+    train = ingested.rows("train")
+    labels = ingested.index["label"].to_numpy()[train]
+    classes = shape.classes[:MAX_ROWS]
+    margin = 2 * gap + int(max(font.getlength(label[:20]) for label in classes))
+    row_height = max(cell_height, 20) + gap
+    picture = Image.new("RGB", (margin + SAMPLES * (cell_width + gap), gap + len(classes) * row_height), "white")
+    draw = ImageDraw.Draw(picture)
+    for number, label in enumerate(classes):
+        top = gap + number * row_height
+        draw.text((gap, top + (row_height - gap) / 2), label[:20], fill="black", font=font, anchor="lm")
+        for column, row in enumerate(train[labels == label][:SAMPLES]):
+            pixels = ingested.images[row].transpose(1, 2, 0)
+            tile = Image.fromarray(pixels.squeeze(2) if shape.channels == 1 else np.ascontiguousarray(pixels))
+            tile = tile.resize((cell_width, cell_height), Image.Resampling.NEAREST)
+            picture.paste(tile, (margin + column * (cell_width + gap), top))
+    return picture

@@ -1,0 +1,182 @@
+"""The tidy tables of a comparison: one row a variant, best first, from what `train` and `evaluate` left in files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench.errors import IntegrityError
+from regbench.files import read_array, read_json
+from regbench.params import Params
+from regbench.report.results import required, table
+from regbench.statistics.intervals import Interval
+from regbench.statistics.verdicts import Comparison as Verdict
+from regbench.statistics.verdicts import Judgement, judge
+
+COLUMNS = (
+    "variant",
+    "seeds",
+    "test_accuracy",
+    "test_accuracy_low",
+    "test_accuracy_high",
+    "test_error_percent",
+    "log_loss",
+    "macro_f1",
+    "calibration_error",
+    "gap",
+    "zero_weights",
+    "epochs",
+)
+"""Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that is said about the variants of one set of results."""
+
+    table: pd.DataFrame
+    """COLUMNS, one row a variant, best first: by accuracy, then log-loss, then the order in `params.yaml`."""
+    variants: tuple[str, ...]
+    """In the order of `params.yaml`, which gives each its colour, whatever its rank."""
+    judgement: Judgement
+    """Intervals, verdicts against the baseline and the tie set: paired by seed and image."""
+    seed_errors: pd.DataFrame
+    """variant, seed, error_percent."""
+    split: str
+    """`test`, or `validation` where the data set has no test images."""
+    images: int
+    """Of that split."""
+    classes: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def baseline(self) -> str:
+        """Name of the variant that the others are measured against: `baseline`, or the first one."""
+        return self.judgement.baseline
+
+    @property
+    def confidence(self) -> float:
+        """Level of intervals and verdicts."""
+        return self.judgement.confidence
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Each other variant against the baseline; differences are accuracies as fractions."""
+        standings = self.judgement.standings.items()
+        return {name: standing.to_baseline for name, standing in standings if standing.to_baseline}
+
+    @property
+    def best(self) -> str:
+        """Name of the variant with the highest accuracy."""
+        return str(self.table["variant"].iloc[0])
+
+    @property
+    def order(self) -> list[str]:
+        """Names of the variants, best first."""
+        return [str(name) for name in self.table["variant"]]
+
+
+def compare(params: Params, evaluation: Path) -> Comparison:
+    """Read `evaluation` and return the comparison of the variants in `params`; other folders in it are ignored.
+
+    Accuracies and intervals are computed from the probabilities of the single images, the rest is read.
+
+    Raises:
+        InputError: a file is missing.
+        IntegrityError: a file does not fit the seeds, images or classes that the others speak of.
+    """
+    split = required(evaluation / "split.json", read_json)
+    labels = required(evaluation / "labels.csv", table)["label"].to_numpy()
+    shape = (len(params.seeds), split["images"], len(split["classes"]))
+    correct = {name: _correct(evaluation / name / "probabilities.npy", labels, shape) for name in params.variants}
+    scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.variants}
+    baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
+    complexity = {name: active_strengths(params, name) for name in params.variants}
+    judgement = judge(correct, labels, baseline, complexity, params.evaluate.confidence)
+    rows = [_row(name, judgement.standings[name].accuracy, scores[name]) for name in params.variants]
+    ranked = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
+        ["test_accuracy", "log_loss"], ascending=[False, True], kind="stable", ignore_index=True
+    )
+    return Comparison(
+        table=ranked,
+        variants=tuple(params.variants),
+        judgement=judgement,
+        seed_errors=_seed_errors(params.seeds, correct),
+        split=split["split"],
+        images=split["images"],
+        classes=tuple(split["classes"]),
+        seeds=params.seeds,
+    )
+
+
+def active_strengths(params: Params, variant: str) -> int:
+    """Count the strengths of a variant and of its recipe that are not off."""
+    records = (params.variants[variant].model_dump(exclude={"recipe", "train", "search"}), params.recipe(variant).model_dump())
+    return sum(bool(strength) for record in records for strength in record.values())
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the table and what it rests on as plain values; all accuracies and differences are fractions."""
+    judgement = comparison.judgement
+    versus = {
+        name: {
+            "difference": found.difference.mean,
+            "low": found.difference.low,
+            "high": found.difference.high,
+            "adjusted_p": found.adjusted_p,
+            "verdict": found.verdict,
+        }
+        for name, found in comparison.verdicts.items()
+    }
+    rows = comparison.table.to_dict(orient="records")
+    return {
+        "baseline": comparison.baseline,
+        "best": comparison.best,
+        "cannot_be_told_from_best": [name for name in comparison.order if name in judgement.tie_set],
+        "confidence": comparison.confidence,
+        "images": comparison.images,
+        "seeds": list(comparison.seeds),
+        "split": comparison.split,
+        "variants": [{**row, "versus_baseline": versus.get(str(row["variant"]))} for row in rows],
+    }
+
+
+def _row(variant: str, accuracy: Interval, scores: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "variant": variant,
+        "seeds": len(scores),
+        "test_accuracy": accuracy.mean,
+        "test_accuracy_low": accuracy.low,
+        "test_accuracy_high": accuracy.high,
+        "test_error_percent": 100 * (1 - accuracy.mean),
+        **{name: float(scores[name].mean()) for name in COLUMNS[6:]},
+    }
+
+
+def _correct(file: Path, labels: NDArray[np.int64], shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+    probabilities = required(file, read_array)
+    if probabilities.shape != shape or len(labels) != shape[1]:
+        found = f"shape {probabilities.shape} for {len(labels)} labels"
+        raise IntegrityError(f"{file}: {found}: must be {shape} (seeds, images, classes): run `dvc repro evaluate`")
+    correct: NDArray[np.bool_] = probabilities.argmax(axis=2) == labels
+    return correct
+
+
+def _scores(file: Path, seeds: tuple[int, ...]) -> pd.DataFrame:
+    scores = required(file, table)
+    if tuple(scores["seed"]) != seeds:
+        found = f"seeds {scores['seed'].tolist()}"
+        raise IntegrityError(f"{file}: {found}: must be {list(seeds)} as in params.yaml: run `dvc repro evaluate`")
+    return scores
+
+
+def _seed_errors(seeds: tuple[int, ...], correct: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:
+    rows = [
+        {"variant": name, "seed": seed, "error_percent": 100 * float(1 - cells.mean())}
+        for name, matrix in correct.items()
+        for seed, cells in zip(seeds, matrix, strict=True)
+    ]
+    return pd.DataFrame(rows)

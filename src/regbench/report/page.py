@@ -1,0 +1,134 @@
+"""The comparison as a page and a picture: self-contained files that need no network."""
+
+import base64
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from regbench.files import atomic, read_array, read_json, write_csv, write_json
+from regbench.params import Params
+from regbench.report import charts, drawing
+from regbench.report.comparison import Comparison, compare, to_json
+from regbench.report.results import labelled, read_curves, read_timings, required
+from regbench.report.summary import (
+    NO_TEST_SPLIT,
+    best_sentence,
+    facts,
+    markdown,
+    notes,
+    table_rows,
+    timing_rows,
+    verdict_sentence,
+)
+
+THUMBNAIL = 48
+"""Longest side of an inlined image, pixels; keeps the page small where images are large."""
+
+
+def write_reports(params: Params, data: Path, evaluation: Path, runs: Path, timings: Path, out: Path) -> str:
+    """Write all tables, the picture and the pages of the comparison into `out`, and return it as Markdown.
+
+    `data` is data/report/report.json, the others are the folders of `evaluate` and `train`.
+    """
+    record = required(data, read_json)
+    comparison, curves, seconds = compare(params, evaluation), read_curves(params, runs), read_timings(params, timings)
+    text = markdown(comparison, record)
+    write_csv(out / "comparison.csv", comparison.table)
+    write_json(out / "comparison.json", to_json(comparison))
+    write_csv(out / "curves.csv", curves)
+    write_csv(out / "timings.csv", seconds)
+    pages: dict[str, Callable[[], bytes]] = {
+        "comparison.md": text.encode,
+        "comparison.png": lambda: png(comparison, curves),
+        "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation).encode(),
+        "plots.html": lambda: dvc_page().encode(),
+    }
+    for name, page in tqdm(pages.items(), desc="compare", unit="page", disable=None):
+        with atomic(out / name) as temporary:
+            temporary.write_bytes(page())
+    return text
+
+
+def html(
+    comparison: Comparison, data: dict[str, Any], curves: pd.DataFrame, timings: pd.DataFrame, evaluation: Path
+) -> str:
+    """Return the report as one HTML page with the chart library and all images inside.
+
+    `data` is the content of data/report/report.json, `curves` and `timings` are the tables of `regbench.comparison`;
+    confusion matrices and misclassified images are read from `evaluation`. Equal inputs give equal bytes.
+    """
+    confusion = {name: required(evaluation / name / "confusion.csv", labelled) for name in comparison.order}
+    drawn = {
+        "forest": charts.forest(comparison),
+        "curves": charts.learning_curves(comparison, curves),
+        "confusion": charts.confusions(comparison, confusion),
+    }
+    return _template("comparison.html.j2").render(
+        title=f"Which regularizer generalizes? {len(comparison.variants)} variants compared",
+        facts=facts(comparison, data),
+        best=best_sentence(comparison),
+        verdict=verdict_sentence(comparison),
+        warning=NO_TEST_SPLIT if comparison.split != "test" else "",
+        notes=notes(comparison),
+        best_variant=comparison.best,
+        baseline=comparison.baseline,
+        comparison_table=table_rows(comparison),
+        timing_table=timing_rows(comparison, timings),
+        looks=[{"variant": name, "mistakes": _mistakes(evaluation / name)} for name in comparison.order],
+        seeds=len(comparison.seeds),
+        specs={name: drawing.to_spec(chart) for name, chart in drawn.items()},
+        library=_library(),
+    )
+
+
+def png(comparison: Comparison, curves: pd.DataFrame) -> bytes:
+    """Return a picture of the comparison: errors with intervals, gains and validation curves."""
+    return drawing.to_png(charts.picture(comparison, curves))
+
+
+def dvc_page() -> str:
+    """Return the HTML template for `dvc plots show` with the chart library inside.
+
+    DVC's own template loads the library from the network, and shows nothing without one.
+    """
+    return _template("plots.html.j2").render(library=_library())
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
+    """Return an image (C, H, W), one channel or three, as a PNG with no side longer than THUMBNAIL."""
+    image = Image.fromarray(np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)))
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _mistakes(folder: Path) -> list[dict[str, Any]]:
+    images = required(folder / "misclassified.npy", read_array)
+    table = required(folder / "misclassified.csv", labelled)
+    encoded = [base64.b64encode(thumbnail(image)).decode() for image in images]
+    return [{str(key): value for key, value in row.items()} for row in table.assign(png=encoded).to_dict("records")]
+
+
+@cache
+def _library() -> Markup:
+    """Return Vega, Vega-Lite and vegaEmbed as one script; bundling takes about two seconds, so once a process."""
+    import vl_convert
+
+    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    loader = jinja2.PackageLoader("regbench")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(name)

@@ -1,0 +1,1 @@
+"""Intervals, paired differences and verdicts that carry seed noise and image noise."""

@@ -1,0 +1,141 @@
+"""Intervals for accuracies, and paired differences between variants, over both noises: seeds and test images.
+
+The method, its source and what it was measured against stand in `regbench.noise`. All accuracies and differences are
+fractions, not percent.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import bdtr, ndtri, stdtrit
+
+from regbench.statistics.noise import Cells, Noise, as_cells, crossed_noise
+
+Sources = Literal["seeds and images", "images"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the two ends of its interval; an end that the data cannot give is nan."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Accuracy of one variant minus that of another, with its interval, two-sided p-value and noise.
+
+    `sources` names the noises that the interval and the p-value carry: with one seed it is the images alone.
+    `discordant` counts the images that the two variants score differently under at least one seed. Without seeds or
+    images all numbers are nan and the noise is None.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    sources: Sources
+    discordant: int
+    noise: Noise | None
+
+
+def mean_interval(values: ArrayLike, confidence: float) -> Interval:
+    """Student's t interval for the expectation of S independent values, e.g. one score a seed.
+
+    One value gives its mean with nan ends, no value gives nan throughout; a nan among the values makes all nan.
+
+    Raises:
+        ValueError: `values` is not one-dimensional, or `confidence` is outside (0, 1).
+    """
+    _check_confidence(confidence)
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim != 1:
+        raise ValueError(f"values has shape {scores.shape}: must be (seeds,)")
+    mean = float(scores.mean()) if scores.size else np.nan
+    if scores.size < 2:
+        return Interval(mean, np.nan, np.nan)
+    half = float(stdtrit(scores.size - 1, (1 + confidence) / 2) * scores.std(ddof=1) / np.sqrt(scores.size))
+    return Interval(mean, mean - half, mean + half)
+
+
+def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
+    """Interval for the expected accuracy over new seeds and new test images; `correct` is boolean (S, N).
+
+    The half-width of `regbench.noise`, bent by Wilson's score formula (1927) with the effective number of images
+    that this half-width implies, as for clustered samples (Korn & Graubard 1998), so that it stays inside [0, 1] and
+    never has width 0. One seed gives Wilson's interval itself, which carries image noise only. Where every cell is
+    right, or every cell wrong, the N images count once, however many the seeds. No image or no seed gives nan.
+
+    Raises:
+        ValueError: `correct` is not (seeds, images), or `confidence` is outside (0, 1).
+    """
+    _check_confidence(confidence)
+    cells = as_cells(correct, "correct")
+    if not cells.size:
+        return Interval(np.nan, np.nan, np.nan)
+    p = float(cells.mean())
+    if 0 < p < 1:
+        half = _accuracy_noise(cells).half_width(confidence)
+        ratio = half**2 / (p * (1 - p))
+    else:
+        half, ratio = 0.0, float(ndtri((1 + confidence) / 2)) ** 2 / cells.shape[1]
+    centre = (p + ratio / 2) / (1 + ratio)
+    bent = float(np.sqrt(half**2 + ratio**2 / 4)) / (1 + ratio)
+    return Interval(p, max(0.0, min(p, centre - bent)), min(1.0, max(p, centre + bent)))
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Difference:
+    """Compare the accuracies of two variants that share seeds and test images; `a` and `b` are boolean (S, N).
+
+    The cells are a - b in {-1, 0, 1}, so whatever a seed or an image does to both cancels. The interval and the p-value
+    are those of `regbench.noise`, with two guards for few discordant images: the half-width is at least that of
+    one image won and none lost (z / N; Agresti & Min 2005 add one discordant pair likewise), and n images that differ
+    cannot give less than the sign test's smallest p, 2^(1 - n).
+
+    One seed: images alone, as `sources` says. Then the p-value is the exact McNemar test's (statsmodels' `mcnemar`).
+    The interval always holds 0 where the p-value is above 1 - confidence. No seed or no image gives nan.
+
+    Raises:
+        ValueError: the shapes differ or are not (seeds, images), or `confidence` is outside (0, 1).
+    """
+    _check_confidence(confidence)
+    first, second = as_cells(a, "a"), as_cells(b, "b")
+    if first.shape != second.shape:
+        raise ValueError(f"a has shape {first.shape}, b has shape {second.shape}: must be the same (seeds, images)")
+    cells = first - second
+    sources: Sources = "seeds and images" if len(cells) > 1 else "images"
+    if not cells.size:
+        return Difference(np.nan, np.nan, np.nan, np.nan, sources, 0, None)
+    noise = crossed_noise(cells)
+    noise = replace(noise, floor=max(noise.floor, 1 / noise.n_images**2))
+    mean, half = float(cells.mean()), noise.half_width(confidence)
+    discordant = int(np.count_nonzero(cells.any(axis=0)))
+    if len(cells) == 1:
+        p_value = _mcnemar(int(np.count_nonzero(cells > 0)), discordant)
+    else:
+        p_value = max(noise.p_value(mean), min(1.0, 2.0 ** (1 - discordant)))
+    if p_value > 1 - confidence:
+        half = max(half, abs(mean))
+    return Difference(mean, max(-1.0, mean - half), min(1.0, mean + half), p_value, sources, discordant, noise)
+
+
+def _accuracy_noise(cells: Cells) -> Noise:
+    """One seed: the binomial variance, so that the bent interval is Wilson's own."""
+    if cells.shape[0] > 1:
+        return crossed_noise(cells)
+    p = float(cells.mean())
+    return Noise(0.0, 0.0, p * (1 - p) / cells.size, *cells.shape)
+
+
+def _mcnemar(wins: int, discordant: int) -> float:
+    """Exact two-sided McNemar p: `wins` of the discordant images against a fair coin."""
+    return min(1.0, 2 * float(bdtr(min(wins, discordant - wins), discordant, 0.5)))
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence = {confidence}: must be in (0, 1)")

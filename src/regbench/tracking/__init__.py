@@ -1,0 +1,1 @@
+"""MLflow runs from the files of finished stages; nothing else imports mlflow."""

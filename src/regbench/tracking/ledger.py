@@ -1,0 +1,70 @@
+"""The step between results and MLflow: one writer at a time, and nothing is asked twice."""
+
+from dataclasses import replace
+
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from regbench.errors import TrackingError
+from regbench.params import Params
+from regbench.tracking.provenance import read_provenance
+from regbench.tracking.receipt import Receipt
+from regbench.tracking.records import Results, RunRecord, comparison_id, read_records, report_id
+from regbench.tracking.store import Store, configure_client
+
+PATIENCE = 600
+"""Seconds to wait for another process that logs to the same store."""
+
+
+def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint: str, ask: bool = False) -> Receipt:
+    """Log what `store` lacks of `results` and return the receipt of it, which is also written.
+
+    Where the receipt says that equal content was logged, the store is not asked, unless `ask`.
+
+    Raises:
+        TrackingError: how many runs are not logged yet, and why. Those that are logged stay so.
+    """
+    records = read_records(params, results)
+    comparison = comparison_id(records)
+    report = report_id(results)
+    content = f"{comparison} {report}"
+    store.lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(store.lock, timeout=PATIENCE):
+            receipt = Receipt.read(store)
+            if ask or receipt.content != content:
+                receipt = _log(records, {"comparison": comparison, "report": report}, store, receipt)
+            receipt = replace(receipt, fingerprint=fingerprint, content=content)
+            receipt.write(store)
+            return receipt
+    except Timeout:
+        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make track` later") from None
+
+
+def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt: Receipt) -> Receipt:
+    configure_client()
+    from regbench.tracking.runs import Tracker  # imports mlflow
+
+    known = dict(receipt.runs)
+    runs: dict[str, str] = {}
+    variants: dict[str, str] = {}
+    experiment = ""
+    tracker = Tracker(store, read_provenance(store.project))
+    progress = tqdm(total=len(records), desc="MLflow", unit="run", disable=None)
+    try:
+        for record, run in tracker.log_missing(records, shared):
+            if run is not None:
+                runs[record.key] = run.info.run_id
+                if record.experiment == records[0].experiment:
+                    experiment = run.info.experiment_id
+                    variants[record.name] = run.info.run_id
+            progress.update()
+    except TrackingError as error:
+        pending = sum(record.key not in known | runs for record in records)
+        Receipt(runs=known | runs).write(store)
+        raise TrackingError(
+            f"{pending} runs not logged yet: {store.shown}: {error}: run `make track` when it is back"
+        ) from error
+    finally:
+        progress.close()
+    return Receipt(comparison=shared["comparison"], experiment=experiment, runs=runs, variants=variants)

@@ -1,0 +1,94 @@
+"""The model of a run as MLflow keeps and serves it: raw pixels in, class probabilities out."""
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow.pytorch
+import numpy as np
+import torch
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+from torch import Tensor, nn
+
+from regbench.model import load_model
+from regbench.tracking.records import RunRecord
+
+NAME = "model"
+"""Name in every run, so that `runs:/RUN_ID/model` finds it."""
+
+
+class Probabilities(nn.Module):
+    """A classifier that answers with probabilities (N, K) to raw pixels 0..255, uint8, of shape (N, C, H, W)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class probabilities, each row summing to 1."""
+        logits: Tensor = self.network(images)
+        return logits.softmax(1)
+
+
+def log_model(client: MlflowClient, run: Run, record: RunRecord, metrics: Sequence[Metric]) -> None:
+    """Log a record's model to its run, once: models of an earlier, interrupted attempt are replaced.
+
+    The model carries the run's numbers at its epoch, and its summary numbers.
+    """
+    run_id, experiment = run.info.run_id, run.info.experiment_id
+    mine = f"source_run_id = '{run_id}'"
+    for model in client.search_logged_models([experiment], mine):
+        client.delete_logged_model(model.model_id)
+    # More threads gain nothing here, and spin while another process has their core.
+    torch.set_num_threads(1)
+    network = load_model(record.model)
+    tags = {**record.tags, "classes": json.dumps(network.classes)}
+    client.create_logged_model(experiment, NAME, run_id, tags, record.params)
+    # As with runs, a lost reply may have doubled it.
+    model, *doubles = client.search_logged_models([experiment], mine)
+    for double in doubles:
+        client.delete_logged_model(double.model_id)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / NAME
+        described = Model(run_id=run_id, model_id=model.model_id, artifact_path=model.artifact_location)
+        save(network, path, record, described)
+        client.log_model_artifacts(model.model_id, str(path))
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, record.best_epoch)])
+    client.log_batch(run_id, [_attached(m, model.model_id) for m in metrics if _describes_model(m, record)])
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def save(network: nn.Module, path: Path, record: RunRecord, described: Model) -> None:
+    """Write MLflow's model folder: an exported graph without pickle, its signature and requirements."""
+    # Exported in training mode, dropout would stay in the graph for ever.
+    servable = Probabilities(network).eval()
+    with torch.inference_mode():
+        classes = servable(torch.from_numpy(record.example)).shape[1]
+    # Unnamed: MLflow would pass named tensors as a dictionary, which its PyTorch models refuse.
+    inputs = TensorSpec(np.dtype(np.uint8), (-1, *record.example.shape[1:]))
+    outputs = TensorSpec(np.dtype(np.float32), (-1, classes))
+    mlflow.pytorch.save_model(
+        servable,
+        str(path),
+        mlflow_model=described,
+        serialization_format="pt2",
+        signature=ModelSignature(Schema([inputs]), Schema([outputs])),
+        # Two images: with one, the exported graph would take single images only.
+        input_example=record.example,
+        # Given, since MLflow would spend ten seconds a model to find them out.
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", "numpy", "torch")],
+    )
+
+
+def _describes_model(metric: Metric, record: RunRecord) -> bool:
+    return metric.key in record.summary or (metric.key in record.curves and metric.step == record.best_epoch)
+
+
+def _attached(metric: Metric, model_id: str) -> Metric:
+    """Return the same measurement with the model's id: the run keeps it once, the model gets it too."""
+    return Metric(metric.key, metric.value, metric.timestamp, metric.step, model_id=model_id)

@@ -1,0 +1,176 @@
+"""MLflow runs from records, each once however often this is called; with `logged_model` the only importer of mlflow."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from regbench.errors import TrackingError
+from regbench.tracking.metric_names import WALL, finite
+from regbench.tracking.provenance import Provenance
+from regbench.tracking.records import RunRecord
+from regbench.tracking.store import Store, redact
+
+KEY = "regbench.key"
+"""Tag that holds the hash of the content that a run was made from."""
+FINISHED = "FINISHED"
+METRICS_A_REQUEST, PARAMS_A_REQUEST = 1000, 100
+
+
+class Tracker:
+    """Writes records into one store."""
+
+    def __init__(self, store: Store, provenance: Provenance) -> None:
+        self.store, self.provenance = store, provenance
+
+    def log_missing(
+        self, records: Sequence[RunRecord], shared: Mapping[str, str]
+    ) -> Iterator[tuple[RunRecord, Run | None]]:
+        """Bring the store up to date, and yield each record with its run as soon as that is complete.
+
+        The run is None where somebody deleted it in MLflow: that is respected. Runs of equal content are found again
+        by their key; one that was left unfinished is completed. All carry the tags `shared`, which name the latest
+        comparison that they belong to, and its report.
+
+        Raises:
+            TrackingError: the store cannot be reached or refuses; what was yielded before is complete.
+        """
+        try:
+            # The first call makes the schema of a new database: the caller holds the store's lock.
+            self.client = MlflowClient(self.store.uri)
+            experiments: dict[str, Experiment] = {}
+            for record in records:
+                if record.experiment not in experiments:
+                    experiments[record.experiment] = self._experiment(record.experiment)
+                yield record, self._log(record, experiments[record.experiment].experiment_id, shared)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            raise TrackingError(_one_line(error)) from error
+
+    def _experiment(self, name: str) -> Experiment:
+        """Find or create an experiment; artifacts of a store without a server go to an absolute path."""
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                self.client.create_experiment(name, None if self.store.served else self.store.artifacts.as_uri())
+            except MlflowException:
+                # Its reply may have been lost after the server did the work; or another machine was faster.
+                if self.client.get_experiment_by_name(name) is None:
+                    raise
+            found = self.client.get_experiment_by_name(name)
+        assert found is not None
+        if found.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise TrackingError(
+                f"experiment {name!r} was deleted in MLflow: restore it there, or choose another track.experiment"
+            )
+        return found
+
+    def _log(self, record: RunRecord, experiment: str, shared: Mapping[str, str]) -> Run | None:
+        run = self._claim(record, experiment)
+        if run is None:
+            return None
+        finished = run.info.status == FINISHED
+        if not finished:
+            self._fill(run, record)
+        self._place(run, record, shared)
+        if not finished:
+            # Last, since a finished run is taken for complete. The times say how long training took.
+            end = run.info.start_time + round(1000 * record.duration)
+            self.client.set_terminated(run.info.run_id, FINISHED, end)
+        return run
+
+    def _claim(self, record: RunRecord, experiment: str) -> Run | None:
+        """Return the one run of this content, created if need be; None where it was deleted."""
+        found = self._search(record.key, experiment)
+        if not found:
+            start = round(1000 * (time.time() - record.duration))
+            self.client.create_run(experiment, start, self._tags(record), run_name=record.name)
+            # A reply that gets lost after the server did the work makes MLflow's client ask again, which doubles runs.
+            found = self._search(record.key, experiment)
+        active = [run for run in found if run.info.lifecycle_stage == LifecycleStage.ACTIVE]
+        active.sort(key=lambda run: (run.info.status != FINISHED, run.info.start_time, run.info.run_id))
+        for duplicate in active[1:]:
+            self.client.delete_run(duplicate.info.run_id)
+        return active[0] if active else None
+
+    def _search(self, key: str, experiment: str) -> list[Run]:
+        return list(self.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", ViewType.ALL))
+
+    def _tags(self, record: RunRecord) -> dict[str, Any]:
+        return {
+            **record.tags,
+            KEY: record.key,
+            "git_commit": self.provenance.commit,
+            "git_dirty": self.provenance.dirty,
+            "dvc_lock": self.provenance.dvc_lock,
+            "mlflow.note.content": record.note,
+            "mlflow.source.name": "dvc repro",
+            "mlflow.source.git.commit": self.provenance.commit,
+        }
+
+    def _fill(self, run: Run, record: RunRecord) -> None:
+        """Log all of a record; what an interrupted attempt has logged already is logged again without effect."""
+        from regbench.tracking.logged_model import log_model
+
+        run_id, start = run.info.run_id, run.info.start_time
+        params = [Param(name, value) for name, value in record.params.items()]
+        for first in range(0, len(params), PARAMS_A_REQUEST):
+            self.client.log_batch(run_id, params=params[first : first + PARAMS_A_REQUEST])
+        metrics = list(_metrics(record, start))
+        for first in range(0, len(metrics), METRICS_A_REQUEST):
+            self.client.log_batch(run_id, metrics[first : first + METRICS_A_REQUEST])
+        self.client.log_inputs(run_id, datasets=[_dataset(record)])
+        for place, path in record.files.items():
+            self.client.log_artifact(run_id, str(path), place.rpartition("/")[0] or None)
+        log_model(self.client, run, record, metrics)
+
+    def _place(self, run: Run, record: RunRecord, shared: Mapping[str, str]) -> None:
+        """Put a run into the latest comparison: the tags last, since they say that the report is there."""
+        news = {name: value for name, value in shared.items() if run.data.tags.get(name) != value}
+        if "report" in news:
+            for path in record.report:
+                self.client.log_artifact(run.info.run_id, str(path), "report")
+        if news:
+            self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
+
+
+def _metrics(record: RunRecord, start: int) -> Iterator[Metric]:
+    """Yield all numbers with times that depend on nothing but the run: the same number twice is stored once.
+
+    Curves have a step an epoch. Summary numbers stand at step 0, which makes MLflow draw them as bars.
+    """
+    wall = record.seconds.get(WALL, [])
+    for name, values in (record.curves | record.seconds).items():
+        for epoch, value in finite(values):
+            yield Metric(name, value, start + round(1000 * sum(wall[: epoch + 1])), epoch)
+    totals = {name.replace("epoch_", ""): sum(values) for name, values in record.seconds.items()}
+    for name, value in (record.summary | totals).items():
+        for step, number in finite([value]):
+            yield Metric(name, number, start, step)
+
+
+def _dataset(record: RunRecord) -> DatasetInput:
+    """Name the data by its hash, which MLflow limits to 36 characters."""
+    raw, digest = record.params["data.raw"], record.tags["data_hash"][:32]
+    dataset = Dataset(name=raw.rpartition("/")[2], digest=digest, source_type="local", source=raw)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _one_line(error: Exception) -> str:
+    """Return what an exception says, short, without line breaks and without passwords."""
+    text = redact(" ".join(str(error).split())) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."

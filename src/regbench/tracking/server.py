@@ -1,0 +1,116 @@
+"""MLflow's own server on this machine, and the addresses of its pages that show variants side by side."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import quote, urlencode
+from urllib.request import urlopen
+
+from regbench.errors import InputError, TrackingError
+from regbench.tracking.store import Store
+
+HOST = "127.0.0.1"
+START_SECONDS = 120
+"""How long a server may take to answer; 13 s were measured on two busy cores."""
+STOP_SECONDS = 10
+
+
+def charts_page(server: str, experiment: str, comparison: str) -> str:
+    """Return the page with curves laid over each other and bars side by side, of one comparison, best first.
+
+    Only `workflowType` keeps MLflow from opening the experiment in its mode for language models.
+    """
+    query = {
+        "searchFilter": f"tags.comparison = '{comparison}'",
+        "orderByKey": "metrics.`test/error_pct`",
+        "orderByAsc": "true",
+        "compareRunsMode": "CHART",
+        "workflowType": "machine_learning",
+    }
+    return f"{server}/#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)}"
+
+
+def table_page(server: str, experiment: str, runs: Mapping[str, str]) -> str:
+    """Return the page with parameters and metrics in columns, a variant each, differences marked."""
+    query = {
+        "runs": json.dumps(list(runs.values())),
+        "experiments": json.dumps([experiment]),
+        "workflowType": "machine_learning",
+    }
+    return f"{server}/#/compare-runs?{urlencode(query, quote_via=quote)}"
+
+
+@contextmanager
+def serve(store: Store, port: int) -> Iterator[str]:
+    """Run `mlflow server` for a store and yield its address once it answers; it is stopped on leaving.
+
+    Raises:
+        InputError: another program has the port.
+        TrackingError: the server ends, or does not answer within `START_SECONDS`.
+    """
+    _check_port(port)
+    log = store.receipt.with_name("mlflow-server.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # The address goes through the environment: on the command line, a password in it would show in `ps`.
+    environment = {
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": os.environ.get("MLFLOW_DISABLE_TELEMETRY", "true"),
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--artifacts-destination", str(store.artifacts)]
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C reaches only us, and we stop the server and its workers in one go.
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _wait(process, f"http://{HOST}:{port}", log)
+        yield f"http://{HOST}:{port}"
+    finally:
+        _stop(process)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise InputError(
+                f"port {port} on {HOST}: cannot be used ({error}): stop what uses it, "
+                f"or choose another by `make ui PORT=5001`"
+            ) from None
+
+
+def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise TrackingError(f"mlflow server ended with code {process.returncode}: see {log}")
+        try:
+            with urlopen(f"{address}/health", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise TrackingError(f"mlflow server did not answer within {START_SECONDS} s: see {log}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    for order in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, order)
+            process.wait(STOP_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue

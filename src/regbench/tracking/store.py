@@ -1,0 +1,81 @@
+"""Which MLflow store runs go to, and how its client behaves; imports no mlflow, so that asking costs nothing."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+CLIENT_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # MLflow's own 7 retries and 120 seconds let a server that is down block for minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking store as this project sees it."""
+
+    uri: str
+    """What MLflow is told; may hold a password, so print `shown`."""
+    project: Path
+    """Absolute folder that the default database, the artifacts and the receipts are in."""
+
+    @property
+    def shown(self) -> str:
+        """The address without user name and password."""
+        return redact(self.uri)
+
+    @property
+    def served(self) -> bool:
+        """Whether a server stands before the store; it then decides where artifacts go."""
+        return urlsplit(self.uri).scheme in ("http", "https")
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file, or None."""
+        path = self.uri.removeprefix("sqlite:///")
+        return None if path == self.uri else Path(path)
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of the artifacts where no server decides."""
+        return self.project / "mlartifacts"
+
+    @property
+    def lock(self) -> Path:
+        """File whose lock a writer holds: beside the database, or in the project where the store is elsewhere."""
+        return self.project / ".regbench" / "track.lock" if self.database is None else Path(f"{self.database}.lock")
+
+    @property
+    def receipt(self) -> Path:
+        """File that remembers what the store holds."""
+        return self.project / ".regbench" / f"tracked-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}.json"
+
+
+def find_store(folder: Path, environment: Mapping[str, str] = os.environ) -> Store:
+    """Return the store that MLFLOW_TRACKING_URI names, or else `mlflow.db` in the project, by its absolute path.
+
+    `dvc exp run --queue` works in a copy below `.dvc/tmp` that it deletes: runs then go to the project above it.
+    """
+    folder = folder.resolve()
+    above = next((parent.parent for parent in folder.parents if parent.name == ".dvc"), None)
+    project = above or folder
+    return Store(environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}", project)
+
+
+def redact(text: str) -> str:
+    """Remove user names and passwords from the addresses in a text."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
+
+
+def configure_client(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Set what MLflow reads from the environment, where the user has not: call it before mlflow is imported."""
+    for name, value in CLIENT_DEFAULTS.items():
+        environment.setdefault(name, value)

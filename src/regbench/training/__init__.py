@@ -1,0 +1,1 @@
+"""One training and all runs of a variant."""

@@ -1,0 +1,65 @@
+"""Labelled images as the network sees them, and the orders in which they are taken."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regbench.recipes.whitening import Whitening, scale
+
+EVALUATION_BATCH = 1000
+"""Images a step where nothing is learnt."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images as rows of inputs, with their labels.
+
+    Rows are uint8 pixels, or float32 where they are whitened already. Several copies of the images are one array a
+    copy: an epoch takes one of them, in turn.
+    """
+
+    pixels: NDArray[np.uint8]
+    """(copies, N, C, H, W), memory-mapped or in memory."""
+    labels: Tensor
+    """(N,), int64: positions in the classes."""
+    whitening: Whitening | None = None
+
+    def rows(self, epoch: int = 0) -> Tensor:
+        """Return the inputs of an epoch, (N, D)."""
+        pixels = torch.from_numpy(self.pixels[epoch % len(self.pixels)]).flatten(1)
+        if self.whitening is None:
+            return pixels
+        white = torch.empty(pixels.shape)
+        for start in range(0, len(pixels), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            white[part] = self.whitening.apply(scale(pixels[part]))
+        return white
+
+    def first(self, count: int) -> "Examples":
+        """Return the first `count` examples."""
+        return replace(self, pixels=self.pixels[:, :count], labels=self.labels[:count])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def batches(count: int, size: int, random: np.random.Generator) -> Iterator[Tensor]:
+    """Yield shuffled row numbers, `size` at a time; a last batch of one joins its neighbour.
+
+    (Batch normalization has no variance of a single image; all variants keep the same batches.)
+    """
+    order = torch.from_numpy(random.permutation(count))
+    ends = list(range(size, count - 1, size))
+    start = 0
+    for end in [*ends, count]:
+        yield order[start:end]
+        start = end
+
+
+def in_order(count: int) -> Iterator[Tensor]:
+    """Yield row numbers in order, in large batches."""
+    yield from torch.split(torch.arange(count), EVALUATION_BATCH) if count else ()

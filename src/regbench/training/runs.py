@@ -1,0 +1,141 @@
+"""All runs of a variant: one training a seed, in parallel processes, and the files each leaves."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from regbench.compute import device, prepare
+from regbench.data.dataset import DataShape, Split, load_shape, load_split
+from regbench.errors import DivergedError, InputError
+from regbench.files import write_csv, write_json
+from regbench.model import Architecture, Perceptron, save_model
+from regbench.params import Params
+from regbench.recipes.folder import read_copies, read_whitening
+from regbench.recipes.whitening import Whitening
+from regbench.training.examples import Examples, in_order
+from regbench.training.fit import EpochRecord, FitResult, fit, run_epoch
+from regbench.workers import Workers
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the runs of a variant learn from and are watched on."""
+
+    shape: DataShape
+    train: Examples
+    """Unchanged."""
+    learnt: Examples
+    """The same, or augmented copies of it."""
+    validation: Examples
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """The recipe's whitening."""
+        return self.train.whitening
+
+
+def load_material(data: Path, recipe: Path) -> Material:
+    """Memory-map the train and validation splits and the recipe's copies.
+
+    Raises:
+        InputError: a split has no images.
+    """
+    shape = load_shape(data / "dataset.json")
+    whitening, copies = read_whitening(recipe), read_copies(recipe)
+    splits = {name: load_split(data, name) for name in ("train", "validation")}
+    for name, split in splits.items():
+        if not len(split.labels):
+            raise InputError(f"{data / name}.csv: has no images, it needs at least one: change data.split or add data")
+    train = _examples(splits["train"], whitening)
+    learnt = train if copies is None else Examples(copies, train.labels, whitening)
+    return Material(shape, train, learnt, _examples(splits["validation"], whitening))
+
+
+def train_variant(params: Params, variant: str, material: Material, out: Path, timings: Path) -> None:
+    """Train a variant under every seed and write each run's folder into `out`, and the seconds into `timings`.
+
+    Raises:
+        DivergedError: a loss is no longer finite; names the variant and the seed.
+        InputError: the variant still has ranges.
+    """
+    with Workers(params.compute, partial(train_seed, params, variant, material, out), len(params.seeds)) as workers:
+        results = [future.result() for future in [workers.submit(seed) for seed in params.seeds]]
+    rows = [
+        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu}
+        for seed, seconds in zip(params.seeds, results, strict=True)
+        for epoch, (wall, cpu) in enumerate(seconds)
+    ]
+    write_csv(timings, pd.DataFrame(rows))
+
+
+def train_seed(params: Params, variant: str, material: Material, out: Path, seed: int) -> list[tuple[float, float]]:
+    """Train one run, write its folder `out/seed-SEED`, and return the wall and CPU seconds of its epochs."""
+    prepare(params.compute)
+    settings, strengths = params.training(variant), params.strengths(variant)
+    model = build_model(params, variant, material, seed)
+    with tqdm(total=settings.epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
+        try:
+            sample = material.train.first(len(material.validation))
+            result = fit(model, material.learnt, sample, material.validation, settings, strengths, seed, _progress(bar))
+        except DivergedError as error:
+            raise DivergedError(f"variants.{variant}, {error}") from None
+    folder = out / f"seed-{seed}"
+    save_model(folder, model)
+    write_csv(folder / "history.csv", pd.DataFrame([asdict(record) for record in result.history]))
+    write_json(folder / "result.json", _summary(variant, seed, model, result, material))
+    return result.seconds
+
+
+def build_model(params: Params, variant: str, material: Material, seed: int) -> Perceptron:
+    """Return the initialized network of a variant and seed, on its device."""
+    strengths = params.strengths(variant)
+    architecture = Architecture(
+        classes=material.shape.classes,
+        channels=material.shape.channels,
+        height=material.shape.height,
+        width=material.shape.width,
+        hidden=params.model.hidden,
+        batch_norm=strengths.batch_norm,
+        whitening=material.whitening is not None,
+    )
+    model = Perceptron(architecture, strengths.dropout, strengths.input_dropout)
+    return model.initialize(seed).set_whitening(material.whitening).to(device(params.compute))
+
+
+def _examples(split: Split, whitening: Whitening | None) -> Examples:
+    return Examples(split.images[np.newaxis], torch.from_numpy(split.labels), whitening)
+
+
+def _summary(variant: str, seed: int, model: Perceptron, result: FitResult, material: Material) -> dict[str, object]:
+    rows, labels = material.train.rows(), material.train.labels
+    train = run_epoch(model, rows, labels, in_order(len(labels)))
+    best = result.history[result.best_epoch]
+    kernels = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels])
+    return {
+        "variant": variant,
+        "seed": seed,
+        "best_epoch": result.best_epoch,
+        "epochs": len(result.history),
+        "stopped_early": result.stopped_early,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "zero_weights": float((kernels == 0).double().mean()),
+        "train_loss": train.loss,
+        "train_accuracy": train.accuracy,
+        "validation_loss": best.validation_loss,
+        "validation_accuracy": best.validation_accuracy,
+    }
+
+
+def _progress(bar: "tqdm[Any]") -> Callable[[EpochRecord], None]:
+    def show(record: EpochRecord) -> None:
+        bar.set_postfix_str(f"validation {100 * record.validation_accuracy:.2f} %", refresh=False)
+        bar.update()
+
+    return show

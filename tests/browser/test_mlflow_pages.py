@@ -1,0 +1,129 @@
+"""`make ui`'s server and pages, in a real browser."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, sync_playwright
+
+from regbench.params_file import load_params
+from regbench.tracking.ledger import bring_up_to_date
+from regbench.tracking.records import Results
+from regbench.tracking.store import find_store
+from tests.tracking_project import FOLDERS, write_project
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+SWITCHES = ["--no-sandbox", "--disable-gpu"]
+# The browser itself must ask nobody, so that a foreign request is the page's.
+SWITCHES += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+DRAWN = 15_000
+"""Milliseconds until MLflow's page has drawn; it polls, and so never comes to rest."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    write_project(folder)
+    results = Results(*(folder / name for name in FOLDERS))
+    bring_up_to_date(load_params(folder / "params.yaml"), results, find_store(folder, {}), "")
+    return folder
+
+
+def start(project: Path, port: int) -> "subprocess.Popen[str]":
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-m", "stages.ui", "--port", str(port)]
+    return subprocess.Popen(
+        command, cwd=project, env=environment | {"PYTHONPATH": str(ROOT)}, text=True, stdout=-1, stderr=-1
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def addresses(project: Path) -> Iterator[list[str]]:
+    """Addresses that `stages.ui` prints once its server answers; on leaving, Ctrl-C must stop all of it."""
+    port = free_port()
+    process = start(project, port)
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(2)]
+    yield [found for line in lines for found in re.findall(r"http://\S+", line)]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    deadline = time.monotonic() + 5
+    while _answers(port):
+        assert time.monotonic() < deadline, "the server outlived Ctrl-C"
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser: {CHROMIUM} is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+        yield browser.new_page(viewport={"width": 1600, "height": 1400})
+        browser.close()
+
+
+def test_charts_page_shows_variants_side_by_side(addresses: list[str], page: Page) -> None:
+    foreign: list[str] = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            foreign.append(request.url)
+
+    page.on("request", note)
+    page.goto(addresses[0])
+    page.get_by_text("test/error_pct", exact=True).first.wait_for(timeout=DRAWN)
+    text = page.inner_text("body")
+    assert "2 matching runs" in text
+    # The section that matters most comes first.
+    sections = re.findall(r"^(\w+)\n\((\d+)\)\nAdd chart$", text, re.MULTILINE)
+    assert [name for name, _ in sections] == ["test", "train", "validation", "weights", "work"]
+    assert all(int(charts) > 0 for _, charts in sections)
+    # Best first.
+    names = page.get_by_role("link", name=re.compile("^(baseline|l2)$")).all_inner_texts()
+    assert names[:2] == ["l2", "baseline"]
+    assert foreign == []
+
+
+def test_table_page_shows_parameters_and_metrics_in_columns(addresses: list[str], page: Page) -> None:
+    page.goto(addresses[1])
+    page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for(timeout=DRAWN)
+    text = page.inner_text("body")
+    for expected in ("baseline", "l2", "test/error_pct", "train.epochs"):
+        assert expected in text
+
+
+def test_taken_port_is_named(project: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        _, complaint = (process := start(project, port)).communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"port {port} on 127.0.0.1: cannot be used" in complaint
+    assert "make ui PORT=" in complaint
+
+
+def test_nothing_logged_is_told(tmp_path: Path) -> None:
+    _, complaint = (process := start(tmp_path, free_port())).communicate(timeout=60)
+    assert process.returncode == 4
+    assert complaint.strip().endswith("holds no results of this project: run `make track` first")

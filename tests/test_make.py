@@ -1,0 +1,75 @@
+"""The Makefile's targets, run for real in a copy of the project with the environment that runs the tests."""
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from project import ROOT, Project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.create(tmp_path_factory.mktemp("make") / "project")
+
+
+def test_help_lists_every_target_of_the_makefile(project: Project) -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets is not None
+    printed = project.run("make", "help")
+    assert {line.split()[1] for line in printed.splitlines()} == set(targets[1].split())
+
+
+def test_repro_prints_the_table_and_where_to_look_then_does_no_work(project: Project) -> None:
+    first = project.run("make", "repro", f"VENV={sys.prefix}")
+    table = (project.folder / "reports/comparison.md").read_text()
+    assert table in first and "make ui" in first and "reports/comparison.html" in first
+    second = project.run("make", "repro", f"VENV={sys.prefix}")
+    assert table in second and project.ran(second) == ["track"]
+
+
+def test_track_needs_the_store_and_says_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make track` fails where `dvc repro` only says so."""
+    project.run("make", "track", f"VENV={sys.prefix}")
+
+
+def test_ui_prints_the_address_of_the_comparison_and_stops_on_interrupt(project: Project) -> None:
+    process = subprocess.Popen(
+        ["make", "ui", f"VENV={sys.prefix}", "PORT=5099"],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        seen = ""
+        while "compareRunsMode=CHART" not in seen:
+            line = process.stdout.readline()
+            assert line, seen
+            seen += line
+        address = re.search(r"http://127\.0\.0\.1:5099\S+", seen)
+        assert address is not None
+        with urllib.request.urlopen(address[0].split("#")[0], timeout=20) as page:
+            assert page.status == 200
+    finally:
+        import os
+
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) is not None
+
+
+def test_the_environment_is_reused_only_for_the_same_lock_file(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("")
+    dry = ["make", "-n", "-f", str(ROOT / "Makefile"), "install", f"VENV={tmp_path / 'venv'}"]
+    assert "pip install" in subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    name = subprocess.run(["sha256sum", "requirements.txt"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / f".lock-{name.stdout[:16]}").touch()
+    assert "pip install" not in subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "requirements.txt").write_text("changed")
+    assert "pip install" in subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout

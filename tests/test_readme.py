@@ -1,0 +1,69 @@
+"""The README: its tables are those of the kept results, its commands are run by a test or by CI, its links exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+RUN_BY = {
+    "make repro": ("tests/test_make.py", "repro"),
+    "make test": (".ci/run", "make test"),
+    "make ui": ("tests/test_make.py", "ui"),
+    "make track": ("tests/test_make.py", "track"),
+    "make help": ("tests/test_make.py", "help"),
+    "dvc exp run -S data.raw=my-images.zip -S data.image_size=[32,32] -S data.channels=3": (
+        "tests/test_stages.py",
+        "data.channels=3",
+    ),
+    "dvc repro": ("tests/test_stages.py", "repro"),
+    "dvc metrics show": ("tests/test_stages.py", '"metrics", "show"'),
+    "dvc plots show": ("tests/test_stages.py", '"plots", "show"'),
+    "dvc exp run -S variants.l2.l2=1e-3": ("tests/test_stages.py", "variants.l2.l2="),
+    "dvc exp diff": ("tests/test_stages.py", '"exp", "diff"'),
+    "dvc exp show --only-changed": ("tests/test_stages.py", '"exp", "show"'),
+    "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages"),
+    "python -m stages.predict runs/cocktail data labels.csv": ("tests/test_stages.py", "stages.predict"),
+    "source .venv/bin/activate": (".ci/run", "make install"),
+    "mlflow models serve": ("tests/test_tracking.py", "serve"),
+}
+
+
+def commands() -> set[str]:
+    """Return the commands in the README's shell blocks, and those in back quotes that start like one."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    lines = [line.split("#")[0].strip() for line in blocks.splitlines()]
+    inline = re.findall(r"`((?:make|dvc|python -m|source|mlflow) [^`]+)`", README)
+    return {line for line in [*lines, *inline] if line}
+
+
+def test_every_command_is_run_by_a_test_or_by_ci() -> None:
+    settings = {command for command in commands() if command.startswith("dvc config ")}
+    assert commands() - settings == set(RUN_BY)
+    for command, (file, evidence) in RUN_BY.items():
+        assert evidence in (ROOT / file).read_text(), f"{file} does not run {command}"
+
+
+@pytest.mark.parametrize("name", re.findall(r"<!-- results:(\S+) -->", README))
+def test_tables_are_those_of_the_kept_results(name: str) -> None:
+    block = re.search(rf"<!-- results:{name} -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert block is not None
+    assert block[1].strip() == (ROOT / f"docs/results/{name}.md").read_text().strip()
+
+
+def test_links_and_pictures_exist() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_example_error_is_what_the_loader_says(tmp_path: Path) -> None:
+    from regbench.errors import InputError
+    from regbench.params_file import load_params
+
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("l2: 1e-4}", "droput: 0.1}", 1))
+    with pytest.raises(InputError) as caught:
+        load_params(path)
+    assert str(caught.value).replace(str(path), "params.yaml") in README
