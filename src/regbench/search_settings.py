@@ -40,8 +40,8 @@ class Search(Section):
     seeds: Seeds = (28,)
     """Seeds that each trial is trained under."""
     top_k: Count = 2
-    """Trials that are trained again under `fresh_seeds` for `train.epochs`; the best mean wins. The first trial is
-    one more of them if its setting was given by `start`."""
+    """Trials that are trained again under `fresh_seeds` for `train.epochs`; the best mean wins. If there are
+    two or more, the trial of `start` is one of them: whatever beats it has to do so twice."""
     fresh_seeds: Seeds = (29, 30)
     """Seeds that no trial has seen, so that luck does not choose."""
     parallel: Count = 2

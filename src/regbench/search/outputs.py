@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from regbench.files import write_csv, write_json
@@ -77,11 +76,17 @@ def best_so_far(plan: Plan, trials: Sequence[FrozenTrial]) -> list[float | None]
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Return each range's share of the first objective's variance (PED-ANOVA); empty if too little is known."""
+    """Return each range's share of the first objective's variance (PED-ANOVA); empty for one range or few trials."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < IMPORTANCE_TRIALS or len({trial.values[0] for trial in complete}) < 2:
+    several = any(len(trial.params) > 1 for trial in complete)
+    if not several or len(complete) < IMPORTANCE_TRIALS or len({trial.values[0] for trial in complete}) < 2:
         return {}
-    found = get_param_importances(study, target=lambda trial: trial.values[0])
+    # Imports scikit-learn, which takes 1.7 seconds.
+    from optuna.importance import get_param_importances
+
+    # The evaluator takes low values for good.
+    sign = 1 if study.directions[0] == optuna.study.StudyDirection.MINIMIZE else -1
+    found = get_param_importances(study, target=lambda trial: sign * trial.values[0])
     return {key: float(share) for key, share in found.items() if np.isfinite(share)}
 
 

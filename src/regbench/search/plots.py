@@ -38,12 +38,17 @@ def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list
     if len(plan.space) > 1 and len(complete) > 1:
         drawn["contour"] = lambda: draw.plot_contour(study, **target)
         drawn["parallel_coordinate"] = lambda: draw.plot_parallel_coordinate(study, **target)
-    if len(plan.space) > 1 and importances(study):
-        drawn["importances"] = lambda: draw.plot_param_importances(study, **target)
+    if shares := importances(study):
+        drawn["importances"] = lambda: _bars(shares)
     if len(study.directions) > 1:
         names: list[str] = [plan.search.objective, plan.search.second]
         drawn["pareto_front"] = lambda: draw.plot_pareto_front(study, target_names=names)
     return [_save(folder / f"{name}.png", function) for name, function in drawn.items()]
+
+
+def _bars(shares: dict[str, float]) -> None:
+    pyplot.subplots()[1].barh(list(shares)[::-1], list(shares.values())[::-1])
+    pyplot.title("Share of the variance of good trials (PED-ANOVA)")
 
 
 def _save(path: Path, function: Callable[[], Axes | Any]) -> Path:

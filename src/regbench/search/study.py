@@ -85,10 +85,10 @@ class Journal:
         self.study.set_user_attr(key, value)
 
 
-def run_study(plan: Plan, objective: Objective, journal: Journal, workers: Workers) -> list[FrozenTrial]:
+def run_study(plan: Plan, journal: Journal, workers: Workers) -> list[FrozenTrial]:
     """Try what the budget allows and the journal lacks; return the trials of the budget, in order.
 
-    `workers` do `attempt` with `objective`.
+    `workers` do `attempt` with the objective.
     """
     ended = journal.trials[: plan.budget]
     under_way: deque[Any] = deque()

@@ -63,7 +63,7 @@ def tune(params: Params, variant: str, data: Path, recipe: Path, folder: Path, s
         journal = Journal(storage, plan)
         try:
             with Workers(params.compute, partial(attempt, trainer), search.parallel) as workers:
-                trials = run_study(plan, trainer, journal, workers)
+                trials = run_study(plan, journal, workers)
             chosen = finalists(plan, trials)
             most = len(chosen) * len(search.fresh_seeds)
             with Workers(params.compute, partial(repeat_one, trainer), most) as workers:

@@ -30,7 +30,7 @@ class Repeat:
 
 
 def finalists(plan: Plan, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the best `top_k` settings, best first, and the start if it is not among them.
+    """Return the best `top_k` settings, best first; the start is always one of them where there are two or more.
 
     Raises:
         DivergedError: no trial is complete.
@@ -45,8 +45,10 @@ def finalists(plan: Plan, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     different = [trial for place, trial in enumerate(ranked) if all(trial.params != t.params for t in ranked[:place])]
     best = different[: plan.search.top_k]
     started = plan.search.sampler != "grid" and given(plan.space, plan.search, 0)
-    starts = [trial for trial in complete if started and trial.number == 0]
-    return best + [trial for trial in starts if all(trial.params != t.params for t in best)]
+    start = next((trial for trial in complete if started and trial.number == 0), None)
+    if start is None or len(best) < 2 or any(trial.params == start.params for trial in best):
+        return best
+    return [*best[:-1], start]
 
 
 def repeat(plan: Plan, chosen: Sequence[FrozenTrial], journal: Journal, workers: Workers) -> list[Repeat]:
