@@ -96,6 +96,6 @@ class Project:
 
     def results(self) -> dict[str, bytes]:
         """Return the bytes of every result (timings are none)."""
-        folders = ("augmented", "data", "evaluation", "metrics", "runs")
+        folders = ("augmented", "data", "evaluation", "metrics", "runs", "tuned")
         paths = [path for name in folders for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}

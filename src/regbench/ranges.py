@@ -39,7 +39,7 @@ class Range(Section):
         found = []
         if self.low >= self.high:
             found.append(f"low = {self.low:g}: must be below high = {self.high:g}: swap them, or give one value")
-        elif self.step and not _whole((self.high - self.low) / self.step):
+        elif self.step and not self.log and not _whole((self.high - self.low) / self.step):
             found.append(f"step = {self.step:g}: must divide {self.high:g} - {self.low:g}: change it or high")
         if self.log and self.low <= 0:
             found.append(f"low = {self.low:g}: must be above 0 where log is true: raise it, or list 0 among choices")
