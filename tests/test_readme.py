@@ -14,7 +14,7 @@ RUN_BY = {
     "make ui": ("tests/test_make.py", "ui"),
     "make track": ("tests/test_make.py", "track"),
     "make help": ("tests/test_make.py", "help"),
-    "dvc exp run -S data.raw=my-images.zip -S data.image_size=[32,32] -S data.channels=3": (
+    "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",
         "data.channels=3",
     ),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from regbench.errors import InputError
 from regbench.search_settings import Search
-from regbench.section import Count, Name, Positive, Rate, Section, Seeds, Strength
+from regbench.section import Count, Name, Positive, Precision, Rate, Section, Seeds, Strength
 from regbench.variants import SearchableVariant, Variant
 
 
@@ -116,6 +116,9 @@ class Compute(Section):
     """`auto`: a GPU if there is one."""
     threads: Count = 1
     """Threads a training; another number gives results that differ in the last bits."""
+    precision: Precision = "float32"
+    """Of the matrix products while learning. `bfloat16` is faster where the processor knows it, and rounds to three
+    digits; weights, Adam, penalties and all scores stay float32."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Trainings at a time; 0: cores divided by threads. Does not change any result."""
 

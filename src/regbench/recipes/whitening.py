@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from regbench.errors import InputError
 from regbench.files import atomic
@@ -59,7 +60,7 @@ def fit_whitening(images: NDArray[np.uint8], epsilon: float) -> Whitening:
     if size > MOST_INPUTS:
         raise InputError(f"recipes: zca = {epsilon}: an image has {size} numbers, ZCA takes {MOST_INPUTS}: shrink it")
     total, products = torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
-    for start in range(0, len(images), CHUNK):
+    for start in tqdm(range(0, len(images), CHUNK), desc="whiten", unit="k images", disable=None):
         rows = scale(torch.from_numpy(images[start : start + CHUNK]).flatten(1))
         total += rows.sum(0, dtype=torch.float64)
         products += rows.T @ rows

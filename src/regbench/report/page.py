@@ -130,5 +130,5 @@ def _library() -> Markup:
 
 @cache
 def _template(name: str) -> jinja2.Template:
-    loader = jinja2.PackageLoader("regbench")
+    loader = jinja2.PackageLoader("regbench.report")
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(name)

@@ -65,7 +65,17 @@ class Trainer:
         material = self.material
         model = build_model(params, self.variant, material, seed)
         sample = material.train.first(len(material.validation))
-        result = fit(model, material.learnt, sample, material.validation, settings, strengths, seed, on_epoch)
+        result = fit(
+            model,
+            material.learnt,
+            sample,
+            material.validation,
+            settings,
+            strengths,
+            seed,
+            on_epoch,
+            params.compute.precision,
+        )
         best = result.history[result.best_epoch]
         kernels = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels])
         return Score(

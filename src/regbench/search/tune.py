@@ -90,7 +90,7 @@ def identity(params: Params, variant: str, data: Path, recipe: Path) -> str:
         "versions": [torch.__version__, optuna.__version__],
         "model": params.model.model_dump(),
         "train": params.train.model_dump(),
-        "compute": [device(params.compute), params.compute.threads],
+        "compute": [device(params.compute), params.compute.threads, params.compute.precision],
         "variant": params.variants[variant].model_dump(exclude={"search"}),
         "search": params.searching(variant).model_dump(exclude=BUDGET),
     }
