@@ -53,9 +53,9 @@ def _train(params: Params, _: Path) -> Any:
     train, validation = _examples(120, 1), _examples(50, 2)
     material = Material(DataShape(("a", "b"), 1, 8, 8), train, train, validation)
     model = build_model(params, "v", material, params.seeds[0])
-    result = fit(
-        model, train, train.first(50), validation, params.training("v"), params.strengths("v"), params.seeds[0]
-    )
+    settings, strengths, precision = params.training("v"), params.strengths("v"), params.compute.precision
+    sample = train.first(50)
+    result = fit(model, train, sample, validation, settings, strengths, params.seeds[0], precision=precision)
     return len(result.history), result.best_epoch, result.history, [tuple(p.shape) for p in model.parameters()]
 
 
@@ -173,6 +173,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "seeds": ((2,), _train),
     "compute.device": ("cuda", _device),
     "compute.threads": (2, _threads),
+    "compute.precision": ("bfloat16", _train),
     "compute.workers": (3, lambda params, _: params.compute.processes),
     "variants.v.recipe": ("r", lambda params, _: params.variants["v"].recipe),
     "variants.v.l1": (0.01, _train),
