@@ -2,6 +2,8 @@
 VENV   ?= .venv
 PYTHON ?= python3
 PORT   ?= 5000
+DASHBOARD_PORT ?= 8080
+STUDIES = .regbench/studies.journal
 LOCK   := requirements.txt
 BIN     = $(abspath $(VENV))/bin
 STAMP   = $(VENV)/.lock-$(shell sha256sum $(LOCK) | cut -c1-16)
@@ -13,10 +15,10 @@ PEERSTAMP    = $(PEERS)/.lock-$(shell sha256sum $(PEERLOCK) | cut -c1-16)
 export PATH := $(BIN):$(PATH)
 
 # What is logged: the same folders as in dvc.yaml's stage track.
-TRACKED := data runs timings evaluation reports
+TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro track ui test check lock lock-peers bench clean
+.PHONY: help install repro track ui dashboard test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +36,9 @@ track: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, d
 ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
 	@exec python -m stages.ui --port $(PORT)
 
+dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOARD_PORT (default 8080)
+	@exec optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $(STUDIES)
+
 test: install ## run all tests (browser tests need chromium, and say so where it is absent)
 	@python -m pytest
 
@@ -48,7 +53,7 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 clean: ## delete the environment and every output (DVC's cache stays)
-	rm -rf $(VENV) data augmented runs timings evaluation metrics reports mlflow.db mlartifacts .regbench
+	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports mlflow.db mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."

@@ -11,12 +11,13 @@ from benchmarks.race import ROOT
 from benchmarks.worker import Turns
 from regbench.compute import prepare
 from regbench.data.dataset import load_shape
-from regbench.params import Params, Variant
+from regbench.params import Params
 from regbench.params_file import load_params
 from regbench.recipes.folder import read_copies, read_whitening
 from regbench.training.examples import Examples
 from regbench.training.fit import EpochRecord, fit
 from regbench.training.runs import Material, build_model
+from regbench.variants import Variant
 
 
 def material(folder: Path, recipe: str) -> Material:
@@ -63,7 +64,7 @@ def main() -> None:
         turns.done(record.validation_accuracy)
 
     turns.ready()
-    strengths, sample = params.variants["this"], data.train.first(len(data.validation))
+    strengths, sample = params.strengths("this"), data.train.first(len(data.validation))
     train, precision = params.training("this"), params.compute.precision
     fit(model, data.learnt, sample, data.validation, train, strengths, seed, on_epoch, precision)
 

@@ -11,6 +11,8 @@ from stages import run
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder of the ingested splits and their report")
+    parser.add_argument("tuned", type=Path, help="folder of the variants as the stage tune resolved them")
+    parser.add_argument("studies", type=Path, help="folder of the searches")
     parser.add_argument("runs", type=Path, help="folder of all variants' runs")
     parser.add_argument("timings", type=Path, help="folder of the seconds that epochs took")
     parser.add_argument("evaluation", type=Path, help="folder of predictions and scores")
@@ -24,7 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from regbench.tracking.store import find_store
 
     store = find_store(Path.cwd())
-    folders = (options.data, options.runs, options.timings, options.evaluation, options.reports)
+    folders = (
+        options.data,
+        options.tuned,
+        options.studies,
+        options.runs,
+        options.timings,
+        options.evaluation,
+        options.reports,
+    )
     seen = fingerprint([options.params, *folders])
     if not options.strict and Receipt.read(store).fingerprint == seen:
         return
@@ -32,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from regbench.params_file import load_params
     from regbench.tracking.ledger import bring_up_to_date
     from regbench.tracking.records import Results
+    from regbench.tuned import with_tuned
 
     try:
-        bring_up_to_date(load_params(options.params), Results(*folders), store, seen, ask=options.strict)
+        params = with_tuned(load_params(options.params), options.tuned)
+        bring_up_to_date(params, Results(*folders), store, seen, ask=options.strict)
     except TrackingError as error:
         if options.strict:
             raise

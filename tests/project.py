@@ -96,7 +96,7 @@ class Project:
 
     def results(self) -> dict[str, bytes]:
         """Return the bytes of every result; timings are none, nor is what only orders the stages."""
-        folders = ("augmented", "data", "evaluation", "metrics", "runs")
+        folders = ("augmented", "data", "evaluation", "metrics", "runs", "tuned")
         paths = [path for name in folders for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
         paths = [path for path in paths if path.name != "params-checked.txt"]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}

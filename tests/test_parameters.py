@@ -20,8 +20,10 @@ from regbench.errors import InputError
 from regbench.evaluation import calibration_error, headline
 from regbench.params import Params, Recipe
 from regbench.randomness import generator
+from regbench.ranges import Range
 from regbench.recipes.augmentation import augmented, copies
 from regbench.recipes.whitening import fit_whitening
+from regbench.search import space
 from regbench.training.examples import Examples
 from regbench.training.fit import fit
 from regbench.training.runs import Material, build_model
@@ -35,6 +37,7 @@ BASE: dict[str, Any] = {
     "seeds": (1,),
     "compute": {"device": "cpu", "workers": 1},
     "variants": {"v": {"recipe": "plain"}},
+    "search": {},
     "evaluate": {},
     "track": {},
 }
@@ -50,7 +53,9 @@ def _train(params: Params, _: Path) -> Any:
     train, validation = _examples(120, 1), _examples(50, 2)
     material = Material(DataShape(("a", "b"), 1, 8, 8), train, train, validation)
     model = build_model(params, "v", material, params.seeds[0])
-    result = fit(model, train, train.first(50), validation, params.training("v"), params.variants["v"], params.seeds[0])
+    settings, strengths, precision = params.training("v"), params.strengths("v"), params.compute.precision
+    sample = train.first(50)
+    result = fit(model, train, sample, validation, settings, strengths, params.seeds[0], precision=precision)
     return len(result.history), result.best_epoch, result.history, [tuple(p.shape) for p in model.parameters()]
 
 
@@ -109,6 +114,24 @@ def _threads(params: Params, _: Path) -> Any:
     return torch.get_num_threads()
 
 
+SPACE = {"l2": Range(low=0.1, high=0.2), "dropout": Range(low=0.1, high=0.2)}
+
+
+def _study(params: Params, _: Path) -> Any:
+    """All that Optuna is told; the pruner and sampler show their settings."""
+    search = params.searching("v")
+    tools = [vars(space.sampler(search, 3)), vars(space.pruner(search, 9))]
+    shown = [sorted((key, value) for key, value in tool.items() if isinstance(value, int | float)) for tool in tools]
+    names = type(space.sampler(search, 3)).__name__, type(space.pruner(search, 9)).__name__
+    draws = space.sampler(search, 3)._rng.rng.random() if search.sampler == "random" else None
+    return space.budget(SPACE, search), names, shown, space.directions(search), draws, space.grid(SPACE, search)
+
+
+def _setting(name: str) -> Effect:
+    """Return what tests/test_search_study.py and tests/test_tune.py show the effect of."""
+    return lambda params, _: getattr(params.searching("v"), name)
+
+
 def _device(params: Params, _: Path) -> Any:
     try:
         return compute.device(params.compute)
@@ -150,6 +173,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "seeds": ((2,), _train),
     "compute.device": ("cuda", _device),
     "compute.threads": (2, _threads),
+    "compute.precision": ("bfloat16", _train),
     "compute.workers": (3, lambda params, _: params.compute.processes),
     "variants.v.recipe": ("r", lambda params, _: params.variants["v"].recipe),
     "variants.v.l1": (0.01, _train),
@@ -159,6 +183,22 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "variants.v.batch_norm": (True, _train),
     "variants.v.patience": (1, _train),
     "variants.v.train": ({"learning_rate": 0.05}, _train),
+    "variants.v.search": ({"trials": 3}, _study),
+    "search.trials": (11, _study),
+    "search.per": ("parameter", _study),
+    "search.sampler": ("random", _study),
+    "search.pruner": ("hyperband", _study),
+    "search.startup": (9, _study),
+    "search.grid_points": (3, _study),
+    "search.objective": ("validation_accuracy", _study),
+    "search.second": ("nonzero_weights", _study),
+    "search.seed": (1, _study),
+    "search.zero_below": (0.5, _setting("zero_below")),
+    "search.epochs": (3, _setting("epochs")),
+    "search.seeds": ((3,), _setting("seeds")),
+    "search.top_k": (3, _setting("top_k")),
+    "search.fresh_seeds": ((9,), _setting("fresh_seeds")),
+    "search.parallel": (5, _setting("parallel")),
     "evaluate.confidence": (0.8, _evaluate),
     "evaluate.calibration_bins": (3, _evaluate),
     "track.experiment": ("other", lambda params, _: params.track.experiment),
@@ -166,7 +206,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
 
 
 def _leaves(value: Any, prefix: str = "") -> list[str]:
-    if isinstance(value, dict) and not prefix.endswith((".train.",)):
+    if isinstance(value, dict) and not prefix.endswith((".train.", ".search.")):
         keys = [key for key in value if not (prefix == "recipes." and key == "plain")]
         return [leaf for key in keys for leaf in _leaves(value[key], f"{prefix}{key}.")] or [prefix[:-1]]
     return [prefix[:-1]]

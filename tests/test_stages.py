@@ -12,13 +12,14 @@ from raw_images import write_canonical
 
 ALL = ["augment@affine", "augment@plain", "augment@zca", "check", "compare", "evaluate", "ingest", "sample", "track"]
 TRAININGS = ["train@baseline", "train@l2", "train@zca_affine"]
+TUNINGS = ["tune@baseline", "tune@l2", "tune@zca_affine"]
 
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose pipeline ran once; tests copy it."""
     project = Project.create(tmp_path_factory.mktemp("pipeline") / "project")
-    assert sorted(project.repro()) == sorted(ALL + TRAININGS)
+    assert sorted(project.repro()) == sorted(ALL + TRAININGS + TUNINGS)
     return project
 
 
@@ -35,15 +36,32 @@ def test_nothing_changed_nothing_runs(reproduced: Project) -> None:
 
 def test_a_strength_runs_its_own_training_only(project: Project) -> None:
     project.set(**{"variants.l2.l2": 0.01})
-    assert project.repro() == ["check", "train@l2", "evaluate", "compare", "track"]
+    assert project.repro() == ["check", "tune@l2", "train@l2", "evaluate", "compare", "track"]
     # Going back restores from the run cache: no stage runs.
     project.set(**{"variants.l2.l2": 1e-4})
     assert project.repro() == ["track"]
 
 
+def test_a_range_is_searched_once_and_a_changed_one_alone_again(project: Project) -> None:
+    wide = {"low": 1e-6, "high": 1e-2, "log": True}
+    project.set(**{"variants.l2.l2": wide, "search": {"trials": 3, "top_k": 1}})
+    assert {"tune@l2", "train@l2"} <= set(project.repro())
+    resolved = json.loads((project.folder / "tuned/l2.json").read_text())
+    assert 1e-6 <= resolved["l2"] <= 1e-2
+    assert project.repro() == ["track"]
+    tried = (project.folder / "studies/l2/trials.csv").read_text()
+    project.set(**{"variants.zca_affine.dropout": {"low": 0.1, "high": 0.5}})
+    ran = project.repro()
+    assert "tune@zca_affine" in ran and "tune@l2" not in ran and "train@l2" not in ran
+    assert (project.folder / "studies/l2/trials.csv").read_text() == tried
+    project.set(**{"variants.l2.l2": {"low": 2, "high": 1}})
+    message = "params.yaml: variants.l2.l2.low = 2: must be below high = 1"
+    assert message in project.run("dvc", "repro", code=1)
+
+
 def test_a_new_variant_runs_alone_and_a_removed_one_leaves_the_table(project: Project) -> None:
     project.set(**{"variants.l1": {"recipe": "plain", "l1": 1e-4}})
-    assert project.repro() == ["check", "train@l1", "evaluate", "compare", "track"]
+    assert project.repro() == ["check", "tune@l1", "train@l1", "evaluate", "compare", "track"]
     assert "l1" in set(pd.read_csv(project.folder / "reports/comparison.csv")["variant"])
     project.set(**{"variants.l1": None})
     project.repro()
@@ -54,8 +72,8 @@ def test_a_new_variant_runs_alone_and_a_removed_one_leaves_the_table(project: Pr
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("optimizer", [*TRAININGS, "compare"]),
-        ("augmentation", ["augment@affine", "augment@plain", "augment@zca", *TRAININGS, "compare"]),
+        ("optimizer", [*TRAININGS, *TUNINGS, "compare"]),
+        ("augmentation", ["augment@affine", "augment@plain", "augment@zca", *TRAININGS, *TUNINGS, "compare"]),
         ("evaluation", ["evaluate"]),
         ("comparison", ["compare"]),
     ],
@@ -153,7 +171,7 @@ def test_dvc_prints_a_row_a_variant(reproduced: Project) -> None:
 
 def test_exp_run_changes_one_parameter_from_the_command_line(project: Project) -> None:
     output = project.run("dvc", "exp", "run", "-S", "variants.l2.l2=0.02")
-    assert set(project.ran(output)) == {"check", "train@l2", "evaluate", "compare", "track"}
+    assert set(project.ran(output)) == {"check", "tune@l2", "train@l2", "evaluate", "compare", "track"}
     assert "l2" in project.run("dvc", "exp", "diff")
     assert "variants.l2.l2" in project.run("dvc", "exp", "show", "--only-changed")
 

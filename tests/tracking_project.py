@@ -10,7 +10,7 @@ from regbench.files import write_array, write_csv, write_json
 from regbench.model import Architecture, Perceptron, save_model
 from regbench.randomness import generator
 
-FOLDERS = ("data", "runs", "timings", "evaluation", "reports")
+FOLDERS = ("data", "tuned", "studies", "runs", "timings", "evaluation", "reports")
 CLASSES = ("0", "1", "2")
 SHAPE = (1, 4, 4)
 EPOCHS = 3

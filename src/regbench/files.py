@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without tables does.
+    import pandas as pd
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write `table` without its index; floats keep the shortest text that reads back to the same number."""
     with atomic(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")

@@ -1,23 +1,15 @@
 """The typed, frozen mirror of `params.yaml`: every key with its range, unit and meaning."""
 
 import os
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-Precision = Literal["float32", "bfloat16"]
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of `params.yaml`: frozen, no unknown keys, no silent conversion of one type to another."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+from regbench.errors import InputError
+from regbench.search_settings import Search
+from regbench.section import Count, Name, Positive, Precision, Rate, Section, Seeds, Strength
+from regbench.variants import SearchableVariant, Variant
 
 
 class Split(Section):
@@ -136,27 +128,6 @@ class Compute(Section):
         return self.workers or max(1, len(os.sched_getaffinity(0)) // self.threads)
 
 
-class Variant(Section):
-    """A named regularization: a frozen record of strengths, 0 or absent = off."""
-
-    recipe: Name
-    """Key in `recipes` of what is done to the images."""
-    l1: Strength = 0
-    """Weight of the sum of absolute hidden kernel entries in the loss, as in Keras."""
-    l2: Strength = 0
-    """Weight of the sum of squared hidden kernel entries in the loss, as in Keras."""
-    dropout: Rate = 0
-    """Probability of dropping a unit after each hidden layer."""
-    input_dropout: Rate = 0
-    """Probability of dropping an input pixel."""
-    batch_norm: bool = False
-    """Batch normalization between each hidden layer's product and its ReLU."""
-    patience: Annotated[int, Field(ge=0)] = 0
-    """Epochs without improvement after which training stops; 0: never."""
-    train: dict[str, Any] = {}
-    """Keys of the section `train` that this variant overrides."""
-
-
 class Evaluate(Section):
     """How results are summed up."""
 
@@ -184,7 +155,8 @@ class Params(Section):
     seeds: Seeds
     """One training a variant and seed."""
     compute: Compute
-    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
+    variants: Annotated[dict[Name, SearchableVariant], Field(min_length=1)]
+    search: Search = Search()
     evaluate: Evaluate
     track: Track
 
@@ -192,6 +164,30 @@ class Params(Section):
         """Return the recipe that a variant names."""
         return self.recipes[self.variants[variant].recipe]
 
+    def strengths(self, variant: str) -> Variant:
+        """Return a variant that has no ranges, or none left.
+
+        Raises:
+            InputError: it has some: `with_resolved` puts numbers in their place.
+        """
+        ranges = self.variants[variant].ranges
+        if ranges:
+            key = f"variants.{variant}.{next(iter(ranges))}"
+            raise InputError(f"params.yaml: {key}: is a range: run the stage tune, which chooses a value, first")
+        return self.variants[variant].resolve({})
+
     def training(self, variant: str) -> Train:
-        """Return the training settings of a variant: the section `train` with the variant's own keys on top."""
-        return Train.model_validate({**self.train.model_dump(), **self.variants[variant].train})
+        """Return the training settings of a variant: the section `train` with the variant's own keys on top.
+
+        Raises:
+            InputError: as `strengths`.
+        """
+        return Train.model_validate({**self.train.model_dump(), **self.strengths(variant).train})
+
+    def searching(self, variant: str) -> Search:
+        """Return the search settings of a variant: the section `search` with the variant's own keys on top."""
+        return Search.model_validate({**self.search.model_dump(), **self.variants[variant].search})
+
+    def with_resolved(self, variants: Mapping[str, Variant]) -> "Params":
+        """Return the parameters with searched variants in the place of those with ranges."""
+        return self.model_copy(update={"variants": {**self.variants, **variants}})

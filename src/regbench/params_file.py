@@ -11,6 +11,8 @@ from ruamel.yaml.error import YAMLError
 from regbench.errors import InputError
 from regbench.messages import explain, nearest
 from regbench.params import Params, Train
+from regbench.section import Section
+from regbench.variants import range_problems
 
 
 def load_params(path: Path) -> Params:
@@ -56,8 +58,20 @@ def _cross_checks(params: Params) -> list[str]:
         if variant.recipe not in params.recipes:
             hint = nearest(variant.recipe, params.recipes)
             problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
-        try:
-            params.training(name)
-        except ValidationError as error:
-            problems += explain(error, Train, ("variants", name, "train"))
+        problems += range_problems(name, variant, Train)
+        fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
+        problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
+        wrong = _merge_problems(params.search, variant.search, ("variants", name, "search"))
+        if variant.ranges and not wrong:
+            found = params.searching(name).problems(variant.ranges)
+            wrong = [f"variants.{name}: search.{problem}" for problem in found]
+        problems += wrong
     return problems
+
+
+def _merge_problems(section: Section, overrides: Mapping[str, Any], key: tuple[str, ...]) -> list[str]:
+    try:
+        type(section).model_validate({**section.model_dump(), **overrides})
+    except ValidationError as error:
+        return explain(error, type(section), key)
+    return []

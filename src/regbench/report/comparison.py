@@ -114,7 +114,10 @@ def compare(params: Params, evaluation: Path) -> Comparison:
 
 def active_strengths(params: Params, variant: str) -> int:
     """Count the strengths of a variant and of its recipe that are not off."""
-    records = (params.variants[variant].model_dump(exclude={"recipe", "train"}), params.recipe(variant).model_dump())
+    records = (
+        params.variants[variant].model_dump(exclude={"recipe", "train", "search"}),
+        params.recipe(variant).model_dump(),
+    )
     return sum(bool(strength) for record in records for strength in record.values())
 
 

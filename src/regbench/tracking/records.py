@@ -25,6 +25,8 @@ class Results:
     """Folders and files that the stages before leave."""
 
     data: Path
+    tuned: Path
+    studies: Path
     runs: Path
     timings: Path
     evaluation: Path
@@ -180,7 +182,7 @@ class _Reader:
         """All that decides a variant's result, flat; strengths without a prefix, since they are what is compared."""
         params = self.params
         sections: dict[str, dict[str, Any]] = {
-            "": {"variant": name, **params.variants[name].model_dump(exclude={"train"})},
+            "": {"variant": name, **params.strengths(name).model_dump(exclude={"train", "search"})},
             "recipe.": params.recipe(name).model_dump(),
             "train.": params.training(name).model_dump(),
             "model.": params.model.model_dump(),

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from regbench.errors import DivergedError
 from regbench.model import Perceptron
-from regbench.params import Precision, Train, Variant
+from regbench.params import Train
 from regbench.randomness import generator
 from regbench.recipes.whitening import scale
 from regbench.regularization import BestEpoch, add_penalty_gradients_, penalty
+from regbench.section import Precision
 from regbench.training.examples import Examples, batches, in_order
 from regbench.training.optimizer import Adam, FlatParameters
+from regbench.variants import Variant
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """All runs of a variant: one training a seed, in parallel processes, and the files each leaves."""
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +11,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from regbench.compute import device, follow_parent, prepare
+from regbench.compute import device, prepare
 from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
 from regbench.files import write_csv, write_json
@@ -23,6 +21,7 @@ from regbench.recipes.folder import read_copies, read_whitening
 from regbench.recipes.whitening import Whitening
 from regbench.training.examples import Examples, in_order
 from regbench.training.fit import EpochRecord, FitResult, fit, run_epoch
+from regbench.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -62,21 +61,12 @@ def load_material(data: Path, recipe: Path) -> Material:
 def train_variant(params: Params, variant: str, material: Material, out: Path, timings: Path) -> None:
     """Train a variant under every seed and write each run's folder into `out`, and the seconds into `timings`.
 
-    On a CPU, `compute.processes` runs go on at a time, each in a forked process that inherits the imported libraries
-    and the mapped data. On a GPU they go one after the other.
-
     Raises:
         DivergedError: a loss is no longer finite; names the variant and the seed.
+        InputError: the variant still has ranges.
     """
-    one = partial(train_seed, params, variant, material, out)
-    prepare(params.compute)
-    if device(params.compute) != "cpu":
-        results = [one(seed) for seed in params.seeds]
-    else:
-        # Fork: a new interpreter would import torch again, which takes as long as a training on the default data.
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(min(params.compute.processes, len(params.seeds)), context, follow_parent) as pool:
-            results = list(pool.map(one, params.seeds))
+    with Workers(params.compute, partial(train_seed, params, variant, material, out), len(params.seeds)) as workers:
+        results = [future.result() for future in [workers.submit(seed) for seed in params.seeds]]
     rows = [
         {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu}
         for seed, seconds in zip(params.seeds, results, strict=True)
@@ -88,7 +78,7 @@ def train_variant(params: Params, variant: str, material: Material, out: Path, t
 def train_seed(params: Params, variant: str, material: Material, out: Path, seed: int) -> list[tuple[float, float]]:
     """Train one run, write its folder `out/seed-SEED`, and return the wall and CPU seconds of its epochs."""
     prepare(params.compute)
-    settings, strengths = params.training(variant), params.variants[variant]
+    settings, strengths = params.training(variant), params.strengths(variant)
     model = build_model(params, variant, material, seed)
     with tqdm(total=settings.epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
         try:
@@ -115,7 +105,7 @@ def train_seed(params: Params, variant: str, material: Material, out: Path, seed
 
 def build_model(params: Params, variant: str, material: Material, seed: int) -> Perceptron:
     """Return the initialized network of a variant and seed, on its device."""
-    strengths = params.variants[variant]
+    strengths = params.strengths(variant)
     architecture = Architecture(
         classes=material.shape.classes,
         channels=material.shape.channels,

@@ -1,0 +1,97 @@
+"""Which trial wins: the best ones are trained again under seeds that no trial has seen, and the best mean wins.
+
+The best of many trials is partly the luckiest one; fresh seeds take the luck away.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from regbench.errors import DivergedError
+from regbench.ranges import Value
+from regbench.search.objective import Score, Trainer
+from regbench.search.space import directions, given
+from regbench.search.study import Journal, Plan
+from regbench.workers import Workers
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One training of a finalist under a fresh seed."""
+
+    trial: int
+    seed: int
+    validation_loss: float
+    """Nats; infinite if the training diverged."""
+    validation_accuracy: float
+    """Fraction."""
+
+
+def finalists(plan: Plan, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the best `top_k` settings, best first; the start is always one of them where there are two or more.
+
+    Raises:
+        DivergedError: no trial is complete.
+    """
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if not complete:
+        reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
+        last = f", the last one because {reasons[-1]}" if reasons else ""
+        raise DivergedError(f"none of {len(trials)} trials was complete{last}: lower the upper ends of the ranges")
+    sign = 1 if directions(plan.search)[0] == "minimize" else -1
+    ranked = sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
+    different = [trial for place, trial in enumerate(ranked) if all(trial.params != t.params for t in ranked[:place])]
+    best = different[: plan.search.top_k]
+    started = plan.search.sampler != "grid" and given(plan.space, plan.search, 0)
+    start = next((trial for trial in complete if started and trial.number == 0), None)
+    if start is None or len(best) < 2 or any(trial.params == start.params for trial in best):
+        return best
+    return [*best[:-1], start]
+
+
+def repeat(plan: Plan, chosen: Sequence[FrozenTrial], journal: Journal, workers: Workers) -> list[Repeat]:
+    """Train each finalist under each fresh seed; what the journal holds already is not trained again.
+
+    `workers` do `repeat_one`.
+    """
+    wanted = [(trial.number, seed) for trial in chosen for seed in plan.search.fresh_seeds]
+    params = {trial.number: trial.params for trial in chosen}
+    known = journal.notes
+    waiting = {pair: workers.submit((params[pair[0]], pair[1])) for pair in wanted if _key(*pair) not in known}
+    for pair, future in waiting.items():
+        journal.note(_key(*pair), future.result())
+    notes = journal.notes
+    return [Repeat(trial, seed, *(float(value) for value in notes[_key(trial, seed)])) for trial, seed in wanted]
+
+
+def repeat_one(trainer: Trainer, task: tuple[dict[str, Value], int]) -> tuple[str, str]:
+    """Train one setting under one seed; return loss and accuracy as text, since JSON has no infinity."""
+    values, seed = task
+    try:
+        score: Score = trainer.score(values, seed)
+    except DivergedError:
+        return "inf", "0.0"
+    return repr(score.validation_loss), repr(score.validation_accuracy)
+
+
+def winner(plan: Plan, repeats: Sequence[Repeat]) -> int:
+    """Return the number of the trial with the best mean of the objective; of equals the one that comes first.
+
+    Raises:
+        DivergedError: every finalist diverged under a fresh seed.
+    """
+    sign = 1 if directions(plan.search)[0] == "minimize" else -1
+    means: dict[int, float] = {}
+    for trial in dict.fromkeys(repeat.trial for repeat in repeats):
+        own = [repeat for repeat in repeats if repeat.trial == trial]
+        if np.isfinite([repeat.validation_loss for repeat in own]).all():
+            means[trial] = sign * float(np.mean([getattr(repeat, plan.search.objective) for repeat in own]))
+    if not means:
+        raise DivergedError("every finalist diverged under a fresh seed: lower the upper ends of the ranges")
+    return min(means, key=lambda trial: means[trial])
+
+
+def _key(trial: int, seed: int) -> str:
+    return f"trial {trial}, fresh seed {seed}: loss, accuracy"

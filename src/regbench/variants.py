@@ -1,0 +1,86 @@
+"""Variants: as `params.yaml` gives them, with ranges to search, and as training takes them, all numbers."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from regbench.messages import explain
+from regbench.ranges import Choices, Range, Searchable, Value
+from regbench.section import Name, Rate, Section, Strength
+
+Patience = Annotated[int, Field(ge=0)]
+SEARCHABLE_SETTINGS = ("learning_rate",)
+"""Keys of a variant's `train` that may be a range."""
+
+
+class SearchableVariant(Section):
+    """A named regularization: a frozen record of strengths, 0 or absent = off; any of them may be a range."""
+
+    recipe: Name
+    """Key in `recipes` of what is done to the images."""
+    l1: Searchable[Strength] = 0
+    """Weight of the sum of absolute hidden kernel entries in the loss, as in Keras."""
+    l2: Searchable[Strength] = 0
+    """Weight of the sum of squared hidden kernel entries in the loss, as in Keras."""
+    dropout: Searchable[Rate] = 0
+    """Probability of dropping a unit after each hidden layer."""
+    input_dropout: Searchable[Rate] = 0
+    """Probability of dropping an input pixel."""
+    batch_norm: Searchable[bool] = False
+    """Batch normalization between each hidden layer's product and its ReLU."""
+    patience: Searchable[Patience] = 0
+    """Epochs without improvement after which training stops; 0: never."""
+    train: dict[str, Searchable[Any]] = Field(default={})
+    """Keys of the section `train` that this variant overrides; `learning_rate` may be a range."""
+    search: dict[str, Any] = Field(default={})
+    """Keys of the section `search` that this variant overrides."""
+
+    @property
+    def ranges(self) -> dict[str, Range | Choices]:
+        """What is to be searched, by dotted key below the variant, in the order of the fields."""
+        strengths = {name: getattr(self, name) for name in type(self).model_fields}
+        settings = {f"train.{name}": value for name, value in self.train.items()}
+        return {key: value for key, value in (strengths | settings).items() if isinstance(value, Range | Choices)}
+
+    def resolve(self, values: Mapping[str, Value]) -> "Variant":
+        """Return the variant with a value, by dotted key, in the place of each range; KeyError if one lacks."""
+        found = {key: values[key] for key in self.ranges}
+        fields = {name: found.get(name, getattr(self, name)) for name in Variant.model_fields if name != "train"}
+        train = {name: found.get(f"train.{name}", value) for name, value in self.train.items()}
+        return Variant.model_validate({**fields, "train": train, "search": {}})
+
+
+class Variant(SearchableVariant):
+    """A variant without ranges: what training takes."""
+
+    l1: Strength = 0
+    l2: Strength = 0
+    dropout: Rate = 0
+    input_dropout: Rate = 0
+    batch_norm: bool = False
+    patience: Patience = 0
+    train: dict[str, Any] = Field(default={})
+
+
+def range_problems(name: str, variant: SearchableVariant, settings: type[Section]) -> list[str]:
+    """Return what is wrong with a variant's ranges, a line each with its dotted key.
+
+    `settings` is the model of the section `train`, whose bounds hold for a range of one of its keys.
+    """
+    problems = []
+    for key, searched in variant.ranges.items():
+        parent, _, field = key.rpartition(".")
+        place = ("variants", name, *key.split("."))
+        if parent and field not in SEARCHABLE_SETTINGS:
+            allowed = " or ".join(SEARCHABLE_SETTINGS)
+            problems.append(f"{'.'.join(place)}: takes no range: give a value; in train only {allowed} takes one")
+            continue
+        problems += [f"{'.'.join(place)}.{problem}" for problem in searched.problems]
+        for end, value in searched.extremes.items():
+            record: dict[str, Any] = {field: value} if parent else {"recipe": "any", field: value}
+            try:
+                (settings if parent else Variant).model_validate(record)
+            except ValidationError as error:
+                problems += explain(error, Variant, place[:-1], tuple(end.split(".")))
+    return problems
