@@ -14,6 +14,11 @@ from regbench.variants import Variant
 GOOD: dict[str, Any] = {"low": 1e-6, "high": 1e-2, "log": True}
 
 
+def tuned(search: dict[str, Any]) -> dict[str, Any]:
+    """Return a variant with one range and search settings of its own."""
+    return {"recipe": "plain", "l2": GOOD, "search": search}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
@@ -53,11 +58,11 @@ GOOD: dict[str, Any] = {"low": 1e-6, "high": 1e-2, "log": True}
         ),
         ("l2__train", {"lr": 0.1}, "l2.train.lr = 0.1: unknown key: use one of"),
         ("l2__search", {"trial": 3}, "l2.search.trial = 3: unknown key: did you mean 'trials'?"),
-        ("tuned_l2__search", {"sampler": "cmaes"}, "tuned_l2: search.sampler = 'cmaes': needs two or more ranges"),
-        ("tuned_l2__search", {"pruner": "wilcoxon"}, "tuned_l2: search.seeds = [28]: wilcoxon needs 5 or more"),
-        ("tuned_l2__search", {"second": "nonzero_weights"}, "search.pruner = 'median': must be 'none' where there is"),
-        ("tuned_l2__search", {"seeds": [29]}, "search.fresh_seeds = [29, 30]: must not be among seeds: replace [29]"),
-        ("tuned_l2__search", {"seeds": [1, 1]}, "search.seeds = [1, 1]: must differ from each other"),
+        ("tuned_l2", tuned({"sampler": "cmaes"}), "tuned_l2: search.sampler = 'cmaes': needs two or more ranges"),
+        ("tuned_l2", tuned({"pruner": "wilcoxon"}), "tuned_l2: search.seeds = [28]: wilcoxon needs 5 or more"),
+        ("tuned_l2", tuned({"second": "nonzero_weights"}), "search.pruner = 'median': must be 'none' where there is"),
+        ("tuned_l2", tuned({"seeds": [29]}), "search.fresh_seeds = [29, 30]: must not be among seeds: replace [29]"),
+        ("tuned_l2", tuned({"seeds": [1, 1]}), "search.seeds = [1, 1]: must differ from each other"),
     ],
 )
 def test_a_wrong_range_is_one_line(tmp_path: Path, key: str, value: Any, line: str) -> None:
@@ -131,6 +136,6 @@ def test_a_plain_variant_is_a_searchable_one_with_narrower_fields(tmp_path: Path
 
 
 def test_a_variant_overrides_search_settings_of_its_own(tmp_path: Path) -> None:
-    params = load_params(change(tmp_path, variants__tuned_l2__search={"sampler": "grid", "trials": 5}))
+    params = load_params(change(tmp_path, variants__tuned_l2=tuned({"sampler": "grid", "trials": 5})))
     assert (params.searching("tuned_l2").sampler, params.searching("tuned_l2").trials) == ("grid", 5)
-    assert params.searching("tuned_l1") == params.search
+    assert params.searching("tuned_dropout") == params.search
