@@ -26,7 +26,6 @@ class Results:
 
     data: Path
     tuned: Path
-    studies: Path
     runs: Path
     timings: Path
     evaluation: Path
