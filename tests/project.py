@@ -85,9 +85,9 @@ class Project:
         assert (done.returncode == 0) == (code == 0), output
         return output
 
-    def repro(self, *arguments: str, code: int = 0) -> list[str]:
-        """Run `dvc repro` and return the names of the stages that ran."""
-        return self.ran(self.run("dvc", "repro", *arguments, code=code))
+    def repro(self, *targets: str) -> list[str]:
+        """Run `dvc repro`, up to `compare` unless told otherwise, and return the names of the stages that ran."""
+        return self.ran(self.run("dvc", "repro", *(targets or ("compare",))))
 
     @staticmethod
     def ran(output: str) -> list[str]:

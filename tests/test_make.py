@@ -1,11 +1,17 @@
 """The Makefile's targets, run for real in a copy of the project with the environment that runs the tests."""
 
+import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from project import ROOT, Project
@@ -36,17 +42,27 @@ def test_track_needs_the_store_and_says_so(project: Project, monkeypatch: pytest
     project.run("make", "track", f"VENV={sys.prefix}")
 
 
-def test_ui_prints_the_address_of_the_comparison_and_stops_on_interrupt(project: Project) -> None:
+@contextmanager
+def started(project: Project, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a make target that serves until it is interrupted; interrupt it, and wait for its end."""
     process = subprocess.Popen(
-        ["make", "ui", f"VENV={sys.prefix}", "PORT=5099"],
+        ["make", *command, f"VENV={sys.prefix}"],
         cwd=project.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
     try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+
+
+def test_ui_prints_the_address_of_the_comparison_and_stops_on_interrupt(project: Project) -> None:
+    with started(project, "ui", "PORT=5099") as process:
+        assert process.stdout is not None
         seen = ""
         while "compareRunsMode=CHART" not in seen:
             line = process.stdout.readline()
@@ -56,11 +72,19 @@ def test_ui_prints_the_address_of_the_comparison_and_stops_on_interrupt(project:
         assert address is not None
         with urllib.request.urlopen(address[0].split("#")[0], timeout=20) as page:
             assert page.status == 200
-    finally:
-        import os
 
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=60) is not None
+
+def test_dashboard_shows_the_studies(project: Project) -> None:
+    project.set(**{"variants.l2.l2": {"low": 1e-6, "high": 1e-2, "log": True}, "search": {"trials": 2, "top_k": 1}})
+    project.run("dvc", "repro", "tune@l2")
+    with started(project, "dashboard", "DASHBOARD_PORT=8097"):
+        deadline = time.monotonic() + 60
+        studies: dict[str, Any] = {}
+        while not studies and time.monotonic() < deadline:
+            with suppress(OSError), urllib.request.urlopen("http://127.0.0.1:8097/api/studies", timeout=5) as page:
+                studies = json.load(page)
+            time.sleep(0.2)
+    assert [study["study_name"].split("-")[0] for study in studies["study_summaries"]] == ["l2"]
 
 
 def test_the_environment_is_reused_only_for_the_same_lock_file(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ RUN_BY = {
     "make test": (".ci/run", "make test"),
     "make ui": ("tests/test_make.py", "ui"),
     "make track": ("tests/test_make.py", "track"),
+    "make dashboard": ("tests/test_make.py", "dashboard"),
     "make help": ("tests/test_make.py", "help"),
     "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",
