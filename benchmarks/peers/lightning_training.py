@@ -46,12 +46,8 @@ class Report(lightning.Callback):
 lightning.seed_everything(128)
 train, validation = loaders(folder, recipe)
 rows, labels = train.dataset.tensors
-quiet = {
-    name: False for name in ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-}
-trainer = lightning.Trainer(
-    max_epochs=1000, accelerator="cpu", num_sanity_val_steps=0, callbacks=[Report()], **quiet
-)
+quiet = {name: False for name in ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")}
+trainer = lightning.Trainer(max_epochs=1000, accelerator="cpu", num_sanity_val_steps=0, callbacks=[Report()], **quiet)
 model = Classifier(rows.shape[1], int(labels.max()) + 1)
 turns.ready()
 trainer.fit(model, train, validation)
