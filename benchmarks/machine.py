@@ -13,7 +13,7 @@ from benchmarks.race import ROOT, BenchmarkError
 
 LIST_PACKAGES = (
     "import importlib.metadata as m, json;"
-    "print(json.dumps({d.metadata['Name'].lower(): d.version for d in m.distributions()}))"
+    "print(json.dumps({d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}))"
 )
 
 
