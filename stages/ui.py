@@ -23,8 +23,9 @@ def main() -> None:
     receipt = Receipt.read(store)
     if not receipt.variants:
         raise TrackingError(f"{store.shown}: holds no results of this project: run `make track` first")
-    # A plain `kill` then stops the server too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A plain `kill` stops the server too; and shells start background jobs with Ctrl-C ignored.
+    for order in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(order, signal.default_int_handler)
     if not store.served:
         print(f"Starting MLflow on {HOST}:{options.port}, about 15 seconds ...", file=sys.stderr, flush=True)
     with nullcontext(store.shown) if store.served else serve(store, options.port) as server:

@@ -47,9 +47,8 @@ class RunRecord:
     files: dict[str, Path]
     """Path in the run's artifacts -> file."""
     model: Path
-    """Folder of the saved network."""
+    """Folder of the network saved at `best_epoch`."""
     best_epoch: int
-    """Epoch of the model's weights, 0-based."""
     example: NDArray[np.uint8]
     """Two images (2, C, H, W) that show what the model takes."""
     seconds: dict[str, list[float]]
@@ -85,19 +84,26 @@ def read_records(params: Params, results: Results) -> list[RunRecord]:
         variants = [reader.variant(name) for name in params.variants]
         return variants + [reader.seed(name, seed) for name in params.variants for seed in params.seeds]
     except FileNotFoundError as error:
-        raise InputError(f"{error.filename}: no such file: run `make repro` first") from None
+        raise _missing(error) from None
     except KeyError as error:
         raise InputError(f"{results.reports}: lacks {error}: run `make repro` first") from None
 
 
 def report_id(results: Results) -> str:
     """Return the hash of the report's files."""
-    return hashlib.sha256("".join(sha256(results.reports / name) for name in REPORT).encode()).hexdigest()[:12]
+    try:
+        return hashlib.sha256("".join(sha256(results.reports / name) for name in REPORT).encode()).hexdigest()[:12]
+    except FileNotFoundError as error:
+        raise _missing(error) from None
 
 
 def comparison_id(records: list[RunRecord]) -> str:
     """Return the name of a set of results that belong together."""
     return hashlib.sha256("".join(sorted(record.key for record in records)).encode()).hexdigest()[:12]
+
+
+def _missing(error: FileNotFoundError) -> InputError:
+    return InputError(f"{error.filename}: no such file: run `make repro` first")
 
 
 class _Reader:
