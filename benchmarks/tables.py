@@ -73,18 +73,18 @@ def _training(summary: pd.DataFrame, turns: pd.DataFrame) -> list[str]:
         "| variant | contender | seconds (least to most) | CPU s | accuracy % | regbench / it | target | |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in summary[summary["race"].str.startswith("train ")].itertuples():
-        target = cases.TRAINING_TARGETS.get(row.contender)
-        reached = ratio(turns, row.race, cases.OWN, row.contender)
+    for row in summary[summary["race"].str.startswith("train ")].to_dict("records"):
+        target = cases.TRAINING_TARGETS.get(row["contender"])
+        reached = ratio(turns, row["race"], cases.OWN, row["contender"])
         met, shown = "", "" if target is None else f"{target:.2f}"
         if target is not None:
             met = "yes" if reached <= target else "**no**"
-        if row.contender == cases.LIMIT:
+        if row["contender"] == cases.LIMIT:
             shown, met = f"{1 / cases.LIMIT_TARGET:.2f}", "yes" if reached <= 1 / cases.LIMIT_TARGET else "**no**"
-        accuracy = "" if pd.isna(row.accuracy) else f"{100 * row.accuracy:.2f}"
+        accuracy = "" if pd.isna(row["accuracy"]) else f"{100 * row['accuracy']:.2f}"
         lines.append(
-            f"| {row.race.removeprefix('train ')} | {row.contender} | {row.seconds:.2f} ({row.least:.2f} to "
-            f"{row.most:.2f}) | {row.cpu_seconds:.2f} | {accuracy} | {reached:.2f} | {shown} | {met} |"
+            f"| {row['race'].removeprefix('train ')} | {row['contender']} | {row['seconds']:.2f} ({row['least']:.2f} to "
+            f"{row['most']:.2f}) | {row['cpu_seconds']:.2f} | {accuracy} | {reached:.2f} | {shown} | {met} |"
         )
     return [*lines, "", *_bfloat16(summary, turns), *_costs(summary)] if len(lines) > 4 else []
 
@@ -120,8 +120,8 @@ def _around(summary: pd.DataFrame) -> list[str]:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.race} | {row.contender} | {row.seconds:.2f} | {row.images:,.0f} | {row.images / row.seconds:,.0f} |"
-        for row in rows.itertuples()
+        f"| {row['race']} | {row['contender']} | {row['seconds']:.2f} | {row['images']:,.0f} | {row['images'] / row['seconds']:,.0f} |"
+        for row in rows.to_dict("records")
     ]
     return [*lines, ""]
 
