@@ -83,7 +83,8 @@ def _training(summary: pd.DataFrame, turns: pd.DataFrame) -> list[str]:
             shown, met = f"{1 / cases.LIMIT_TARGET:.2f}", "yes" if reached <= 1 / cases.LIMIT_TARGET else "**no**"
         accuracy = "" if pd.isna(row["accuracy"]) else f"{100 * row['accuracy']:.2f}"
         lines.append(
-            f"| {row['race'].removeprefix('train ')} | {row['contender']} | {row['seconds']:.2f} ({row['least']:.2f} to "
+            f"| {row['race'].removeprefix('train ')} | {row['contender']} | {row['seconds']:.2f} "
+            f"({row['least']:.2f} to "
             f"{row['most']:.2f}) | {row['cpu_seconds']:.2f} | {accuracy} | {reached:.2f} | {shown} | {met} |"
         )
     return [*lines, "", *_bfloat16(summary, turns), *_costs(summary)] if len(lines) > 4 else []
@@ -120,7 +121,8 @@ def _around(summary: pd.DataFrame) -> list[str]:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row['race']} | {row['contender']} | {row['seconds']:.2f} | {row['images']:,.0f} | {row['images'] / row['seconds']:,.0f} |"
+        f"| {row['race']} | {row['contender']} | {row['seconds']:.2f} | {row['images']:,.0f} | "
+        f"{row['images'] / row['seconds']:,.0f} |"
         for row in rows.to_dict("records")
     ]
     return [*lines, ""]
