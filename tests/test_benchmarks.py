@@ -1,0 +1,60 @@
+"""The benchmark's harness: a smoke run without peers, and what it refuses."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cases, run
+from benchmarks.machine import peer_versions
+from benchmarks.race import BenchmarkError, Contender, race
+
+
+def test_quick_run_measures_what_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["run", "--quick", "--out", str(tmp_path)])
+    assert run.main() == 0
+    turns = json.loads((tmp_path / "results.json").read_text())["turns"]
+    raced = {(turn["race"], turn["contender"]) for turn in turns}
+    assert {("train baseline", cases.OWN), ("train baseline", cases.LIMIT), ("ingest", cases.OWN)} <= raced
+    assert all(turn["seconds"] > 0 for turn in turns)
+    assert all(0 <= t["facts"]["accuracy"] <= 1 for t in turns if t["contender"] == cases.OWN and "train" in t["race"])
+    text = (tmp_path / "results.md").read_text()
+    assert "Keras/JAX" not in text, "nothing that was not measured is shown"
+    assert (tmp_path / "training.png").stat().st_size > 0
+
+
+def test_no_peers_is_an_error_not_a_shorter_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run", "--out", str(tmp_path)])
+    assert run.main() == 1
+    assert "--peers is missing" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_peer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"no such file: `make bench` installs the peers"):
+        peer_versions(tmp_path / "python")
+    with pytest.raises(BenchmarkError, match=r"keras.*missing: delete that environment"):
+        peer_versions(Path(sys.executable))
+
+
+def test_a_contender_that_dies_ends_the_race(tmp_path: Path) -> None:
+    dying = Contender("dying", (sys.executable, "-c", "raise SystemExit('out of luck')"))
+    with pytest.raises(BenchmarkError, match=r"r: dying ended without an answer: \['out of luck'\]"):
+        race("r", [dying], 1, tmp_path)
+
+
+def test_rounds_take_turns_and_divide_by_processes(tmp_path: Path) -> None:
+    script = (
+        "from benchmarks.worker import Turns\nimport time\nt = Turns(); print('noise'); t.ready()\n"
+        "while True:\n    time.sleep(0.1)\n    t.done(0.5)"
+    )
+    contenders = [Contender(name, (sys.executable, "-c", script), n) for name, n in (("one", 1), ("two", 2))]
+    turns = race("r", contenders, 3, tmp_path)
+    assert [t.round for t in turns] == [0, 0, 1, 1, 2, 2]
+    assert {t.contender for t in turns} == {"one", "two"}
+    seconds = {name: min(t.seconds for t in turns if t.contender == name) for name in ("one", "two")}
+    assert seconds["one"] >= 0.1 and seconds["two"] >= 0.05
+    assert all(t.facts == {"accuracy": 0.5} for t in turns)
