@@ -100,6 +100,8 @@ def test_server_instead_of_a_database(tmp_path: Path, server: str) -> None:
         ("500", "mlflow-artifacts"),
         ("reset", "log-batch"),
         ("slow", "runs/create"),
+        ("500", "runs/outputs"),
+        ("500", "runs/update"),
     ],
 )
 def test_fault_in_the_middle_is_told_and_mended(
@@ -114,7 +116,9 @@ def test_fault_in_the_middle_is_told_and_mended(
     assert_complete(MlflowClient(server), tmp_path.name)
 
 
-@pytest.mark.parametrize("where", ["experiments/create", "runs/create", "logged-models", "log-batch", "runs/update"])
+@pytest.mark.parametrize(
+    "where", ["experiments/create", "runs/create", "logged-models", "log-batch", "runs/outputs", "runs/update"]
+)
 def test_lost_reply_makes_no_copy(tmp_path: Path, server: str, proxy: FaultyProxy, where: str) -> None:
     store = on_server(tmp_path, proxy.address)
     proxy.set("lost", where, times=3)
