@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from regbench.errors import InputError
 from regbench.files import atomic
 from regbench.params_file import load_params
 from stages import parser, run
@@ -9,9 +10,15 @@ from stages import parser, run
 
 def main() -> None:
     arguments = parser(__doc__)
+    arguments.add_argument("sample", type=Path, help="raw data that the pipeline makes itself, later")
     arguments.add_argument("out", type=Path, help="always the same text, so that nothing after it runs again")
     given = arguments.parse_args()
-    load_params(given.params)
+    params = load_params(given.params)
+    raw = params.data.raw
+    if Path(raw) != given.sample and not Path(raw).exists():
+        raise InputError(
+            f"{given.params}: data.raw = {raw!r}: no such file or folder: correct it, or use {given.sample}"
+        )
     with atomic(given.out) as path:
         path.write_text("params.yaml is valid\n", encoding="utf-8")
 

@@ -43,7 +43,7 @@ class Project:
             ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.splitlines()
         for name in listed:
-            if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/", "dvc.lock")):
+            if (ROOT / name).is_file() and not name.startswith(("tests/", "dvc.lock")):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         write_canonical(folder / "raw.zip", images=images, classes=("a", "b", "c"))
@@ -95,7 +95,8 @@ class Project:
         return re.findall(r"Running stage '([^']+)'", output)
 
     def results(self) -> dict[str, bytes]:
-        """Return the bytes of every result (timings are none)."""
+        """Return the bytes of every result; timings are none, nor is what only orders the stages."""
         folders = ("augmented", "data", "evaluation", "metrics", "runs")
         paths = [path for name in folders for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
+        paths = [path for path in paths if path.name != "params-checked.txt"]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}

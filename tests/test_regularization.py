@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from regbench.randomness import generator
-from regbench.regularization import BestEpoch, Dropout, add_penalty_gradient_, penalty
+from regbench.regularization import BestEpoch, Dropout, add_penalty_gradients_, penalty
 
 
 @pytest.mark.parametrize(("l1", "l2", "expected"), [(0, 0, 0), (0.5, 0, 3), (0, 0.25, 3.5), (0.5, 0.25, 6.5)])
@@ -17,19 +17,22 @@ def test_penalty_is_keras_s(l1: float, l2: float, expected: float) -> None:
 
 @pytest.mark.parametrize(("l1", "l2"), [(1e-3, 0), (0, 1e-3), (2e-3, 3e-3)])
 def test_penalty_gradient_is_the_derivative_of_the_penalty(l1: float, l2: float) -> None:
-    kernels = torch.tensor([1.5, -2.0, 0.0, 1e-3], requires_grad=True)
-    (l1 * kernels.abs().sum() + l2 * kernels.square().sum()).backward()
-    gradient = torch.ones(4)
-    add_penalty_gradient_(gradient, kernels.detach(), l1, l2)
-    assert kernels.grad is not None
-    torch.testing.assert_close(gradient - 1, kernels.grad, rtol=1e-6, atol=1e-7)
+    kernels = [torch.tensor([1.5, -2.0, 0.0, 1e-3], requires_grad=True), torch.tensor([[3.0]], requires_grad=True)]
+    derivatives = torch.autograd.grad(sum(l1 * k.abs().sum() + l2 * k.square().sum() for k in kernels), kernels)
+    for kernel in kernels:
+        kernel.grad = torch.ones_like(kernel)
+    add_penalty_gradients_(kernels, l1, l2)
+    for kernel, derivative in zip(kernels, derivatives, strict=True):
+        assert kernel.grad is not None
+        torch.testing.assert_close(kernel.grad - 1, derivative, rtol=1e-6, atol=1e-7)
 
 
 def test_no_strength_leaves_the_gradient_as_it_is() -> None:
-    gradient = torch.randn(5)
-    before = gradient.clone()
-    add_penalty_gradient_(gradient, torch.randn(5), 0, 0)
-    assert torch.equal(gradient, before)
+    kernel = torch.randn(5, requires_grad=True)
+    kernel.grad = torch.randn(5)
+    before = kernel.grad.clone()
+    add_penalty_gradients_([kernel], 0, 0)
+    assert torch.equal(kernel.grad, before)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.25, 0.5, 0.9])

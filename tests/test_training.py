@@ -94,6 +94,21 @@ def test_each_strength_and_setting_changes_the_training(change: dict[str, Any]) 
     assert plain[1].history[-1].train_loss != changed[1].history[-1].train_loss
 
 
+def test_bfloat16_learns_about_the_same_and_is_scored_in_float32() -> None:
+    models = {name: Perceptron(ARCHITECTURE).initialize(1) for name in ("float32", "bfloat16")}
+    data = examples(200)
+    settings = Train(epochs=1, batch_size=16)
+    full, half = (
+        fit(model, data, data, data, settings, Variant(recipe="p"), 1, precision=name)  # type: ignore[arg-type]
+        for name, model in models.items()
+    )
+    assert full.history[0].train_loss != half.history[0].train_loss
+    assert full.history[0].train_loss == pytest.approx(half.history[0].train_loss, rel=1e-2)
+    again = run_epoch(models["bfloat16"], data.rows(), data.labels, in_order(len(data)))
+    assert again.loss == half.history[0].validation_loss
+    assert all(parameter.dtype == torch.float32 for parameter in models["bfloat16"].parameters())
+
+
 def test_variants_of_a_seed_start_from_the_same_weights() -> None:
     models = [
         Perceptron(replace(ARCHITECTURE, batch_norm=batch_norm), dropout).initialize(5)

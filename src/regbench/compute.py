@@ -25,13 +25,21 @@ def device(compute: Compute) -> str:
     return "cuda" if available and compute.device != "cpu" else "cpu"
 
 
-def prepare(compute: Compute) -> None:
-    """Set this process's threads, and let denormal numbers be zero.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""glibc mallopt(3): how much free memory is kept, and how large a block is asked of the kernel, bytes."""
 
-    Adam's averages decay into denormal numbers, which a CPU handles slowly.
+
+def prepare(compute: Compute) -> None:
+    """Set this process's threads, let denormal numbers be zero, and keep freed memory for the next step.
+
+    Adam's averages decay into denormal numbers, which a CPU handles slowly. Memory that is given back to the kernel
+    after each step comes again as page faults, 3 % of a step.
     """
     torch.set_num_threads(compute.threads)
     torch.set_flush_denormal(True)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, 2**25)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**30)
 
 
 def follow_parent() -> None:

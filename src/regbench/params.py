@@ -10,6 +10,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Precision = Literal["float32", "bfloat16"]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
@@ -123,6 +124,9 @@ class Compute(Section):
     """`auto`: a GPU if there is one."""
     threads: Count = 1
     """Threads a training; another number gives results that differ in the last bits."""
+    precision: Precision = "float32"
+    """Of the matrix products while learning. `bfloat16` is faster where the processor knows it, and rounds to three
+    digits; weights, Adam, penalties and all scores stay float32."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Trainings at a time; 0: cores divided by threads. Does not change any result."""
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from regbench.errors import DivergedError
 from regbench.model import Perceptron
-from regbench.params import Train, Variant
+from regbench.params import Precision, Train, Variant
 from regbench.randomness import generator
 from regbench.recipes.whitening import scale
-from regbench.regularization import BestEpoch, add_penalty_gradient_, penalty
+from regbench.regularization import BestEpoch, add_penalty_gradients_, penalty
 from regbench.training.examples import Examples, batches, in_order
 from regbench.training.optimizer import Adam, FlatParameters
 
@@ -76,6 +76,7 @@ def fit(
     strengths: Variant,
     seed: int,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    precision: Precision = "float32",
 ) -> FitResult:
     """Train `model` in place and leave it with the weights of its best epoch on validation.
 
@@ -90,6 +91,7 @@ def fit(
         strengths: penalties and patience; dropout is part of the model.
         seed: key of all randomness.
         on_epoch: called after each epoch; what it raises ends the training.
+        precision: of the matrix products while learning.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -106,7 +108,7 @@ def fit(
 
     def learn(loss: Tensor) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
-        add_penalty_gradient_(parameters.kernel_gradients, parameters.kernels, strengths.l1, strengths.l2)
+        add_penalty_gradients_(model.hidden_kernels, strengths.l1, strengths.l2)
         optimizer.step()
 
     rows = train.rows()
@@ -115,7 +117,7 @@ def fit(
         rows = train.rows(epoch) if len(train.pixels) > 1 else rows
         model.key_dropout(generator(seed, "dropout", epoch))
         order = batches(len(train), settings.batch_size, generator(seed, "order", epoch))
-        learning = run_epoch(model, rows, train.labels, order, learn)
+        learning = run_epoch(model, rows, train.labels, order, learn, precision)
         seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))
         unseen = run_epoch(model, validation_rows, validation.labels, in_order(len(validation)))
         record = _record(epoch, learning, seen, unseen, parameters.kernels, strengths)
@@ -141,10 +143,11 @@ def run_epoch(
     labels: Tensor,
     order: Iterator[Tensor],
     learn: Callable[[Tensor], None] | None = None,
+    precision: Precision = "float32",
 ) -> Score:
     """Go once through the batches of `order`, learning from each loss if `learn` is given; return mean scores.
 
-    Means are weighted by batch size. An empty order gives NaN.
+    Means are weighted by batch size. An empty order gives NaN. `precision` is that of the matrix products.
     """
     device = model.mean.device
     losses = torch.zeros((), dtype=torch.float64, device=device)
@@ -154,7 +157,8 @@ def run_epoch(
     with torch.set_grad_enabled(learn is not None):
         for index in order:
             inputs, targets = rows.index_select(0, index).to(device), labels.index_select(0, index).to(device)
-            logits = model.layers(inputs if inputs.is_floating_point() else scale(inputs))
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                logits = model.layers(inputs if inputs.is_floating_point() else scale(inputs)).float()
             loss = F.cross_entropy(logits, targets)
             if learn is not None:
                 learn(loss)

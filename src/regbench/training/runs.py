@@ -93,7 +93,17 @@ def train_seed(params: Params, variant: str, material: Material, out: Path, seed
     with tqdm(total=settings.epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
         try:
             sample = material.train.first(len(material.validation))
-            result = fit(model, material.learnt, sample, material.validation, settings, strengths, seed, _progress(bar))
+            result = fit(
+                model,
+                material.learnt,
+                sample,
+                material.validation,
+                settings,
+                strengths,
+                seed,
+                _progress(bar),
+                params.compute.precision,
+            )
         except DivergedError as error:
             raise DivergedError(f"variants.{variant}, {error}") from None
     folder = out / f"seed-{seed}"

@@ -1,0 +1,1 @@
+"""Measures regbench against what a user would pick instead, and against the machine's own limit."""

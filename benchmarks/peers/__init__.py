@@ -1,0 +1,1 @@
+"""Peers: each file runs in the environment of benchmarks/requirements.txt."""
