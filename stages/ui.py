@@ -15,8 +15,9 @@ def main() -> None:
     options = parser.parse_args()
 
     from regbench.errors import TrackingError
+    from regbench.tracking.pages import charts_page, table_page
     from regbench.tracking.receipt import Receipt
-    from regbench.tracking.server import HOST, charts_page, serve, table_page
+    from regbench.tracking.server import HOST, serve
     from regbench.tracking.store import find_store
 
     store = find_store(Path.cwd())

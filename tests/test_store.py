@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from regbench.tracking.metric_names import CURVES, SCORES, finite, translate
+from regbench.tracking.pages import charts_page, table_page
 from regbench.tracking.receipt import Receipt, fingerprint
-from regbench.tracking.server import charts_page, table_page
 from regbench.tracking.store import configure_client, find_store
 
 
@@ -93,9 +93,7 @@ def test_only_numbers_that_can_be_drawn_are_kept() -> None:
 
 def test_pages_are_those_of_one_comparison() -> None:
     charts = charts_page("http://127.0.0.1:5000", "3", "abc")
-    assert charts.startswith(
-        "http://127.0.0.1:5000/#/experiments/3/runs?searchFilter=tags.comparison%20%3D%20%27abc%27&"
-    )
+    assert charts.startswith("http://127.0.0.1:5000/#/experiments/3/runs?viewStateShareKey=abc&")
     assert charts.endswith("&compareRunsMode=CHART&workflowType=machine_learning")
     table = table_page("http://127.0.0.1:5000", "3", {"l2": "r1", "l1": "r2"})
     assert "/#/compare-runs?runs=%5B%22r1%22%2C%20%22r2%22%5D&experiments=%5B%223%22%5D&" in table

@@ -54,9 +54,9 @@ def test_variant_run_holds_means_interval_and_curves(logged: tuple[Path, MlflowC
     folder, client = logged
     run = runs_of(client, "digits")["l2"]
     metrics = run.data.metrics
-    # Two seeds with accuracies 0.82 and 0.83, and the interval of comparison.csv.
-    assert metrics["test/error_pct"] == pytest.approx(17.5)
-    assert metrics["test/error_pct_low"] == pytest.approx(14)
+    # Two seeds with accuracies 0.81 and 0.82, and the interval of comparison.csv.
+    assert metrics["test/error_pct"] == pytest.approx(18.5)
+    assert metrics["test/error_pct_low"] == pytest.approx(15)
     assert metrics["test/error_pct_high"] == pytest.approx(22)
     assert metrics["weights/zero_pct"] == pytest.approx(25)
     assert metrics["work/wall_seconds"] == pytest.approx(2.0 * EPOCHS)
@@ -84,6 +84,8 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     tags = run.data.tags
     assert tags["data_hash"] == "d" * 64
     assert tags["git_commit"] == tags["git_dirty"] == tags["dvc_lock"] == "unknown"
+    # The second variant in params.yaml; what MLflow chooses by itself repeats.
+    assert tags["mlflow.runColor"] == "#0072B2"
     assert tags["comparison"] == Receipt.read(find_store(folder, {})).comparison
     assert run.inputs.dataset_inputs[0].dataset.digest == "d" * 32
     tables = {file.path for file in client.list_artifacts(run.info.run_id, "tables")}
@@ -119,9 +121,10 @@ def test_without_news_mlflow_is_not_imported_and_time_is_short(project: Path) ->
 
 
 def test_lost_database_is_logged_again(project: Path) -> None:
-    track(project)
-    find_store(project, {}).database.unlink()  # type: ignore[union-attr]
-    track(project)
+    # In processes of their own: within one, MLflow keeps the deleted file open and goes on reading it.
+    assert stage(project).returncode == 0
+    (project / "mlflow.db").unlink()
+    assert stage(project).returncode == 0
     assert_complete(MlflowClient(find_store(project, {}).uri))
 
 

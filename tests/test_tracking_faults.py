@@ -1,6 +1,5 @@
 """Tracking through kills, rivals, and servers that are down or misbehave."""
 
-import signal
 import sqlite3
 import subprocess
 import time
@@ -49,33 +48,25 @@ def on_server(folder: Path, address: str) -> Store:
 
 
 def test_kill_in_the_middle_then_again(project: Path) -> None:
-    database = project / "mlflow.db"
     process = subprocess.Popen(STAGE, cwd=project, env=environ(), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 100
-    while _count(database, "select count(*) from runs where status = 'FINISHED'") < 1 or not _count(
-        database, "select count(*) from runs where status = 'RUNNING'"
-    ):
-        assert process.poll() is None, "ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert _count(database, "select count(*) from runs where status = 'FINISHED'") < RUNS
+    try:
+        # The files are watched, not the database: readers in a loop would hold up the writer.
+        while len(list((project / "mlartifacts").rglob("MLmodel"))) < 2:
+            assert process.poll() is None, "ended before it could be killed"
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    with sqlite3.connect(project / "mlflow.db") as connection:
+        states = [state for (state,) in connection.execute("select status from runs order by rowid")]
+    assert states == ["FINISHED", "RUNNING"]
     track(project)
     assert_complete(MlflowClient(find_store(project, {}).uri))
 
 
-def _count(database: Path, query: str) -> int:
-    try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            return int(connection.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
 def test_two_at_once_on_a_fresh_database(project: Path) -> None:
     both = [subprocess.Popen([*STAGE, "--strict"], cwd=project, env=environ()) for _ in range(2)]
-    assert [process.wait(120) for process in both] == [0, 0]
+    assert [process.wait(300) for process in both] == [0, 0]
     assert_complete(MlflowClient(find_store(project, {}).uri))
 
 
@@ -109,6 +100,8 @@ def test_server_instead_of_a_database(tmp_path: Path, server: str) -> None:
         ("500", "mlflow-artifacts"),
         ("reset", "log-batch"),
         ("slow", "runs/create"),
+        ("500", "runs/outputs"),
+        ("500", "runs/update"),
     ],
 )
 def test_fault_in_the_middle_is_told_and_mended(
@@ -123,7 +116,9 @@ def test_fault_in_the_middle_is_told_and_mended(
     assert_complete(MlflowClient(server), tmp_path.name)
 
 
-@pytest.mark.parametrize("where", ["experiments/create", "runs/create", "logged-models", "log-batch", "runs/update"])
+@pytest.mark.parametrize(
+    "where", ["experiments/create", "runs/create", "logged-models", "log-batch", "runs/outputs", "runs/update"]
+)
 def test_lost_reply_makes_no_copy(tmp_path: Path, server: str, proxy: FaultyProxy, where: str) -> None:
     store = on_server(tmp_path, proxy.address)
     proxy.set("lost", where, times=3)

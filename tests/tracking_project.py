@@ -68,13 +68,13 @@ def write_project(
     curves = []
     for k, name in enumerate(variants):
         write_tuned(folder / f"tuned/{name}.json", Variant(recipe="plain", l2=0.1 * k))
-        histories = [write_run(folder, name, seed, shape, hidden, better=0.02 * k) for seed in seeds]
+        histories = [write_run(folder, name, seed, shape, hidden, better=0.01 * k) for seed in seeds]
         mean = pd.concat(histories).groupby("epoch", as_index=False).mean()
         curves.append(mean.assign(variant=name))
-        write_variant(folder, name, seeds, better=0.02 * k)
+        write_variant(folder, name, seeds, better=0.01 * k)
     write_csv(folder / "reports/curves.csv", pd.concat(curves))
     rows = [
-        {"variant": n, "test_accuracy_low": 0.78, "test_accuracy_high": 0.84 + 0.02 * k} for k, n in enumerate(variants)
+        {"variant": n, "test_accuracy_low": 0.78, "test_accuracy_high": 0.84 + 0.01 * k} for k, n in enumerate(variants)
     ]
     write_csv(folder / "reports/comparison.csv", pd.DataFrame(rows))
 

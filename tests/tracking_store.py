@@ -37,7 +37,7 @@ def track(folder: Path, store: Store | None = None, ask: bool = False) -> Receip
 
 def stage(folder: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*STAGE, *options], cwd=folder, env=environ(**environment), capture_output=True, text=True, timeout=120
+        [*STAGE, *options], cwd=folder, env=environ(**environment), capture_output=True, text=True, timeout=300
     )
 
 

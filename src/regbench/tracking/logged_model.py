@@ -10,11 +10,12 @@ import mlflow.pytorch
 import numpy as np
 import torch
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 from torch import Tensor, nn
 
+from regbench.files import read_json
 from regbench.model import load_model
 from regbench.tracking.records import RunRecord
 
@@ -36,31 +37,41 @@ class Probabilities(nn.Module):
 
 
 def log_model(client: MlflowClient, run: Run, record: RunRecord, metrics: Sequence[Metric]) -> None:
-    """Log a record's model to its run, once: models of an earlier, interrupted attempt are replaced.
+    """Log a record's model to its run, once: what an earlier, interrupted attempt began is completed.
 
     The model carries the run's numbers at its epoch, and its summary numbers.
     """
-    run_id, experiment = run.info.run_id, run.info.experiment_id
-    mine = f"source_run_id = '{run_id}'"
-    for model in client.search_logged_models([experiment], mine):
-        client.delete_logged_model(model.model_id)
+    linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
+    model = _claim(client, run, record, linked)
+    if model.status == LoggedModelStatus.READY:
+        return
     # More threads gain nothing here, and spin while another process has their core.
     torch.set_num_threads(1)
-    network = load_model(record.model)
-    tags = {**record.tags, "classes": json.dumps(network.classes)}
-    client.create_logged_model(experiment, NAME, run_id, tags, record.params)
-    # As with runs, a lost reply may have doubled it.
-    model, *doubles = client.search_logged_models([experiment], mine)
-    for double in doubles:
-        client.delete_logged_model(double.model_id)
     with TemporaryDirectory() as folder:
         path = Path(folder) / NAME
-        described = Model(run_id=run_id, model_id=model.model_id, artifact_path=model.artifact_location)
-        save(network, path, record, described)
+        described = Model(run_id=run.info.run_id, model_id=model.model_id, artifact_path=model.artifact_location)
+        save(load_model(record.model), path, record, described)
         client.log_model_artifacts(model.model_id, str(path))
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, record.best_epoch)])
-    client.log_batch(run_id, [_attached(m, model.model_id) for m in metrics if _describes_model(m, record)])
+    if model.model_id not in linked:
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, record.best_epoch)])
+    client.log_batch(run.info.run_id, [_attached(m, model.model_id) for m in metrics if _describes_model(m, record)])
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def _claim(client: MlflowClient, run: Run, record: RunRecord, linked: set[str]) -> LoggedModel:
+    """Return the one model of a run, created if need be; the one linked to the run first, since a link stays."""
+    experiment, mine = run.info.experiment_id, f"source_run_id = '{run.info.run_id}'"
+    found = list(client.search_logged_models([experiment], mine))
+    if not found:
+        classes = read_json(record.model / "model.json")["classes"]
+        tags = {**record.tags, "classes": json.dumps(classes)}
+        client.create_logged_model(experiment, NAME, run.info.run_id, tags, record.params)
+        # As with runs, a lost reply may have doubled it.
+        found = list(client.search_logged_models([experiment], mine))
+    found.sort(key=lambda model: (model.model_id not in linked, model.creation_timestamp, model.model_id))
+    for double in found[1:]:
+        client.delete_logged_model(double.model_id)
+    return found[0]
 
 
 def save(network: nn.Module, path: Path, record: RunRecord, described: Model) -> None:

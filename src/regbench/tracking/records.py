@@ -15,7 +15,23 @@ from regbench.errors import InputError
 from regbench.files import read_array, read_json, sha256
 from regbench.params import Params
 from regbench.tracking.metric_names import CURVES, INTERVAL, SCORES, SECONDS, WALL, Named, translate
+from regbench.tracking.settings import colour, settings, text
 
+COLOURS = [
+    "000000",
+    "0072B2",
+    "D55E00",
+    "009E73",
+    "CC79A7",
+    "E69F00",
+    "56B4E9",
+    "882255",
+    "999933",
+    "44AA99",
+    "661100",
+    "332288",
+]
+"""Of variants in the order of `params.yaml`: MLflow's own repeat within ten runs."""
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries."""
 
@@ -54,8 +70,9 @@ class RunRecord:
     """Two images (2, C, H, W) that show what the model takes."""
     seconds: dict[str, list[float]]
     """A duration an epoch; changes from run to run, so it is no part of the key."""
+    colour: str
     report: tuple[Path, ...] = ()
-    """Page and picture that compare this run with others; no part of the key."""
+    """Page and picture that compare this run with others; like the colour, no part of the key."""
 
     @cached_property
     def key(self) -> str:
@@ -127,9 +144,9 @@ class _Reader:
             experiment=self.params.track.experiment,
             name=name,
             tags={"variant": name, "data_hash": self.data_hash},
-            note=f"Means over {len(seeds)} seeds ({_text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
+            note=f"Means over {len(seeds)} seeds ({text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
             f"of the {100 * self.params.evaluate.confidence:g} % interval. The model is that of seed {seeds[0]}.",
-            params=self._settings(name) | {"seeds": _text(seeds)},
+            params=settings(self.params, name) | {"seeds": text(seeds)},
             curves=translate(self.curves[self.curves["variant"] == name].to_dict("list"), CURVES),
             summary=self._summary(row.to_dict(), SCORES | INTERVAL),
             files={f"tables/{path.name}": path for path in self._tables(name)},
@@ -137,6 +154,7 @@ class _Reader:
             best_epoch=int(scores["best_epoch"].loc[seeds[0]]),
             example=self.example,
             seconds=_seconds(self._timings(name).groupby("epoch").mean(numeric_only=True)),
+            colour=colour(self.params, name),
             report=tuple(self.results.reports / name for name in REPORT),
         )
 
@@ -150,7 +168,7 @@ class _Reader:
             name=f"{name} {seed}",
             tags={"variant": name, "seed": str(seed), "data_hash": self.data_hash},
             note="One training. The model and the summary numbers are those of the best epoch.",
-            params=self._settings(name) | {"seed": str(seed)},
+            params=settings(self.params, name) | {"seed": str(seed)},
             curves=translate(pd.read_csv(folder / "history.csv").to_dict("list"), CURVES),
             summary=self._summary(scores, SCORES),
             files={"result.json": folder / "result.json"},
@@ -158,6 +176,7 @@ class _Reader:
             best_epoch=int(scores["best_epoch"]),
             example=self.example,
             seconds=_seconds(timings[timings["seed"] == seed]),
+            colour=colour(self.params, name),
         )
 
     def _shape(self) -> tuple[int, int, int]:
@@ -177,26 +196,6 @@ class _Reader:
         found = translate({str(column): [value] for column, value in row.items()}, names, self.split)
         return {name: values[0] for name, values in found.items()}
 
-    def _settings(self, name: str) -> dict[str, str]:
-        """All that decides a variant's result, flat; strengths without a prefix, since they are what is compared."""
-        params = self.params
-        sections: dict[str, dict[str, Any]] = {
-            "": {"variant": name, **params.strengths(name).model_dump(exclude={"train", "search"})},
-            "recipe.": params.recipe(name).model_dump(),
-            "train.": params.training(name).model_dump(),
-            "model.": params.model.model_dump(),
-            "augment.": params.augment.model_dump(),
-            "data.": params.data.model_dump(include={"raw", "image_size", "channels"}),
-            "data.split.": params.data.split.model_dump(),
-            "compute.": params.compute.model_dump(include={"device", "threads"}),
-        }
-        return {prefix + key: _text(value) for prefix, part in sections.items() for key, value in part.items()}
-
 
 def _seconds(table: pd.DataFrame) -> dict[str, list[float]]:
     return {name: table[column].tolist() for column, name in SECONDS.items()}
-
-
-def _text(value: Any) -> str:
-    """Return a setting as text; 0 and 0.0 look the same, as they are."""
-    return " ".join(_text(item) for item in value) if isinstance(value, tuple) else str(value).removesuffix(".0")

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
 from regbench.tracking.metric_names import WALL, finite
+from regbench.tracking.pages import shared_view
 from regbench.tracking.provenance import Provenance
 from regbench.tracking.records import RunRecord
 from regbench.tracking.store import Store, redact
@@ -58,6 +59,8 @@ class Tracker:
                 if record.experiment not in experiments:
                     experiments[record.experiment] = self._experiment(record.experiment)
                 yield record, self._log(record, experiments[record.experiment].experiment_id, shared)
+            if records:
+                self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise TrackingError(_one_line(error)) from error
 
@@ -78,6 +81,10 @@ class Tracker:
                 f"experiment {name!r} was deleted in MLflow: restore it there, or choose another track.experiment"
             )
         return found
+
+    def _share_view(self, experiment: str, comparison: str) -> None:
+        """Store the view that `charts_page` opens, as the button "Share" of MLflow's page does."""
+        self.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{comparison}", shared_view(comparison))
 
     def _log(self, record: RunRecord, experiment: str, shared: Mapping[str, str]) -> Run | None:
         run = self._claim(record, experiment)
@@ -140,7 +147,8 @@ class Tracker:
 
     def _place(self, run: Run, record: RunRecord, shared: Mapping[str, str]) -> None:
         """Put a run into the latest comparison: the tags last, since they say that the report is there."""
-        news = {name: value for name, value in shared.items() if run.data.tags.get(name) != value}
+        tags = {**shared, "mlflow.runColor": record.colour}
+        news = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
         if "report" in news:
             for path in record.report:
                 self.client.log_artifact(run.info.run_id, str(path), "report")

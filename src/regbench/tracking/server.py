@@ -1,17 +1,15 @@
-"""MLflow's own server on this machine, and the addresses of its pages that show variants side by side."""
+"""MLflow's own server on this machine."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
-from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
 from regbench.errors import InputError, TrackingError
@@ -21,31 +19,6 @@ HOST = "127.0.0.1"
 START_SECONDS = 120
 """How long a server may take to answer; 13 s were measured on two busy cores."""
 STOP_SECONDS = 10
-
-
-def charts_page(server: str, experiment: str, comparison: str) -> str:
-    """Return the page with curves laid over each other and bars side by side, of one comparison, best first.
-
-    Only `workflowType` keeps MLflow from opening the experiment in its mode for language models.
-    """
-    query = {
-        "searchFilter": f"tags.comparison = '{comparison}'",
-        "orderByKey": "metrics.`test/error_pct`",
-        "orderByAsc": "true",
-        "compareRunsMode": "CHART",
-        "workflowType": "machine_learning",
-    }
-    return f"{server}/#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)}"
-
-
-def table_page(server: str, experiment: str, runs: Mapping[str, str]) -> str:
-    """Return the page with parameters and metrics in columns, a variant each, differences marked."""
-    query = {
-        "runs": json.dumps(list(runs.values())),
-        "experiments": json.dumps([experiment]),
-        "workflowType": "machine_learning",
-    }
-    return f"{server}/#/compare-runs?{urlencode(query, quote_via=quote)}"
 
 
 @contextmanager

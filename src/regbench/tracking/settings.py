@@ -1,0 +1,36 @@
+"""What MLflow shows of a variant apart from its results: its settings, and its colour in charts."""
+
+from typing import Any
+
+from regbench.params import Params
+
+COLOURS = (
+    *("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255"),
+    *("#332288", "#999933", "#661100", "#44AA99", "#AA4499", "#888888", "#117733"),
+)
+"""As in DVC's plots, by the order of `params.yaml`; MLflow's own colours repeat within ten runs."""
+
+
+def colour(params: Params, name: str) -> str:
+    """Return a variant's colour, as #RRGGBB."""
+    return COLOURS[list(params.variants).index(name) % len(COLOURS)]
+
+
+def settings(params: Params, name: str) -> dict[str, str]:
+    """All that decides a variant's result, flat; strengths without a prefix, since they are what is compared."""
+    sections: dict[str, dict[str, Any]] = {
+        "": {"variant": name, **params.strengths(name).model_dump(exclude={"train", "search"})},
+        "recipe.": params.recipe(name).model_dump(),
+        "train.": params.training(name).model_dump(),
+        "model.": params.model.model_dump(),
+        "augment.": params.augment.model_dump(),
+        "data.": params.data.model_dump(include={"raw", "image_size", "channels"}),
+        "data.split.": params.data.split.model_dump(),
+        "compute.": params.compute.model_dump(include={"device", "precision", "threads"}),
+    }
+    return {prefix + key: text(value) for prefix, part in sections.items() for key, value in part.items()}
+
+
+def text(value: Any) -> str:
+    """Return a setting as text; 0 and 0.0 look the same, as they are."""
+    return " ".join(text(item) for item in value) if isinstance(value, tuple) else str(value).removesuffix(".0")
