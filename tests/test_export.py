@@ -1,6 +1,9 @@
 """Torchvision's sets, from idx files made here, in the canonical layout."""
 
+import os
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -72,3 +75,12 @@ def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"out: exists: give a new folder"):
         (tmp_path / "out").mkdir()
         export("MNIST", tmp_path / "out", tmp_path, test="labelled")
+
+
+def test_the_readme_s_command_writes_the_archive(tmp_path: Path) -> None:
+    write_set(tmp_path / "downloads", "FashionMNIST")
+    command = ["-m", "stages.export", "FashionMNIST", "fashion.zip", "--root", "downloads"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, check=True, timeout=120)
+    with zipfile.ZipFile(tmp_path / "fashion.zip") as archive:
+        assert archive.read("Train/train.csv").decode().split()[1] == "0.png,Sandal"

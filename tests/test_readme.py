@@ -25,7 +25,7 @@ RUN_BY = {
     "dvc exp run -S variants.l2.l2=1e-3": ("tests/test_stages.py", "variants.l2.l2="),
     "dvc exp diff": ("tests/test_stages.py", '"exp", "diff"'),
     "dvc exp show --only-changed": ("tests/test_stages.py", '"exp", "show"'),
-    "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages"),
+    "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages.export"),
     "python -m stages.predict runs/cocktail data labels.csv": ("tests/test_stages.py", "stages.predict"),
     "source .venv/bin/activate": (".ci/run", "make install"),
     "mlflow models serve": ("tests/test_tracking.py", "serve"),
