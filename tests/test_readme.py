@@ -28,7 +28,7 @@ RUN_BY = {
     "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages.export"),
     "python -m stages.predict runs/cocktail data labels.csv": ("tests/test_stages.py", "stages.predict"),
     "source .venv/bin/activate": (".ci/run", "make install"),
-    "mlflow models serve": ("tests/test_tracking.py", "serve"),
+    "mlflow models serve": ("tests/test_logged_model.py", "serve"),
 }
 
 
