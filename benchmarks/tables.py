@@ -9,10 +9,13 @@ import pandas as pd
 from benchmarks import cases
 from regbench.files import atomic
 
+TURN = ["race", "contender", "round", "seconds", "cpu_seconds", "facts"]
+"""Columns of `turns`, which is empty where only the pipeline was measured."""
+
 
 def write(measured: dict[str, Any], out: Path) -> None:
     """Write `results.md`, and a plot of the training races where there are any."""
-    turns = pd.DataFrame(measured["turns"])
+    turns = pd.DataFrame(measured["turns"], columns=TURN)
     summary = summarise(turns)
     parts = [
         _heading(measured),

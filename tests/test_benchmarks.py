@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cases, run
+from benchmarks import cases, run, tables
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
 
@@ -58,3 +58,10 @@ def test_rounds_take_turns_and_divide_by_processes(tmp_path: Path) -> None:
     seconds = {name: min(t.seconds for t in turns if t.contender == name) for name in ("one", "two")}
     assert seconds["one"] >= 0.1 and seconds["two"] >= 0.05
     assert all(t.facts == {"accuracy": 0.5} for t in turns)
+
+
+def test_without_any_race_the_tables_still_name_machine_and_data(tmp_path: Path) -> None:
+    machine = {"commit": "c", "processor": "p", "cores": 2, "load_at_start": 0.0, "python": "3", "torch": "2"}
+    data = {"raw": "raw.zip", "train_images": 3, "validation_images": 1}
+    tables.write({"machine": machine, "data": data, "peers": {}, "rounds": 5, "turns": []}, tmp_path)
+    assert "raw.zip, 3 train and 1 validation images" in (tmp_path / "results.md").read_text()
