@@ -30,6 +30,14 @@ SMALL: dict[str, Any] = {
 }
 
 
+def environment() -> dict[str, str]:
+    """Return this process's variables for a child, without what `make test` or a user's MLflow would pass on."""
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS", "MLFLOW", "PYTEST"))
+    }
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
 class Project:
     """A working copy with small parameters and made-up images, under git and DVC."""
 
@@ -74,12 +82,8 @@ class Project:
 
     def run(self, *command: str, code: int = 0) -> str:
         """Run a command in the project and return its output; AssertionError for another exit code."""
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "PYTEST"))},
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        }
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500, check=False
+            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=500, check=False
         )
         output = done.stdout + done.stderr
         assert (done.returncode == 0) == (code == 0), output

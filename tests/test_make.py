@@ -1,5 +1,6 @@
 """The Makefile's targets, run for real in a copy of the project with the environment that runs the tests."""
 
+import hashlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import ROOT, Project
+from project import ROOT, Project, environment
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,7 @@ def started(project: Project, *command: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         ["make", *command, f"VENV={sys.prefix}"],
         cwd=project.folder,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -89,11 +91,17 @@ def test_dashboard_shows_the_studies(project: Project) -> None:
 
 def test_the_environment_is_reused_only_for_the_same_lock_file(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("")
-    dry = ["make", "-n", "-f", str(ROOT / "Makefile"), "install", f"VENV={tmp_path / 'venv'}"]
-    assert "pip install" in subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    name = subprocess.run(["sha256sum", "requirements.txt"], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    def planned() -> str:
+        command = ["make", "-n", "-f", str(ROOT / "Makefile"), "install", f"VENV={tmp_path / 'venv'}"]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+        ).stdout
+
+    assert "pip install" in planned()
+    stamp = hashlib.sha256((tmp_path / "requirements.txt").read_bytes()).hexdigest()[:16]
     (tmp_path / "venv").mkdir()
-    (tmp_path / "venv" / f".lock-{name.stdout[:16]}").touch()
-    assert "pip install" not in subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "venv" / f".lock-{stamp}").touch()
+    assert "pip install" not in planned()
     (tmp_path / "requirements.txt").write_text("changed")
-    assert "pip install" in subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "pip install" in planned()
