@@ -58,10 +58,10 @@ class Project:
         project = cls(folder)
         project.set(**SMALL)
         (folder / ".gitignore").open("a").write("\n/raw.zip\n")
-        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "copy"]):
-            subprocess.run(
-                ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *command], cwd=folder, check=True
-            )
+        # An identity of its own: a new machine has none, and `dvc exp run` commits.
+        identity = (["config", "user.name", "t"], ["config", "user.email", "t@localhost"])
+        for command in (["init", "-q"], *identity, ["add", "-A"], ["commit", "-qm", "copy"]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
         return project
 
     def set(self, **dotted: Any) -> None:
