@@ -5,12 +5,13 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ def test_repro_prints_the_table_and_where_to_look_then_does_no_work(project: Pro
     assert table in second and project.ran(second) == ["track"]
 
 
-def test_track_needs_the_store_and_says_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make track` fails where `dvc repro` only says so."""
+def test_track_leaves_each_result_logged_once(project: Project) -> None:
+    """After `make repro` there is nothing to add: a run a variant, and one a variant and seed."""
     project.run("make", "track", f"VENV={sys.prefix}")
+    with closing(sqlite3.connect(project.folder / "mlflow.db")) as store:
+        assert store.execute("select count(*) from runs").fetchone() == (3 + 3 * 2,)
 
 
 @contextmanager
