@@ -5,9 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from raw_images import write_canonical
 
 MakeRaw = Callable[..., Path]
+
+# Loading a model by MLflow registers a device with torch, and a first backward pass after that starts threads, so that
+# no forked worker could train any more. A stage does one or the other; the tests of one process do both.
+torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
