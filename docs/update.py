@@ -10,7 +10,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-KEPT = {"comparison.csv": ".csv", "comparison.md": ".md", "timings.csv": ".timings.csv"}
+KEPT = {
+    "comparison.csv": ".csv",
+    "comparison.md": ".md",
+    "further.md": ".further.md",
+    "robustness.csv": ".robustness.csv",
+    "ensembles.csv": ".ensembles.csv",
+    "timings.csv": ".timings.csv",
+}
 
 
 def embed(readme: str, name: str, table: str) -> str:

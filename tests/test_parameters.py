@@ -15,15 +15,16 @@ from raw_images import write_canonical
 
 from regbench import compute
 from regbench.data import ingest
-from regbench.data.dataset import DataShape, load_split
+from regbench.data.dataset import DataShape, Split, load_split
 from regbench.errors import InputError
-from regbench.evaluation import calibration_error, headline
+from regbench.evaluation import Evaluated, corrupted_images
 from regbench.params import Params, Recipe
 from regbench.randomness import generator
 from regbench.ranges import Range
 from regbench.recipes.augmentation import augmented, copies
 from regbench.recipes.whitening import fit_whitening
 from regbench.search import space
+from regbench.statistics.scores import calibration_error, headline
 from regbench.training.examples import Examples
 from regbench.training.fit import fit
 from regbench.training.runs import Material, build_model
@@ -98,6 +99,13 @@ def _whitening(params: Params, _: Path) -> Any:
     images = np.random.default_rng(0).integers(0, 256, (90, 1, 8, 8), dtype=np.uint8)
     epsilon = params.recipes["r"].zca
     return fit_whitening(images, epsilon).matrix.numpy().tobytes() if epsilon else None
+
+
+def _corrupted(params: Params, _: Path) -> Any:
+    images = np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8)
+    split = Split(images, np.zeros(9, dtype=np.int64), ("",) * 9, ("",) * 9)
+    made = corrupted_images(Evaluated("test", split, DataShape(("a",), 1, 8, 8)), params.evaluate)
+    return {key: each.tobytes() for key, each in made.items()}
 
 
 def _evaluate(params: Params, _: Path) -> Any:
@@ -201,6 +209,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "search.parallel": (5, _setting("parallel")),
     "evaluate.confidence": (0.8, _evaluate),
     "evaluate.calibration_bins": (3, _evaluate),
+    "evaluate.robustness_images": (4, _corrupted),
     "track.experiment": ("other", lambda params, _: params.track.experiment),
 }
 

@@ -20,7 +20,8 @@ from regbench.report.results import read_curves
 from tests.outputs import ROOT, small_params, write_outputs
 
 FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
-FILES |= {"curves.csv", "timings.csv", "plots.html"}
+FILES |= {"curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "timings.csv"}
+FILES |= {f"variants/{name}.png" for name in ("baseline", "l2", "early_stopping")}
 
 
 def write(root: Path, names: tuple[str, ...] = ("baseline", "l2", "early_stopping"), **options: object) -> Path:
@@ -56,7 +57,7 @@ class Page(HTMLParser):
 def test_equal_inputs_give_equal_bytes(written: Path) -> None:
     reports(written.parent, out="again")
     again = written.parent / "again"
-    assert {file.name for file in again.iterdir()} == FILES
+    assert {str(file.relative_to(again)) for file in again.rglob("*") if file.is_file()} == FILES
     assert [name for name in sorted(FILES) if (again / name).read_bytes() != (written / name).read_bytes()] == []
 
 
@@ -191,7 +192,7 @@ def test_stage_prints_the_table_and_writes_all_files(written: Path) -> None:
     params.write_text(small_params().model_dump_json())
     command = [sys.executable, "-m", "stages.compare", "data/report/report.json", "evaluation", "runs", "timings", "o"]
     done = subprocess.run(command, cwd=root, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
-    assert {file.name for file in (root / "o").iterdir()} == FILES
+    assert {str(file.relative_to(root / "o")) for file in (root / "o").rglob("*") if file.is_file()} == FILES
     assert "| variant        | test error % |" in done.stdout
     assert done.stderr == ""
     assert tuple(pd.read_csv(root / "o/comparison.csv").columns) == COLUMNS

@@ -91,7 +91,7 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     tables = {file.path for file in client.list_artifacts(run.info.run_id, "tables")}
     assert tables == {"tables/scores.csv", "tables/per_class.csv", "tables/confusion.csv"}
     report = {file.path for file in client.list_artifacts(run.info.run_id, "report")}
-    assert report == {"report/comparison.html", "report/comparison.png"}
+    assert report == {"report/comparison.html", "report/comparison.png", f"report/{run.data.tags['variant']}.png"}
 
 
 def test_duration_is_that_of_the_training(logged: tuple[Path, MlflowClient]) -> None:

@@ -65,6 +65,9 @@ def write_project(
     (folder / "reports").mkdir(exist_ok=True)
     (folder / "reports/comparison.html").write_text("<h1>comparison</h1>", encoding="utf-8")
     Image.new("L", (8, 8)).save(folder / "reports/comparison.png")
+    (folder / "reports/variants").mkdir(exist_ok=True)
+    for name in variants:
+        Image.new("L", (8, 8)).save(folder / f"reports/variants/{name}.png")
     curves = []
     for k, name in enumerate(variants):
         write_tuned(folder / f"tuned/{name}.json", Variant(recipe="plain", l2=0.1 * k))

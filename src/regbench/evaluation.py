@@ -1,6 +1,9 @@
 """What the trained networks are worth on images that they never saw: probabilities first, every score from them."""
 
+from collections.abc import Mapping
+from concurrent.futures import as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +12,14 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from regbench.compute import device, prepare
+from regbench.compute import device
 from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.files import read_json, write_array, write_csv, write_json
-from regbench.model import load_model
+from regbench.model import Perceptron, load_model
 from regbench.params import Evaluate, Params
-from regbench.statistics.intervals import accuracy_interval, mean_interval
-
-HARDEST = 25
-"""Misclassified images kept for the report, a variant."""
+from regbench.recipes.corruption import CORRUPTIONS, SEVERITIES, corrupted
+from regbench.statistics.scores import confusion, headline, misclassified, score
+from regbench.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,6 @@ def evaluate_all(params: Params, data: Path, runs: Path, out: Path, metrics: Pat
 
     Variants are taken from `params`, never from the folder, since a removed variant leaves its files behind.
     """
-    prepare(params.compute)
     evaluated = load_evaluated(data)
     labels = evaluated.split.labels
     write_csv(out / "labels.csv", pd.DataFrame({"filename": evaluated.split.filenames, "label": labels}))
@@ -57,84 +58,51 @@ def evaluate_all(params: Params, data: Path, runs: Path, out: Path, metrics: Pat
             "seeds": list(params.seeds),
         },
     )
-    with tqdm(total=len(params.variants) * len(params.seeds), desc="evaluate", unit="run", disable=None) as bar:
-        for variant in params.variants:
-            folders = [runs / variant / f"seed-{seed}" for seed in params.seeds]
-            probabilities = np.stack([_predict(folder, evaluated.split.images, params) for folder in folders])
-            bar.update(len(folders))
-            results = [read_json(folder / "result.json") for folder in folders]
-            scores = pd.DataFrame(
-                [score(p, labels, result, params.evaluate) for p, result in zip(probabilities, results, strict=True)]
-            )
-            _write_variant(out / variant, probabilities, scores, evaluated)
-            write_json(metrics / f"{variant}.json", headline(probabilities, labels, scores, params.evaluate))
+    work = partial(_evaluate, params, evaluated, corrupted_images(evaluated, params.evaluate), runs, out, metrics)
+    with Workers(params.compute, work, len(params.variants)) as workers:
+        futures = [workers.submit(variant) for variant in params.variants]
+        for future in tqdm(as_completed(futures), "evaluate", len(futures), unit="variant", disable=None):
+            future.result()
 
 
-def score(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], result: dict[str, float], settings: Evaluate
-) -> dict[str, float]:
-    """Return the scores of one run from its class probabilities (N, K) and the labels (N,).
-
-    Accuracy, recall and gap are fractions, the error is in percent, log-loss in nats. `gap` is the accuracy on the
-    whole train split, unchanged, minus the accuracy here, both by the best epoch's weights.
-    """
-    from sklearn.metrics import f1_score, log_loss
-
-    exact = probabilities.astype(np.float64)
-    exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, which scikit-learn warns of
-    predicted = probabilities.argmax(1)
-    accuracy = float((predicted == labels).mean())
-    classes = np.arange(probabilities.shape[1])
-    return {
-        "seed": result["seed"],
-        "accuracy": accuracy,
-        "error_percent": 100 * (1 - accuracy),
-        "log_loss": float(log_loss(labels, exact, labels=classes)),
-        "macro_f1": float(f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)),
-        "calibration_error": calibration_error(probabilities, labels, settings.calibration_bins),
-        "gap": result["train_accuracy"] - accuracy,
-        "zero_weights": result["zero_weights"],
-        "parameters": result["parameters"],
-        "epochs": result["epochs"],
-        "best_epoch": result["best_epoch"],
-        "train_accuracy": result["train_accuracy"],
-        "validation_accuracy": result["validation_accuracy"],
-    }
+def corrupted_images(evaluated: Evaluated, settings: Evaluate) -> dict[tuple[str, int], NDArray[np.uint8]]:
+    """Return the first `robustness_images` images under each corruption and severity; none if that is 0."""
+    images = np.ascontiguousarray(evaluated.split.images[: settings.robustness_images])
+    if not len(images):
+        return {}
+    return {(kind, severity): corrupted(images, kind, severity) for kind in CORRUPTIONS for severity in SEVERITIES}
 
 
-def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> float:
-    """Return the expected calibration error (Guo et al. 2017): |confidence - accuracy| averaged over `bins`.
-
-    The bins are of equal width in the confidence of the predicted class, and weigh as many as they hold; the upper
-    edge belongs to a bin. In [0, 1]; NaN without images.
-    """
-    confidence = probabilities.max(1).astype(np.float64)
-    correct = probabilities.argmax(1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    excess = np.bincount(place, weights=correct - confidence, minlength=bins)
-    return float(np.abs(excess).sum() / len(labels)) if len(labels) else float("nan")
-
-
-def headline(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], scores: pd.DataFrame, settings: Evaluate
-) -> dict[str, float]:
-    """Return the few numbers that `dvc metrics show` prints of a variant: means over seeds, error and gap in percent.
-
-    `low` and `high` are the ends of the error's interval, over seeds and images.
-    """
-    accuracy = accuracy_interval(probabilities.argmax(2) == labels, settings.confidence)
-    return {
-        "test_error": round(100 * (1 - accuracy.mean), 4),
-        "low": round(100 * (1 - accuracy.high), 4),
-        "high": round(100 * (1 - accuracy.low), 4),
-        "log_loss": round(mean_interval(scores["log_loss"].to_numpy(), settings.confidence).mean, 5),
-        "f1": round(float(scores["macro_f1"].mean()), 5),
-        "gap": round(100 * float(scores["gap"].mean()), 4),
-    }
+def _evaluate(
+    params: Params,
+    evaluated: Evaluated,
+    corruptions: Mapping[tuple[str, int], NDArray[np.uint8]],
+    runs: Path,
+    out: Path,
+    metrics: Path,
+    variant: str,
+) -> None:
+    """Score one variant and write its files; done in a worker process."""
+    folders = [runs / variant / f"seed-{seed}" for seed in params.seeds]
+    models = [load_model(folder).to(device(params.compute)) for folder in folders]
+    probabilities = np.stack([_predict(model, evaluated.split.images) for model in models])
+    results = [read_json(folder / "result.json") for folder in folders]
+    labels = evaluated.split.labels
+    scores = pd.DataFrame(
+        [score(p, labels, result, params.evaluate) for p, result in zip(probabilities, results, strict=True)]
+    )
+    _write_variant(out / variant, probabilities, scores, evaluated)
+    rows = [
+        (seed, kind, severity, float((_predict(model, images).argmax(1) == labels[: len(images)]).mean()))
+        for seed, model in zip(params.seeds, models, strict=True)
+        for (kind, severity), images in corruptions.items()
+    ]
+    table = pd.DataFrame(rows, columns=["seed", "corruption", "severity", "accuracy"])
+    write_csv(out / variant / "robustness.csv", table)
+    write_json(metrics / f"{variant}.json", headline(probabilities, labels, scores, params.evaluate))
 
 
-def _predict(folder: Path, images: NDArray[np.uint8], params: Params) -> NDArray[np.float32]:
-    model = load_model(folder).to(device(params.compute))
+def _predict(model: Perceptron, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     probabilities: NDArray[np.float32] = model.probabilities(torch.from_numpy(images)).numpy()
     return probabilities
 
@@ -163,34 +131,3 @@ def _write_variant(
     write_csv(
         folder / "misclassified.csv", table.assign(label=names[labels[rows]], predicted=names[table["predicted"]])
     )
-
-
-def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Return counts (S, K, K), actual by predicted, of predictions (S, N) for labels (N,)."""
-    flat = labels * classes + predicted
-    return np.stack([np.bincount(row, minlength=classes**2).reshape(classes, classes) for row in flat])
-
-
-def misclassified(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """Return the rows of at most HARDEST images that most seeds get wrong, surest mistake first, and their table.
-
-    The prediction is that of the mean probability over seeds (S, N, K), or the strongest wrong class where the mean is
-    right; `confidence` is its mean probability.
-    """
-    wrong = (probabilities.argmax(2) != labels).sum(0)
-    mean = probabilities.mean(0, dtype=np.float64)
-    mean[np.arange(len(labels)), labels] = 0
-    predicted, confidence = mean.argmax(1), mean.max(1)
-    order = np.lexsort((-confidence, -wrong))[:HARDEST]
-    rows = order[wrong[order] > 0]
-    table = pd.DataFrame(
-        {
-            "label": labels[rows],
-            "predicted": predicted[rows],
-            "confidence": confidence[rows],
-            "seeds_wrong": wrong[rows],
-        }
-    )
-    return rows, table

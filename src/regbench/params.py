@@ -135,6 +135,8 @@ class Evaluate(Section):
     """Level of the intervals."""
     calibration_bins: Count = 15
     """Equal-width bins of confidence in the expected calibration error."""
+    robustness_images: Annotated[int, Field(ge=0)] = 300
+    """Images, the first ones of the split, that are also scored under each corruption and severity; 0: none."""
 
 
 class Track(Section):

@@ -47,11 +47,11 @@ def to_spec(chart: ChartType) -> Spec:
     return specification
 
 
-def to_png(chart: ChartType) -> bytes:
-    """Return the chart as a PNG at twice the size, in a font that the renderer brings along."""
+def to_png(chart: ChartType, scale: float = 2) -> bytes:
+    """Return the chart as a PNG, enlarged by `scale`, in a font that the renderer brings along."""
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_png(to_spec(chart), scale=2)
+    drawn = vl_convert.vegalite_to_png(to_spec(chart), scale=scale)
     buffer = io.BytesIO()
     # Without the alpha channel, and packed well, the same picture takes a third of the bytes.
     Image.open(io.BytesIO(drawn)).convert("RGB").save(buffer, format="PNG", optimize=True)

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,18 @@ from regbench.files import atomic, read_array, read_json, write_csv, write_json
 from regbench.params import Params
 from regbench.report import charts, drawing
 from regbench.report.comparison import Comparison, compare, to_json
+from regbench.report.portrait import portrait
 from regbench.report.results import labelled, read_curves, read_timings, required
+from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (
     NO_TEST_SPLIT,
     best_sentence,
+    conclusions,
     facts,
     markdown,
     notes,
     table_rows,
     timing_rows,
-    verdict_sentence,
 )
 
 THUMBNAIL = 48
@@ -42,16 +44,23 @@ def write_reports(params: Params, data: Path, evaluation: Path, runs: Path, timi
     """
     record = required(data, read_json)
     comparison, curves, seconds = compare(params, evaluation), read_curves(params, runs), read_timings(params, timings)
+    further = Further.read(params, comparison, evaluation)
     text = markdown(comparison, record)
     write_csv(out / "comparison.csv", comparison.table)
     write_json(out / "comparison.json", to_json(comparison))
     write_csv(out / "curves.csv", curves)
     write_csv(out / "timings.csv", seconds)
+    further.write(out)
     pages: dict[str, Callable[[], bytes]] = {
         "comparison.md": text.encode,
+        "further.md": lambda: sections_markdown(further.sections()).encode(),
         "comparison.png": lambda: png(comparison, curves),
-        "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation).encode(),
+        "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation, further).encode(),
         "plots.html": lambda: dvc_page().encode(),
+        **{
+            f"variants/{variant}.png": partial(_portrait_png, params, variant, runs, evaluation)
+            for variant in params.variants
+        },
     }
     for name, page in tqdm(pages.items(), desc="compare", unit="page", disable=None):
         with atomic(out / name) as temporary:
@@ -60,7 +69,12 @@ def write_reports(params: Params, data: Path, evaluation: Path, runs: Path, timi
 
 
 def html(
-    comparison: Comparison, data: dict[str, Any], curves: pd.DataFrame, timings: pd.DataFrame, evaluation: Path
+    comparison: Comparison,
+    data: dict[str, Any],
+    curves: pd.DataFrame,
+    timings: pd.DataFrame,
+    evaluation: Path,
+    further: Further,
 ) -> str:
     """Return the report as one HTML page with the chart library and all images inside.
 
@@ -72,18 +86,20 @@ def html(
         "forest": charts.forest(comparison),
         "curves": charts.learning_curves(comparison, curves),
         "confusion": charts.confusions(comparison, confusion),
+        **further.charts,
     }
     return _template("comparison.html.j2").render(
         title=f"Which regularizer generalizes? {len(comparison.variants)} variants compared",
         facts=facts(comparison, data),
         best=best_sentence(comparison),
-        verdict=verdict_sentence(comparison),
+        conclusions=conclusions(comparison),
         warning=NO_TEST_SPLIT if comparison.split != "test" else "",
         notes=notes(comparison),
         best_variant=comparison.best,
         baseline=comparison.baseline,
         comparison_table=table_rows(comparison),
         timing_table=timing_rows(comparison, timings),
+        sections=list(further.sections()),
         looks=[{"variant": name, "mistakes": _mistakes(evaluation / name)} for name in comparison.order],
         seeds=len(comparison.seeds),
         specs={name: drawing.to_spec(chart) for name, chart in drawn.items()},
@@ -94,6 +110,10 @@ def html(
 def png(comparison: Comparison, curves: pd.DataFrame) -> bytes:
     """Return a picture of the comparison: errors with intervals, gains and validation curves."""
     return drawing.to_png(charts.picture(comparison, curves))
+
+
+def _portrait_png(params: Params, variant: str, runs: Path, evaluation: Path) -> bytes:
+    return drawing.to_png(portrait(params, variant, runs, evaluation), scale=1.5)
 
 
 def dvc_page() -> str:

@@ -16,7 +16,7 @@ NO_TEST_SPLIT = (
 
 def headline(comparison: Comparison, data: dict[str, Any]) -> list[str]:
     """Return the sentences that open the comparison; `data` is the content of data/report/report.json."""
-    sentences = [*facts(comparison, data), best_sentence(comparison), verdict_sentence(comparison)]
+    sentences = [*facts(comparison, data), best_sentence(comparison), *conclusions(comparison)]
     return [*sentences, NO_TEST_SPLIT] if comparison.split != "test" else sentences
 
 
@@ -62,6 +62,40 @@ def verdict_sentence(comparison: Comparison) -> str:
         f"It {told} be told from {baseline}: {100 * gain.mean:.2f} points less error, paired "
         f"{100 * comparison.confidence:g} % interval {100 * gain.low:.2f} to {100 * gain.high:.2f}, p = "
         f"{found.adjusted_p:.2g} adjusted for {_count(len(comparison.verdicts), 'comparison')}. {_ties(comparison)}"
+    )
+
+
+def conclusions(comparison: Comparison) -> list[str]:
+    """Return what follows from the figures: verdict and ties, recommendation, vetoes, and what this test can see."""
+    return [
+        verdict_sentence(comparison),
+        *([_recommendation(comparison)] if comparison.verdicts else []),
+        *_vetoes(comparison),
+        *([_power(comparison)] if comparison.verdicts else []),
+    ]
+
+
+def _recommendation(comparison: Comparison) -> str:
+    name = comparison.judgement.recommendation
+    return f"Recommended: {name}, the simplest of those that cannot be told from the best and lose no class."
+
+
+def _vetoes(comparison: Comparison) -> list[str]:
+    """Name the variants that are no worse on average, and yet significantly worse on a class."""
+    sentences = []
+    for name in comparison.order:
+        lost = comparison.judgement.standings[name].lost_classes
+        if lost and comparison.verdicts[name].verdict != "worse":
+            classes = ", ".join(comparison.classes[index] for index in lost)
+            sentences.append(f"Flagged: {name} is significantly worse than {comparison.baseline} on class {classes}.")
+    return sentences
+
+
+def _power(comparison: Comparison) -> str:
+    points = 100 * comparison.judgement.smallest_detectable
+    return (
+        f"Smallest difference that these seeds and images would show (power 0.8, median over variants): "
+        f"{points:.2f} points."
     )
 
 

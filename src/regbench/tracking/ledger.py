@@ -26,7 +26,7 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
     """
     records = read_records(params, results)
     comparison = comparison_id(records)
-    report = report_id(results)
+    report = report_id(records)
     content = f"{comparison} {report}"
     store.lock.parent.mkdir(parents=True, exist_ok=True)
     try:

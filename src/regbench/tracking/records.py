@@ -33,7 +33,7 @@ COLOURS = [
 ]
 """Of variants in the order of `params.yaml`: MLflow's own repeat within ten runs."""
 REPORT = ("comparison.html", "comparison.png")
-"""Files of the report that every variant's run carries."""
+"""Files of the report that every variant's run carries, beside the picture of its own."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,11 @@ def read_records(params: Params, results: Results) -> list[RunRecord]:
         raise InputError(f"{results.reports}: lacks {error}: run `make repro` first") from None
 
 
-def report_id(results: Results) -> str:
+def report_id(records: list[RunRecord]) -> str:
     """Return the hash of the report's files."""
     try:
-        return hashlib.sha256("".join(sha256(results.reports / name) for name in REPORT).encode()).hexdigest()[:12]
+        files = sorted({path for record in records for path in record.report})
+        return hashlib.sha256("".join(sha256(path) for path in files).encode()).hexdigest()[:12]
     except FileNotFoundError as error:
         raise _missing(error) from None
 
@@ -155,7 +156,7 @@ class _Reader:
             example=self.example,
             seconds=_seconds(self._timings(name).groupby("epoch").mean(numeric_only=True)),
             colour=colour(self.params, name),
-            report=tuple(self.results.reports / name for name in REPORT),
+            report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
         )
 
     def seed(self, name: str, seed: int) -> RunRecord:
@@ -177,6 +178,7 @@ class _Reader:
             example=self.example,
             seconds=_seconds(timings[timings["seed"] == seed]),
             colour=colour(self.params, name),
+            report=(self._picture(name),),
         )
 
     def _shape(self) -> tuple[int, int, int]:
@@ -188,6 +190,9 @@ class _Reader:
 
     def _timings(self, name: str) -> pd.DataFrame:
         return pd.read_csv(self.results.timings / f"{name}.csv")
+
+    def _picture(self, name: str) -> Path:
+        return self.results.reports / "variants" / f"{name}.png"
 
     def _tables(self, name: str) -> list[Path]:
         return sorted((self.results.evaluation / name).glob("*.csv"))

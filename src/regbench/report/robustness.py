@@ -1,0 +1,58 @@
+"""Robustness: what is left of each variant's accuracy when the images are corrupted."""
+
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+from altair.typing import ChartType
+
+from regbench.params import Params
+from regbench.report.drawing import FAINT, inline
+from regbench.report.results import required, table
+from regbench.statistics.intervals import mean_interval
+
+COLUMNS = ("variant", "corruption", "severity", "error_percent", "low", "high")
+
+
+def robustness(params: Params, evaluation: Path) -> pd.DataFrame:
+    """Return a row a variant, corruption and severity with the columns COLUMNS, in the order of `params.yaml`.
+
+    Errors are means over seeds in percent, `low` and `high` the ends of their interval over seeds (the images are the
+    same for all). Empty where `evaluate.robustness_images` is 0.
+    """
+    rows = []
+    for variant in params.variants:
+        scores = required(evaluation / variant / "robustness.csv", table)
+        for (corruption, severity), group in scores.groupby(["corruption", "severity"], sort=False):
+            error = mean_interval(100 * (1 - group["accuracy"].to_numpy()), params.evaluate.confidence)
+            rows.append((variant, corruption, severity, error.mean, error.low, error.high))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def robustness_rows(found: pd.DataFrame, order: list[str]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the formatted cells by `order`: error % a corruption, mean over severities, and over all."""
+    errors = found.groupby(["variant", "corruption"], sort=False)["error_percent"].mean().unstack(sort=False)
+    errors.insert(0, "all", errors.mean(axis=1))
+    rows = [[name, *(f"{error:.1f}" for error in errors.loc[name])] for name in order if name in errors.index]
+    return ["error %, corrupted", *map(str, errors.columns)], rows
+
+
+def robustness_chart(found: pd.DataFrame, order: list[str]) -> ChartType:
+    """Draw the errors as a map: variants in `order` down, corruptions and severities across."""
+    kinds = list(dict.fromkeys(found["corruption"]))
+    base = alt.Chart(inline(found)).encode(
+        x=alt.X("severity:O", title=None, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("variant:N", title=None, scale=alt.Scale(domain=order), axis=alt.Axis(ticks=False, domain=False)),
+    )
+    colour = alt.Color(
+        "error_percent:Q", title="error, %", scale=alt.Scale(type="sqrt", domainMin=0, range=list(FAINT))
+    )
+    names = {"error_percent": "error, %", "low": "low", "high": "high"}
+    numbers = [alt.Tooltip(f"{name}:Q", title=title, format=".1f") for name, title in names.items()]
+    cells = base.mark_rect().encode(color=colour, tooltip=["variant:N", "corruption:N", "severity:O", *numbers])
+    text = base.mark_text(fontSize=11, color="#111").encode(text=alt.Text("error_percent:Q", format=".0f"))
+    return (
+        alt.layer(cells, text)
+        .properties(width=alt.Step(34), height=alt.Step(22))
+        .facet(column=alt.Column("corruption:N", sort=kinds, title="severity of the corruption", header=alt.Header()))
+    )

@@ -1,0 +1,76 @@
+"""The further sections of a report: ensembles of seeds, and robustness to corrupted images."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from altair.typing import ChartType
+
+from regbench.files import write_csv
+from regbench.params import Params
+from regbench.report.comparison import Comparison
+from regbench.report.ensembles import ensemble_rows, ensembles
+from regbench.report.robustness import robustness, robustness_chart, robustness_rows
+from regbench.report.summary import text_table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A further table of the report, with its title and what it means."""
+
+    name: str
+    title: str
+    note: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Further:
+    """What is told beyond the comparison of single networks; a table may be empty."""
+
+    comparison: Comparison
+    ensembles: pd.DataFrame
+    robustness: pd.DataFrame
+
+    @classmethod
+    def read(cls, params: Params, comparison: Comparison, evaluation: Path) -> "Further":
+        """Compute all tables from what `evaluate` wrote."""
+        return cls(comparison, ensembles(params, evaluation), robustness(params, evaluation))
+
+    def write(self, out: Path) -> None:
+        """Write the tables as CSV."""
+        write_csv(out / "ensembles.csv", self.ensembles)
+        write_csv(out / "robustness.csv", self.robustness)
+
+    @property
+    def charts(self) -> dict[str, ChartType]:
+        """Charts by the name of the section they belong to."""
+        if not len(self.robustness):
+            return {}
+        return {"robustness": robustness_chart(self.robustness, self.comparison.order)}
+
+    def sections(self) -> Iterator[Section]:
+        """Yield a section for each table that has rows."""
+        comparison = self.comparison
+        if len(self.ensembles):
+            yield Section(
+                "ensembles",
+                "Ensembles",
+                "The networks of all seeds as one, by their mean probability. Interval: images only. Gain: points less "
+                "error than its members' mean, * where it can be told (Holm).",
+                *ensemble_rows(self.ensembles, comparison.split, comparison.confidence),
+            )
+        if len(self.robustness):
+            yield Section(
+                "robustness",
+                "Robustness",
+                f"Error on corrupted {comparison.split} images, mean over seeds and three severities.",
+                *robustness_rows(self.robustness, comparison.order),
+            )
+
+
+def sections_markdown(sections: Iterable[Section]) -> str:
+    """Return sections with their titles, notes and tables as Markdown."""
+    return "\n".join(f"## {each.title}\n\n{each.note}\n\n{text_table(each.header, each.rows)}\n" for each in sections)

@@ -1,0 +1,105 @@
+"""Scores of predictions: every number about a run or a variant comes from class probabilities and labels."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench.params import Evaluate
+from regbench.statistics.intervals import accuracy_interval, mean_interval
+
+HARDEST = 25
+"""Misclassified images kept for the report, a variant."""
+
+
+def score(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], result: dict[str, float], settings: Evaluate
+) -> dict[str, float]:
+    """Return the scores of one run from its class probabilities (N, K) and the labels (N,).
+
+    Accuracy, recall and gap are fractions, the error is in percent, log-loss in nats. `gap` is the accuracy on the
+    whole train split, unchanged, minus the accuracy here, both by the best epoch's weights.
+    """
+    from sklearn.metrics import f1_score, log_loss
+
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, which scikit-learn warns of
+    predicted = probabilities.argmax(1)
+    accuracy = float((predicted == labels).mean())
+    classes = np.arange(probabilities.shape[1])
+    return {
+        "seed": result["seed"],
+        "accuracy": accuracy,
+        "error_percent": 100 * (1 - accuracy),
+        "log_loss": float(log_loss(labels, exact, labels=classes)),
+        "macro_f1": float(f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)),
+        "calibration_error": calibration_error(probabilities, labels, settings.calibration_bins),
+        "gap": result["train_accuracy"] - accuracy,
+        "zero_weights": result["zero_weights"],
+        "parameters": result["parameters"],
+        "epochs": result["epochs"],
+        "best_epoch": result["best_epoch"],
+        "train_accuracy": result["train_accuracy"],
+        "validation_accuracy": result["validation_accuracy"],
+    }
+
+
+def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> float:
+    """Return the expected calibration error (Guo et al. 2017): |confidence - accuracy| averaged over `bins`.
+
+    The bins are of equal width in the confidence of the predicted class, and weigh as many as they hold; the upper
+    edge belongs to a bin. In [0, 1]; NaN without images.
+    """
+    confidence = probabilities.max(1).astype(np.float64)
+    correct = probabilities.argmax(1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    excess = np.bincount(place, weights=correct - confidence, minlength=bins)
+    return float(np.abs(excess).sum() / len(labels)) if len(labels) else float("nan")
+
+
+def headline(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], scores: pd.DataFrame, settings: Evaluate
+) -> dict[str, float]:
+    """Return the few numbers that `dvc metrics show` prints of a variant: means over seeds, error and gap in percent.
+
+    `low` and `high` are the ends of the error's interval, over seeds and images.
+    """
+    accuracy = accuracy_interval(probabilities.argmax(2) == labels, settings.confidence)
+    return {
+        "test_error": round(100 * (1 - accuracy.mean), 4),
+        "low": round(100 * (1 - accuracy.high), 4),
+        "high": round(100 * (1 - accuracy.low), 4),
+        "log_loss": round(mean_interval(scores["log_loss"].to_numpy(), settings.confidence).mean, 5),
+        "f1": round(float(scores["macro_f1"].mean()), 5),
+        "gap": round(100 * float(scores["gap"].mean()), 4),
+    }
+
+
+def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Return counts (S, K, K), actual by predicted, of predictions (S, N) for labels (N,)."""
+    flat = labels * classes + predicted
+    return np.stack([np.bincount(row, minlength=classes**2).reshape(classes, classes) for row in flat])
+
+
+def misclassified(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Return the rows of at most HARDEST images that most seeds get wrong, surest mistake first, and their table.
+
+    The prediction is that of the mean probability over seeds (S, N, K), or the strongest wrong class where the mean is
+    right; `confidence` is its mean probability.
+    """
+    wrong = (probabilities.argmax(2) != labels).sum(0)
+    mean = probabilities.mean(0, dtype=np.float64)
+    mean[np.arange(len(labels)), labels] = 0
+    predicted, confidence = mean.argmax(1), mean.max(1)
+    order = np.lexsort((-confidence, -wrong))[:HARDEST]
+    rows = order[wrong[order] > 0]
+    table = pd.DataFrame(
+        {
+            "label": labels[rows],
+            "predicted": predicted[rows],
+            "confidence": confidence[rows],
+            "seeds_wrong": wrong[rows],
+        }
+    )
+    return rows, table
