@@ -18,10 +18,10 @@ export PATH := $(BIN):$(PATH)
 TRACKED := data tuned runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro track ui dashboard test check lock lock-peers bench clean
+.PHONY: help install repro track ui dashboard article interactions sizes test check lock lock-peers bench clean
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## create VENV (default .venv) with the locked packages
 
@@ -39,6 +39,18 @@ ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default
 dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOARD_PORT (default 8080)
 	@exec optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $(STUDIES)
 
+article: install ## judge the tutorial's claims by its own protocol: RAW=PATH, SEEDS="128 129 ..." (default 5)
+	@test -n "$(RAW)" || { echo "make article: needs RAW=PATH, a folder or .zip of images with labels" >&2; exit 2; }
+	@python -m stages.article $(RAW) article $(if $(SEEDS),--seeds $(SEEDS))
+
+interactions: install ## add one strength, leave one out: VARIANT=cocktail, RAW=PATH for other data than data/
+	@test -n "$(VARIANT)" || { echo "make interactions: needs VARIANT=NAME, a variant of params.yaml" >&2; exit 2; }
+	@python -m stages.interactions $(VARIANT) interactions/$(VARIANT) $(if $(RAW),--raw $(RAW))
+
+SIZES ?= 500 1000 3000
+sizes: install ## error against the number of train images: SIZES="500 1000", VARIANTS="l2 ...", RAW=PATH
+	@python -m stages.sizes sizes $(SIZES) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(RAW),--raw $(RAW))
+
 test: install ## run all tests (browser tests need chromium, and say so where it is absent)
 	@python -m pytest
 
@@ -53,7 +65,7 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 clean: ## delete the environment and every output (DVC's cache stays)
-	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports mlflow.db mlartifacts .regbench
+	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports article interactions sizes mlflow.db mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."

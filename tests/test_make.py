@@ -46,6 +46,35 @@ def test_track_leaves_each_result_logged_once(project: Project) -> None:
         assert store.execute("select count(*) from runs").fetchone() == (3 + 3 * 2,)
 
 
+@pytest.mark.parametrize(
+    ("command", "table", "rows"),
+    [
+        (("article", "RAW=raw.zip", "SEEDS=128"), "article/article", 10),
+        (("interactions", "VARIANT=zca_affine"), "interactions/zca_affine/interactions", 6),
+        (("sizes", "SIZES=20 40", "VARIANTS=l2"), "sizes/sizes", 4),
+    ],
+)
+def test_studies_beside_the_pipeline_print_their_table_and_go_on_where_they_were(
+    project: Project, command: tuple[str, ...], table: str, rows: int
+) -> None:
+    def run() -> None:
+        output = project.run("make", *command, f"VENV={sys.prefix}")
+        assert (project.folder / f"{table}.md").read_text() in output
+
+    project.repro("ingest")
+    run()
+    assert len((project.folder / f"{table}.csv").read_text().splitlines()) == rows + 1
+    trained = project.folder / Path(table).parent
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("result.json")}
+    run()
+    assert before and before == {path: path.stat().st_mtime_ns for path in trained.rglob("result.json")}
+
+
+@pytest.mark.parametrize("target", ["article", "interactions"])
+def test_a_study_says_what_it_needs(project: Project, target: str) -> None:
+    assert f"make {target}: needs " in project.run("make", target, f"VENV={sys.prefix}", code=2)
+
+
 @contextmanager
 def started(project: Project, *command: str) -> Iterator[subprocess.Popen[str]]:
     """Run a make target that serves until it is interrupted; interrupt it, and wait for its end."""

@@ -14,6 +14,9 @@ RUN_BY = {
     "make ui": ("tests/test_make.py", "ui"),
     "make track": ("tests/test_make.py", "track"),
     "make dashboard": ("tests/test_make.py", "dashboard"),
+    "make article RAW=identify-the-digits.zip": ("tests/test_make.py", '"article", "RAW='),
+    "make interactions VARIANT=cocktail": ("tests/test_make.py", '"interactions", "VARIANT='),
+    'make sizes SIZES="500 1000 3000"': ("tests/test_make.py", '"sizes", "SIZES='),
     "make help": ("tests/test_make.py", "help"),
     "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",

@@ -1,5 +1,6 @@
 """The tidy tables of a comparison: one row a variant, best first, from what `train` and `evaluate` left in files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ class Comparison:
     """Of that split."""
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
+    correct: Mapping[str, NDArray[np.bool_]]
+    """Whether each seed's network is right on each image, (seeds, images), by variant."""
 
     @property
     def baseline(self) -> str:
@@ -109,6 +112,7 @@ def compare(params: Params, evaluation: Path) -> Comparison:
         images=split["images"],
         classes=tuple(split["classes"]),
         seeds=params.seeds,
+        correct=correct,
     )
 
 

@@ -9,7 +9,7 @@ happens to look best. Against the baseline, which nobody selected, Holm's correc
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from regbench.statistics.intervals import Difference, Interval, accuracy_interva
 from regbench.statistics.noise import Cells, as_cells
 
 Verdict = Literal["better", "worse", "cannot tell"]
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = raw.copy()
     adjusted[known] = np.minimum(1.0, np.maximum.accumulate(raw[known] * np.arange(len(known), 0, -1)))
     return [float(p) for p in adjusted]
+
+
+def compare_pairs(correct: Mapping[K, ArrayLike], pairs: Sequence[tuple[K, K]], confidence: float) -> list[Comparison]:
+    """Compare the first of each pair with the second, Holm-corrected over the pairs; `correct` as `judge` takes it."""
+    return _corrected([paired_difference(correct[a], correct[b], confidence) for a, b in pairs], confidence)
 
 
 def class_losses(a: ArrayLike, baseline: ArrayLike, labels: ArrayLike, confidence: float) -> dict[int, Comparison]:
@@ -150,8 +156,7 @@ def judge(
 
 def _against_baseline(cells: Mapping[str, Cells], baseline: str, confidence: float) -> dict[str, Comparison]:
     rivals = [name for name in cells if name != baseline]
-    differences = [paired_difference(cells[name], cells[baseline], confidence) for name in rivals]
-    return dict(zip(rivals, _corrected(differences, confidence), strict=True))
+    return dict(zip(rivals, compare_pairs(cells, [(name, baseline) for name in rivals], confidence), strict=True))
 
 
 def _against_best(difference: Difference, rivals: int, confidence: float) -> Comparison:

@@ -1,0 +1,28 @@
+"""What every study leaves: a table as CSV, as Markdown, and a picture."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from regbench.files import atomic, write_csv
+
+
+def write_study(folder: Path, name: str, rows: pd.DataFrame, text: str, picture: bytes) -> str:
+    """Write NAME.csv, NAME.md and NAME.png to `folder`; return the Markdown."""
+    write_csv(folder / f"{name}.csv", rows)
+    for suffix, content in (("md", text.encode()), ("png", picture)):
+        with atomic(folder / f"{name}.{suffix}") as temporary:
+            temporary.write_bytes(content)
+    return text
+
+
+def interval(low: float, high: float, factor: float = 1, digits: int = 2) -> str:
+    """Return two ends in words: `2.61 to 3.70`."""
+    return f"{factor * low:.{digits}f} to {factor * high:.{digits}f}"
+
+
+def points(row: "pd.Series[Any]") -> str:
+    """Return a row's paired difference of accuracy in points, with its interval: `+0.79 (0.46 to 1.12)`."""
+    ends = interval(row["difference_low"], row["difference_high"], 100)
+    return f"{100 * row['difference']:+.2f} ({ends})"
