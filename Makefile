@@ -15,7 +15,7 @@ PEERSTAMP    = $(PEERS)/.lock-$(shell sha256sum $(PEERLOCK) | cut -c1-16)
 export PATH := $(BIN):$(PATH)
 
 # What is logged: the same folders as in dvc.yaml's stage track.
-TRACKED := data tuned runs timings evaluation reports
+TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
 .PHONY: help install repro track ui dashboard article interactions sizes test check lock lock-peers bench clean

@@ -12,6 +12,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder of the ingested splits and their report")
     parser.add_argument("tuned", type=Path, help="folder of the variants as the stage tune resolved them")
+    parser.add_argument("studies", type=Path, help="folder of what the stage tune made of the searches")
     parser.add_argument("runs", type=Path, help="folder of all variants' runs")
     parser.add_argument("timings", type=Path, help="folder of the seconds that epochs took")
     parser.add_argument("evaluation", type=Path, help="folder of predictions and scores")
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folders = (
         options.data,
         options.tuned,
+        options.studies,
         options.runs,
         options.timings,
         options.evaluation,
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from regbench.params_file import load_params
     from regbench.tracking.ledger import bring_up_to_date
-    from regbench.tracking.records import Results
+    from regbench.tracking.results import Results
     from regbench.tuned import with_tuned
 
     try:

@@ -8,20 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from optuna.trial import FrozenTrial, create_trial
 from raw_images import write_canonical
 
 from regbench.data import ingest
-from regbench.errors import DivergedError, IntegrityError
+from regbench.errors import DivergedError
 from regbench.params import Params
 from regbench.recipes.folder import write_recipe
-from regbench.search.study import Plan
 from regbench.search.tune import identity, tune
-from regbench.search.winner import Repeat, finalists, winner
-from regbench.search_settings import Search
-from regbench.tuned import read_tuned, with_tuned, write_tuned
 from regbench.variants import Variant
-from tests.search_objectives import SPACE, plan
 
 RANGE: dict[str, Any] = {"low": 1e-6, "high": 1e-1, "log": True, "start": 1e-3}
 
@@ -148,57 +142,3 @@ def test_wilcoxon_stops_trials_between_seeds(folder: Path, tmp_path: Path) -> No
     trials = pd.read_csv(tmp_path / "study/trials.csv")
     pruned = trials[trials["state"] == "PRUNED"]
     assert len(pruned) and (pruned["epochs"] < 3 * len(seeds)).all() and (pruned["epochs"] % 3 == 0).all()
-
-
-def _complete(number: int, value: float, l2: float) -> FrozenTrial:
-    made = plan()
-    from regbench.search.space import distribution
-
-    distributions = {key: distribution(key, searched) for key, searched in SPACE.items()}
-    trial = create_trial(value=value, params={"l2": l2, "dropout": 0.1}, distributions=distributions)
-    trial.number = number
-    assert made.space == SPACE
-    return trial
-
-
-@pytest.mark.parametrize(
-    ("values", "top_k", "expected"),
-    [
-        ((0.3, 0.1, 0.2), 1, [1]),
-        ((0.3, 0.1, 0.2), 2, [1, 0]),
-        ((0.1, 0.3, 0.2), 2, [0, 2]),
-        ((0.3, 0.1, 0.1), 3, [1, 2, 0]),
-        ((0.3, 0.1, 0.2), 9, [1, 2, 0]),
-    ],
-)
-def test_finalists_are_the_best_and_the_start(values: tuple[float, ...], top_k: int, expected: list[int]) -> None:
-    trials = [_complete(number, value, 1e-4 / (number + 1)) for number, value in enumerate(values)]
-    assert [trial.number for trial in finalists(plan(top_k=top_k), trials)] == expected
-
-
-def test_equal_settings_are_one_finalist() -> None:
-    trials = [_complete(0, 0.3, 1e-4), _complete(1, 0.1, 1e-5), _complete(2, 0.1, 1e-5)]
-    assert [trial.number for trial in finalists(plan(top_k=3), trials)] == [1, 0]
-
-
-def test_the_winner_has_the_best_mean_and_no_divergence() -> None:
-    loss = Plan("p", SPACE, Search(), 3)
-    accuracy = Plan("p", SPACE, Search(objective="validation_accuracy"), 3)
-    repeats = [Repeat(4, 29, 0.1, 0.8), Repeat(4, 30, 0.5, 0.8), Repeat(7, 29, 0.2, 0.7), Repeat(7, 30, 0.3, 0.8)]
-    assert (winner(loss, repeats), winner(accuracy, repeats)) == (7, 4)
-    diverged = [*repeats, Repeat(9, 29, 0.0, 1.0), Repeat(9, 30, float("inf"), 0.0)]
-    assert (winner(loss, diverged), winner(accuracy, diverged)) == (7, 4)
-    with pytest.raises(DivergedError, match="every finalist diverged under a fresh seed"):
-        winner(loss, diverged[-1:])
-
-
-def test_a_resolved_variant_survives_its_file(tmp_path: Path) -> None:
-    variant = Variant(recipe="plain", l2=1e-5, batch_norm=True, patience=3, train={"learning_rate": 0.002})
-    write_tuned(tmp_path / "v.json", variant)
-    assert read_tuned(tmp_path / "v.json") == variant
-    assert with_tuned(make(), tmp_path).strengths("v") == variant
-    with pytest.raises(IntegrityError, match=r"absent.json: cannot be read: .*: run `dvc repro`"):
-        read_tuned(tmp_path / "absent.json")
-    (tmp_path / "v.json").write_text('{"recipe": "plain", "l2": {"low": 1}}')
-    with pytest.raises(IntegrityError, match=r"v.json: cannot be read"):
-        read_tuned(tmp_path / "v.json")

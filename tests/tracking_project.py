@@ -12,7 +12,7 @@ from regbench.randomness import generator
 from regbench.tuned import write_tuned
 from regbench.variants import Variant
 
-FOLDERS = ("data", "tuned", "runs", "timings", "evaluation", "reports")
+FOLDERS = ("data", "tuned", "studies", "runs", "timings", "evaluation", "reports")
 CLASSES = ("0", "1", "2")
 SHAPE = (1, 4, 4)
 EPOCHS = 3
@@ -70,6 +70,7 @@ def write_project(
         Image.new("L", (8, 8)).save(folder / f"reports/variants/{name}.png")
     curves = []
     for k, name in enumerate(variants):
+        write_json(folder / f"studies/{name}/summary.json", {"searched": {}})
         write_tuned(folder / f"tuned/{name}.json", Variant(recipe="plain", l2=0.1 * k))
         histories = [write_run(folder, name, seed, shape, hidden, better=0.01 * k) for seed in seeds]
         mean = pd.concat(histories).groupby("epoch", as_index=False).mean()

@@ -12,7 +12,7 @@ from mlflow.entities import Experiment, Run, ViewType
 from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
 from regbench.tracking.receipt import Receipt
-from regbench.tracking.records import Results
+from regbench.tracking.results import Results
 from regbench.tracking.store import Store, find_store
 from tests.tracking_project import EPOCHS, FOLDERS
 

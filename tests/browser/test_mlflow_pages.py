@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
-from regbench.tracking.records import Results
+from regbench.tracking.results import Results
 from regbench.tracking.store import find_store
 from tests.tracking_project import FOLDERS, write_project
 

@@ -9,8 +9,8 @@ import torch
 
 from regbench.params import Params
 from regbench.ranges import Value
-from regbench.training.fit import EpochRecord, fit
-from regbench.training.runs import Material, build_model
+from regbench.training.fit import EpochRecord
+from regbench.training.runs import Material, train_model
 from regbench.variants import Variant
 
 
@@ -58,30 +58,17 @@ class Trainer:
         Raises:
             DivergedError: the loss is no longer finite.
         """
-        strengths = self.resolve(values)
-        params = self.params.with_resolved({self.variant: strengths})
-        settings = params.training(self.variant)
-        settings = settings.model_copy(update={"epochs": epochs or settings.epochs})
-        material = self.material
-        model = build_model(params, self.variant, material, seed)
-        sample = material.train.first(len(material.validation))
-        result = fit(
-            model,
-            material.learnt,
-            sample,
-            material.validation,
-            settings,
-            strengths,
-            seed,
-            on_epoch,
-            params.compute.precision,
-        )
+        tried = self.resolve(values)
+        if epochs:
+            tried = tried.model_copy(update={"train": {**tried.train, "epochs": epochs}})
+        params = self.params.with_resolved({self.variant: tried})
+        model, result = train_model(params, self.variant, self.material, seed, on_epoch)
         best = result.history[result.best_epoch]
         kernels = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels])
         return Score(
             best.validation_loss,
             best.validation_accuracy,
-            float((kernels.abs() >= params.searching(self.variant).zero_below).double().mean()),
+            float((kernels.abs() >= self.params.searching(self.variant).zero_below).double().mean()),
             len(result.history),
         )
 

@@ -9,7 +9,9 @@ from regbench.errors import TrackingError
 from regbench.params import Params
 from regbench.tracking.provenance import read_provenance
 from regbench.tracking.receipt import Receipt
-from regbench.tracking.records import Results, RunRecord, comparison_id, read_records, report_id
+from regbench.tracking.records import read_records, report_id, results_id
+from regbench.tracking.results import Results
+from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, configure_client
 
 PATIENCE = 600
@@ -25,9 +27,9 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
         TrackingError: how many runs are not logged yet, and why. Those that are logged stay so.
     """
     records = read_records(params, results)
-    comparison = comparison_id(records)
+    comparison = results_id(record for record in records if record.compared)
     report = report_id(records)
-    content = f"{comparison} {report}"
+    content = f"{results_id(records)} {report}"
     store.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(store.lock, timeout=PATIENCE):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from regbench.files import read_json
 from regbench.model import load_model
-from regbench.tracking.records import RunRecord
+from regbench.tracking.run_record import Network, RunRecord
 
 NAME = "model"
 """Name in every run, so that `runs:/RUN_ID/model` finds it."""
@@ -36,13 +36,13 @@ class Probabilities(nn.Module):
         return logits.softmax(1)
 
 
-def log_model(client: MlflowClient, run: Run, record: RunRecord, metrics: Sequence[Metric]) -> None:
-    """Log a record's model to its run, once: what an earlier, interrupted attempt began is completed.
+def log_model(client: MlflowClient, run: Run, record: RunRecord, network: Network, metrics: Sequence[Metric]) -> None:
+    """Log the model of a record to its run, once: what an earlier, interrupted attempt began is completed.
 
     The model carries the run's numbers at its epoch, and its summary numbers.
     """
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
-    model = _claim(client, run, record, linked)
+    model = _claim(client, run, record, network, linked)
     if model.status == LoggedModelStatus.READY:
         return
     # More threads gain nothing here, and spin while another process has their core.
@@ -50,20 +50,21 @@ def log_model(client: MlflowClient, run: Run, record: RunRecord, metrics: Sequen
     with TemporaryDirectory() as folder:
         path = Path(folder) / NAME
         described = Model(run_id=run.info.run_id, model_id=model.model_id, artifact_path=model.artifact_location)
-        save(load_model(record.model), path, record, described)
+        save(load_model(network.folder), path, network, described)
         client.log_model_artifacts(model.model_id, str(path))
     if model.model_id not in linked:
-        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, record.best_epoch)])
-    client.log_batch(run.info.run_id, [_attached(m, model.model_id) for m in metrics if _describes_model(m, record)])
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, network.best_epoch)])
+    described_by = [m for m in metrics if _describes_model(m, record, network)]
+    client.log_batch(run.info.run_id, [_attached(metric, model.model_id) for metric in described_by])
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 
 
-def _claim(client: MlflowClient, run: Run, record: RunRecord, linked: set[str]) -> LoggedModel:
+def _claim(client: MlflowClient, run: Run, record: RunRecord, network: Network, linked: set[str]) -> LoggedModel:
     """Return the one model of a run, created if need be; the one linked to the run first, since a link stays."""
     experiment, mine = run.info.experiment_id, f"source_run_id = '{run.info.run_id}'"
     found = list(client.search_logged_models([experiment], mine))
     if not found:
-        classes = read_json(record.model / "model.json")["classes"]
+        classes = read_json(network.folder / "model.json")["classes"]
         tags = {**record.tags, "classes": json.dumps(classes)}
         client.create_logged_model(experiment, NAME, run.info.run_id, tags, record.params)
         # As with runs, a lost reply may have doubled it.
@@ -74,14 +75,14 @@ def _claim(client: MlflowClient, run: Run, record: RunRecord, linked: set[str]) 
     return found[0]
 
 
-def save(network: nn.Module, path: Path, record: RunRecord, described: Model) -> None:
+def save(trained: nn.Module, path: Path, network: Network, described: Model) -> None:
     """Write MLflow's model folder: an exported graph without pickle, its signature and requirements."""
     # Exported in training mode, dropout would stay in the graph for ever.
-    servable = Probabilities(network).eval()
+    servable = Probabilities(trained).eval()
     with torch.inference_mode():
-        classes = servable(torch.from_numpy(record.example)).shape[1]
+        classes = servable(torch.from_numpy(network.example)).shape[1]
     # Unnamed: MLflow would pass named tensors as a dictionary, which its PyTorch models refuse.
-    inputs = TensorSpec(np.dtype(np.uint8), (-1, *record.example.shape[1:]))
+    inputs = TensorSpec(np.dtype(np.uint8), (-1, *network.example.shape[1:]))
     outputs = TensorSpec(np.dtype(np.float32), (-1, classes))
     mlflow.pytorch.save_model(
         servable,
@@ -90,14 +91,14 @@ def save(network: nn.Module, path: Path, record: RunRecord, described: Model) ->
         serialization_format="pt2",
         signature=ModelSignature(Schema([inputs]), Schema([outputs])),
         # Two images: with one, the exported graph would take single images only.
-        input_example=record.example,
+        input_example=network.example,
         # Given, since MLflow would spend ten seconds a model to find them out.
         pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", "numpy", "torch")],
     )
 
 
-def _describes_model(metric: Metric, record: RunRecord) -> bool:
-    return metric.key in record.summary or (metric.key in record.curves and metric.step == record.best_epoch)
+def _describes_model(metric: Metric, record: RunRecord, network: Network) -> bool:
+    return metric.key in record.summary or (metric.key in record.curves and metric.step == network.best_epoch)
 
 
 def _attached(metric: Metric, model_id: str) -> Metric:

@@ -63,9 +63,31 @@ INTERVAL: dict[str, tuple[Named, ...]] = {
 }
 """Columns of the comparison that scores lack."""
 
-WALL = "work/epoch_wall_seconds"
+TRIALS: dict[str, tuple[Named, ...]] = {
+    "validation_loss": (Named("search/validation_loss"),),
+    "validation_accuracy": (_error("search/validation_error_pct"),),
+    "nonzero_weights": (_percent("search/nonzero_weights_pct"),),
+    "epochs": (Named("work/epochs"),),
+}
+"""Columns of a study's trials: objectives, which are means over the seeds of the search, and epochs."""
+
+BEST: dict[str, tuple[Named, ...]] = {
+    "validation_loss": (Named("search/best_validation_loss"),),
+    "validation_accuracy": (_error("search/best_validation_error_pct"),),
+}
+"""Objectives, as the best so far after each trial."""
+
+WINNER: dict[str, tuple[Named, ...]] = {
+    "validation_loss": (Named("winner/validation_loss"),),
+    "validation_accuracy": (_error("winner/validation_error_pct"),),
+}
+"""Columns of a study's repeats, as the winner's means over the fresh seeds."""
+
+WALL, WALL_TOTAL = "work/epoch_wall_seconds", "work/wall_seconds"
 SECONDS = {"wall_seconds": WALL, "cpu_seconds": "work/epoch_cpu_seconds"}
-"""Columns of the timings; their sums lack `epoch_`."""
+"""Columns of the timings."""
+TOTALS = {WALL: WALL_TOTAL, "work/epoch_cpu_seconds": "work/cpu_seconds"}
+"""Names of their sums."""
 
 
 def translate(

@@ -24,13 +24,13 @@ from regbench.errors import TrackingError
 from regbench.tracking.metric_names import WALL, finite
 from regbench.tracking.pages import shared_view
 from regbench.tracking.provenance import Provenance
-from regbench.tracking.records import RunRecord
+from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, redact
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
-FINISHED = "FINISHED"
-METRICS_A_REQUEST, PARAMS_A_REQUEST = 1000, 100
+METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
+"""MLflow takes no more than 1,000 of both."""
 
 
 class Tracker:
@@ -44,9 +44,9 @@ class Tracker:
     ) -> Iterator[tuple[RunRecord, Run | None]]:
         """Bring the store up to date, and yield each record with its run as soon as that is complete.
 
-        The run is None where somebody deleted it in MLflow: that is respected. Runs of equal content are found again
-        by their key; one that was left unfinished is completed. All carry the tags `shared`, which name the latest
-        comparison that they belong to, and its report.
+        The run is None where somebody deleted it in MLflow, or the one that it is nested in: that is respected. Runs of
+        equal content are found again by their key; one that was left unfinished is completed. Those that are compared
+        carry the tags `shared`, which name the latest comparison that they belong to, and its report.
 
         Raises:
             TrackingError: the store cannot be reached or refuses; what was yielded before is complete.
@@ -55,10 +55,17 @@ class Tracker:
             # The first call makes the schema of a new database: the caller holds the store's lock.
             self.client = MlflowClient(self.store.uri)
             experiments: dict[str, Experiment] = {}
+            runs: dict[str, str] = {}
             for record in records:
                 if record.experiment not in experiments:
                     experiments[record.experiment] = self._experiment(record.experiment)
-                yield record, self._log(record, experiments[record.experiment].experiment_id, shared)
+                run = None
+                if not record.parent or record.parent in runs:
+                    placed = self._placed(record, shared, runs.get(record.parent))
+                    run = self._log(record, experiments[record.experiment].experiment_id, placed)
+                if run is not None:
+                    runs[record.key] = run.info.run_id
+                yield record, run
             if records:
                 self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
         except (MlflowException, SQLAlchemyError, OSError) as error:
@@ -86,30 +93,31 @@ class Tracker:
         """Store the view that `charts_page` opens, as the button "Share" of MLflow's page does."""
         self.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{comparison}", shared_view(comparison))
 
-    def _log(self, record: RunRecord, experiment: str, shared: Mapping[str, str]) -> Run | None:
-        run = self._claim(record, experiment)
+    def _log(self, record: RunRecord, experiment: str, placed: dict[str, str]) -> Run | None:
+        run = self._claim(record, experiment, placed)
         if run is None:
             return None
-        finished = run.info.status == FINISHED
-        if not finished:
+        ended = run.info.status == record.status
+        if not ended:
             self._fill(run, record)
-        self._place(run, record, shared)
-        if not finished:
-            # Last, since a finished run is taken for complete. The times say how long training took.
+        self._place(run, record, placed)
+        if not ended:
+            # Last, since a run that ended is taken for complete. The times say how long training took.
             end = run.info.start_time + round(1000 * record.duration)
-            self.client.set_terminated(run.info.run_id, FINISHED, end)
+            self.client.set_terminated(run.info.run_id, record.status, end)
         return run
 
-    def _claim(self, record: RunRecord, experiment: str) -> Run | None:
+    def _claim(self, record: RunRecord, experiment: str, placed: dict[str, str]) -> Run | None:
         """Return the one run of this content, created if need be; None where it was deleted."""
         found = self._search(record.key, experiment)
         if not found:
             start = round(1000 * (time.time() - record.duration))
-            self.client.create_run(experiment, start, self._tags(record), run_name=record.name)
+            tags = self._tags(record) | ({} if record.compared else placed)
+            self.client.create_run(experiment, start, tags, run_name=record.name)
             # A reply that gets lost after the server did the work makes MLflow's client ask again, which doubles runs.
             found = self._search(record.key, experiment)
         active = [run for run in found if run.info.lifecycle_stage == LifecycleStage.ACTIVE]
-        active.sort(key=lambda run: (run.info.status != FINISHED, run.info.start_time, run.info.run_id))
+        active.sort(key=lambda run: (run.info.status != record.status, run.info.start_time, run.info.run_id))
         for duplicate in active[1:]:
             self.client.delete_run(duplicate.info.run_id)
         return active[0] if active else None
@@ -131,24 +139,30 @@ class Tracker:
 
     def _fill(self, run: Run, record: RunRecord) -> None:
         """Log all of a record; what an interrupted attempt has logged already is logged again without effect."""
-        from regbench.tracking.logged_model import log_model
-
         run_id, start = run.info.run_id, run.info.start_time
         params = [Param(name, value) for name, value in record.params.items()]
-        for first in range(0, len(params), PARAMS_A_REQUEST):
-            self.client.log_batch(run_id, params=params[first : first + PARAMS_A_REQUEST])
         metrics = list(_metrics(record, start))
-        for first in range(0, len(metrics), METRICS_A_REQUEST):
-            self.client.log_batch(run_id, metrics[first : first + METRICS_A_REQUEST])
-        self.client.log_inputs(run_id, datasets=[_dataset(record)])
-        for place, path in record.files.items():
-            self.client.log_artifact(run_id, str(path), place.rpartition("/")[0] or None)
-        log_model(self.client, run, record, metrics)
+        rest = list(metrics)
+        while rest or params:
+            self.client.log_batch(run_id, rest[:METRICS_A_REQUEST], params[:PARAMS_A_REQUEST])
+            rest, params = rest[METRICS_A_REQUEST:], params[PARAMS_A_REQUEST:]
+        if not record.parent:
+            self.client.log_inputs(run_id, datasets=[_dataset(record)])
+        for artifact, path in record.files.items():
+            self.client.log_artifact(run_id, str(path), artifact.rpartition("/")[0] or None)
+        if record.network is not None:
+            from regbench.tracking.logged_model import log_model  # imports torch
 
-    def _place(self, run: Run, record: RunRecord, shared: Mapping[str, str]) -> None:
+            log_model(self.client, run, record, record.network, metrics)
+
+    def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
+        """Return the tags that say where a run stands among others; they may change."""
+        tags = {"mlflow.runColor": record.colour, "mlflow.parentRunId": parent or ""}
+        return {name: value for name, value in tags.items() if value} | (dict(shared) if record.compared else {})
+
+    def _place(self, run: Run, record: RunRecord, placed: dict[str, str]) -> None:
         """Put a run into the latest comparison: the tags last, since they say that the report is there."""
-        tags = {**shared, "mlflow.runColor": record.colour}
-        news = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
+        news = {name: value for name, value in placed.items() if run.data.tags.get(name) != value}
         if "report" in news:
             for path in record.report:
                 self.client.log_artifact(run.info.run_id, str(path), "report")
@@ -165,8 +179,7 @@ def _metrics(record: RunRecord, start: int) -> Iterator[Metric]:
     for name, values in (record.curves | record.seconds).items():
         for epoch, value in finite(values):
             yield Metric(name, value, start + round(1000 * sum(wall[: epoch + 1])), epoch)
-    totals = {name.replace("epoch_", ""): sum(values) for name, values in record.seconds.items()}
-    for name, value in (record.summary | totals).items():
+    for name, value in (record.summary | record.totals).items():
         for step, number in finite([value]):
             yield Metric(name, number, start, step)
 

@@ -6,7 +6,8 @@ from regbench.params import Params
 
 COLOURS = (
     *("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255"),
-    *("#332288", "#999933", "#661100", "#44AA99", "#AA4499", "#888888", "#117733"),
+    *("#332288", "#999933", "#661100", "#44AA99", "#AA4499", "#888888", "#117733", "#EE3377"),
+    *("#AA7744", "#6677DD", "#77BB22", "#005566"),
 )
 """As in DVC's plots, by the order of `params.yaml`; MLflow's own colours repeat within ten runs."""
 
@@ -33,4 +34,4 @@ def settings(params: Params, name: str) -> dict[str, str]:
 
 def text(value: Any) -> str:
     """Return a setting as text; 0 and 0.0 look the same, as they are."""
-    return " ".join(text(item) for item in value) if isinstance(value, tuple) else str(value).removesuffix(".0")
+    return " ".join(text(item) for item in value) if isinstance(value, tuple | list) else str(value).removesuffix(".0")

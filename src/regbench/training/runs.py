@@ -78,22 +78,10 @@ def train_variant(params: Params, variant: str, material: Material, out: Path, t
 def train_seed(params: Params, variant: str, material: Material, out: Path, seed: int) -> list[tuple[float, float]]:
     """Train one run, write its folder `out/seed-SEED`, and return the wall and CPU seconds of its epochs."""
     prepare(params.compute)
-    settings, strengths = params.training(variant), params.strengths(variant)
-    model = build_model(params, variant, material, seed)
-    with tqdm(total=settings.epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
+    epochs = params.training(variant).epochs
+    with tqdm(total=epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
         try:
-            sample = material.train.first(len(material.validation))
-            result = fit(
-                model,
-                material.learnt,
-                sample,
-                material.validation,
-                settings,
-                strengths,
-                seed,
-                _progress(bar),
-                params.compute.precision,
-            )
+            model, result = train_model(params, variant, material, seed, _progress(bar))
         except DivergedError as error:
             raise DivergedError(f"variants.{variant}, {error}") from None
     folder = out / f"seed-{seed}"
@@ -101,6 +89,34 @@ def train_seed(params: Params, variant: str, material: Material, out: Path, seed
     write_csv(folder / "history.csv", pd.DataFrame([asdict(record) for record in result.history]))
     write_json(folder / "result.json", _summary(variant, seed, model, result, material))
     return result.seconds
+
+
+def train_model(
+    params: Params,
+    variant: str,
+    material: Material,
+    seed: int,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> tuple[Perceptron, FitResult]:
+    """Train one network of a variant and return it with its best epoch's weights; what a run and a trial share.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+        InputError: the variant still has ranges.
+    """
+    model = build_model(params, variant, material, seed)
+    result = fit(
+        model,
+        material.learnt,
+        material.train.first(len(material.validation)),
+        material.validation,
+        params.training(variant),
+        params.strengths(variant),
+        seed,
+        on_epoch,
+        params.compute.precision,
+    )
+    return model, result
 
 
 def build_model(params: Params, variant: str, material: Material, seed: int) -> Perceptron:

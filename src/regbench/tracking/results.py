@@ -1,0 +1,24 @@
+"""Where tracking finds what the stages before it left."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from regbench.errors import InputError
+
+
+@dataclass(frozen=True)
+class Results:
+    """Folders and files that the stages before leave."""
+
+    data: Path
+    tuned: Path
+    studies: Path
+    runs: Path
+    timings: Path
+    evaluation: Path
+    reports: Path
+
+
+def missing(error: FileNotFoundError) -> InputError:
+    """Return the error that says what to do about a file that is not there."""
+    return InputError(f"{error.filename}: no such file: run `make repro` first")
