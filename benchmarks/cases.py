@@ -65,6 +65,9 @@ BFLOAT16_TARGET = 0.40
 LIMIT_TARGET = 0.80
 """Smallest allowed share of the limit's seconds in regbench's."""
 
+STRENGTHS = "strengths"
+"""The race of regbench's own variants."""
+
 COST_TARGETS = {"l2": 1.05, "l1": 1.05, "dropout": 1.10}
 """Largest allowed ratio of regbench's seconds to its own baseline's."""
 
@@ -87,6 +90,15 @@ def training(variant: str, arrays: Arrays, peers: Path | None, processes: int) -
             command = (str(peers), _peer(script), folder, case.recipe, strengths)
             contenders.append(Contender(name, command, environment=environment))
     return contenders
+
+
+def strengths(arrays: Arrays, processes: int) -> list[Contender]:
+    """Return regbench alone, once a variant of COST_TARGETS: what a strength costs is measured against its baseline."""
+    command = (sys.executable, "-m", "benchmarks.own_training", str(arrays.folder), "plain")
+    return [
+        Contender(name, (*command, json.dumps(VARIANTS[name].strengths), "float32"), processes)
+        for name in ("baseline", *COST_TARGETS)
+    ]
 
 
 def around_training(arrays: Arrays, peers: Path | None) -> dict[str, list[Contender]]:

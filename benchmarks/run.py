@@ -63,6 +63,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         races = {}
         if "training" in given.parts:
             races = {f"train {v}": cases.training(v, arrays, python, processes) for v in given.variants}
+            races[cases.STRENGTHS] = cases.strengths(arrays, processes)
         if "around" in given.parts:
             races |= cases.around_training(arrays, python)
         for name, contenders in races.items():

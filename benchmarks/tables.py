@@ -49,11 +49,11 @@ def summarise(turns: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def ratio(turns: pd.DataFrame, race: str, one: str, other: str) -> float:
-    """Return the median over rounds of one contender's seconds divided by the other's in the same round."""
+def ratio(turns: pd.DataFrame, race: str, one: str, other: str, column: str = "seconds") -> float:
+    """Return the median over rounds of one contender's `column` divided by the other's in the same round."""
     ours, theirs = (turns[(turns["race"] == race) & (turns["contender"] == who)] for who in (one, other))
     pairs = ours.merge(theirs, on="round", suffixes=("", "_other"))
-    return float(median(pairs["seconds"] / pairs["seconds_other"]))
+    return float(median(pairs[column] / pairs[f"{column}_other"]))
 
 
 def _heading(measured: dict[str, Any]) -> str:
@@ -90,7 +90,7 @@ def _training(summary: pd.DataFrame, turns: pd.DataFrame) -> list[str]:
             f"({row['least']:.2f} to "
             f"{row['most']:.2f}) | {row['cpu_seconds']:.2f} | {accuracy} | {reached:.2f} | {shown} | {met} |"
         )
-    return [*lines, "", *_bfloat16(summary, turns), *_costs(summary)] if len(lines) > 4 else []
+    return [*lines, "", *_bfloat16(summary, turns), *_costs(turns)] if len(lines) > 4 else []
 
 
 def _bfloat16(summary: pd.DataFrame, turns: pd.DataFrame) -> list[str]:
@@ -103,19 +103,19 @@ def _bfloat16(summary: pd.DataFrame, turns: pd.DataFrame) -> list[str]:
     return [*lines, ""] if len(lines) > 3 else []
 
 
-def _costs(summary: pd.DataFrame) -> list[str]:
-    own = summary[summary["contender"] == cases.OWN].set_index("race")
-    lines = ["What a strength costs, regbench's own CPU seconds against its baseline's (other races, so noisier):\n"]
+def _costs(turns: pd.DataFrame) -> list[str]:
+    if cases.STRENGTHS not in set(turns["race"]):
+        return []
+    lines = ["What a strength costs: regbench's CPU seconds against its baseline's, medians over rounds of one race:\n"]
     lines += ["| variant | ratio | target | |", "|---|---|---|---|"]
     for variant, target in cases.COST_TARGETS.items():
-        if f"train {variant}" in own.index and "train baseline" in own.index:
-            reached = own.loc[f"train {variant}", "cpu_seconds"] / own.loc["train baseline", "cpu_seconds"]
-            lines.append(f"| {variant} | {reached:.2f} | {target:.2f} | {'yes' if reached <= target else '**no**'} |")
-    return [*lines, ""] if len(lines) > 3 else []
+        reached = ratio(turns, cases.STRENGTHS, variant, "baseline", "cpu_seconds")
+        lines.append(f"| {variant} | {reached:.2f} | {target:.2f} | {'yes' if reached <= target else '**no**'} |")
+    return [*lines, ""]
 
 
 def _around(summary: pd.DataFrame) -> list[str]:
-    rows = summary[~summary["race"].str.startswith("train ")]
+    rows = summary[~summary["race"].str.startswith("train ") & (summary["race"] != cases.STRENGTHS)]
     if rows.empty:
         return []
     lines = [

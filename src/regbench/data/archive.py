@@ -118,7 +118,8 @@ class ZipSource:
         self._members = {m.filename.removeprefix(prefix): m for m in members if m.filename.startswith(prefix)}
 
     def names(self, folder: str) -> set[str]:
-        return {name for name in self._members if name.startswith(prefix_of(folder))}
+        prefix = prefix_of(folder)
+        return {name for name in self._members if name.startswith(prefix)}
 
     def has(self, name: str) -> bool:
         return name in self._members

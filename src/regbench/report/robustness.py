@@ -30,7 +30,7 @@ def robustness(params: Params, evaluation: Path) -> pd.DataFrame:
 
 
 def robustness_rows(found: pd.DataFrame, order: list[str]) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the formatted cells by `order`: error % a corruption, and over all; means over severities."""
+    """Return the header and the formatted cells by `order`: error % a corruption, and over all."""
     errors = found.groupby(["variant", "corruption"], sort=False)["error_percent"].mean().unstack(sort=False)
     errors.insert(0, "all", errors.mean(axis=1))
     rows = [[name, *(f"{error:.1f}" for error in errors.loc[name])] for name in order if name in errors.index]
