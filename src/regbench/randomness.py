@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "order", "dropout", "augment", "preview", "search"]
+Purpose = Literal["weights", "order", "dropout", "noise", "mixup", "augment", "preview", "search"]
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
