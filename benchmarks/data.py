@@ -9,8 +9,8 @@ from benchmarks.race import ROOT
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample
-from regbench.params import Recipe
 from regbench.params_file import load_params
+from regbench.recipe_settings import Recipe
 from regbench.recipes.folder import read_whitening, write_recipe
 from regbench.training.examples import Examples
 

@@ -13,8 +13,8 @@ from benchmarks.data import RECIPES
 from benchmarks.race import ROOT
 from benchmarks.worker import Turns
 from regbench.data.ingest import ingest, write
-from regbench.params import Augment
 from regbench.params_file import load_params
+from regbench.recipe_settings import Augment
 from regbench.recipes.augmentation import copies
 from regbench.recipes.whitening import fit_whitening
 from regbench.training.examples import Examples

@@ -13,6 +13,8 @@ MakeRaw = Callable[..., Path]
 # Loading a model by MLflow registers a device with torch, and a first backward pass after that starts threads, so that
 # no forked worker could train any more. A stage does one or the other; the tests of one process do both.
 torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]
+# The networks here are tiny: several threads only wait for each other, ten times as long as one needs.
+torch.set_num_threads(1)
 
 
 @pytest.fixture

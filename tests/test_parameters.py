@@ -18,9 +18,10 @@ from regbench.data import ingest
 from regbench.data.dataset import DataShape, Split, load_split
 from regbench.errors import InputError
 from regbench.evaluation import Evaluated, corrupted_images
-from regbench.params import Params, Recipe
+from regbench.params import Params
 from regbench.randomness import generator
 from regbench.ranges import Range
+from regbench.recipe_settings import Recipe
 from regbench.recipes.augmentation import augmented, copies
 from regbench.recipes.whitening import fit_whitening
 from regbench.search import space
@@ -83,6 +84,16 @@ def _ingest(params: Params, folder: Path) -> Any:
         return "refused", str(error)[-60:]
     splits = [load_split(out, name) for name in ("train", "validation", "test", "unlabelled")]
     return [(s.images.shape, s.labels.tolist(), s.filenames, s.images.tobytes()) for s in splits]
+
+
+def _train_l1(params: Params, folder: Path) -> Any:
+    variant = params.variants["v"].model_copy(update={"l1": 0.01})
+    return _train(params.model_copy(update={"variants": {"v": variant}}), folder)
+
+
+def _elastic(params: Params, folder: Path) -> Any:
+    recipe = params.recipes["r"].model_copy(update={"elastic": 20.0})
+    return _augmented(params.model_copy(update={"recipes": {"r": recipe}}), folder)
 
 
 def _augmented(params: Params, _: Path) -> Any:
@@ -166,6 +177,9 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "recipes.r.shear": (20.0, _augmented),
     "recipes.r.flip_horizontal": (0.5, _augmented),
     "recipes.r.flip_vertical": (0.5, _augmented),
+    "recipes.r.elastic": (20.0, _augmented),
+    "recipes.r.elastic_sigma": (2.0, _elastic),
+    "recipes.r.cutout": (3, _augmented),
     "recipes.r.zca": (0.1, _whitening),
     "augment.copies": (3, _copies),
     "augment.seed": (1, _copies),
@@ -173,6 +187,8 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "train.epochs": (5, _train),
     "train.batch_size": (20, _train),
     "train.learning_rate": (0.02, _train),
+    "train.schedule": ("cosine", _train),
+    "train.warmup": (1.5, _train),
     "train.beta1": (0.5, _train),
     "train.beta2": (0.9, _train),
     "train.epsilon": (0.01, _train),
@@ -190,6 +206,13 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "variants.v.input_dropout": (0.4, _train),
     "variants.v.batch_norm": (True, _train),
     "variants.v.patience": (1, _train),
+    "variants.v.proximal": (True, _train_l1),
+    "variants.v.weight_decay": (0.1, _train),
+    "variants.v.max_norm": (0.5, _train),
+    "variants.v.label_smoothing": (0.1, _train),
+    "variants.v.mixup": (0.2, _train),
+    "variants.v.input_noise": (0.1, _train),
+    "variants.v.averaging": (0.9, _train),
     "variants.v.train": ({"learning_rate": 0.05}, _train),
     "variants.v.search": ({"trials": 3}, _study),
     "search.trials": (11, _study),

@@ -80,6 +80,25 @@ def test_every_key_is_explained_in_its_place() -> None:
         ("variants__l2__recipe", REMOVED, "variants.l2.recipe: missing: add it"),
         ("variants__l2__train", {"lr": 1}, "variants.l2.train.lr = 1: unknown key: use one of batch_size, "),
         ("variants__l2__train", {"epochs": 0}, "variants.l2.train.epochs = 0: must be greater than or equal to 1"),
+        ("variants__l2__proximal", True, "variants.l2.proximal = True: has no l1 to apply: give l1, or remove it"),
+        ("variants__l1__proximal", 1, "variants.l1.proximal = 1: must be a valid boolean"),
+        ("variants__l2__weight_decay", -1, "variants.l2.weight_decay = -1: must be greater than or equal to 0"),
+        ("variants__l2__max_norm", float("inf"), "variants.l2.max_norm = inf: must be a finite number"),
+        ("variants__l2__label_smoothing", 1, "variants.l2.label_smoothing = 1: must be less than 1"),
+        ("variants__l2__mixup", -0.2, "variants.l2.mixup = -0.2: must be greater than or equal to 0"),
+        ("variants__l2__input_noise", "0.1", "variants.l2.input_noise = '0.1': must be a valid number"),
+        ("variants__l2__averaging", 1, "variants.l2.averaging = 1: must be less than 1"),
+        (
+            "variants__l2__averaging",
+            {"low": 0.9, "high": 1.0},
+            "variants.l2.averaging.high = 1: must be less than 1",
+        ),
+        ("recipes__affine__elastic", -1, "recipes.affine.elastic = -1: must be greater than or equal to 0"),
+        ("recipes__affine__elastic_sigma", 0, "recipes.affine.elastic_sigma = 0: must be greater than 0"),
+        ("recipes__affine__elastic_sigma", 40, "recipes.affine.elastic_sigma = 40: must be less than or equal to 16"),
+        ("recipes__affine__cutout", 2.5, "recipes.affine.cutout = 2.5: must be a valid integer"),
+        ("train__schedule", "linear", "train.schedule = 'linear': must be 'constant' or 'cosine'"),
+        ("train__warmup", -1, "train.warmup = -1: must be greater than or equal to 0"),
         ("recipes__affine__rotat", 5, "recipes.affine.rotat = 5: unknown key: did you mean 'rotate'?"),
         ("train__epoch", 3, "train.epoch = 3: unknown key: did you mean 'epochs'?"),
         ("train__learning_rate", 0, "train.learning_rate = 0: must be greater than 0"),
@@ -99,6 +118,17 @@ def test_a_mistake_is_one_line(tmp_path: Path, key: str, value: Any, line: str) 
     lines = refused(change(tmp_path, **{key: value}))
     assert len(lines) == 1
     assert line in lines[0]
+
+
+def test_proximal_goes_with_an_l1_that_is_searched(tmp_path: Path) -> None:
+    params = load_params(change(tmp_path, variants__l1__l1={"choices": [0, 1e-4]}, variants__l1__proximal=True))
+    assert params.variants["l1"].resolve({"l1": 0}).proximal
+
+
+def test_a_setting_of_a_strength_does_not_switch_it_on(tmp_path: Path) -> None:
+    params = load_params(change(tmp_path, recipes__plain__elastic_sigma=2))
+    assert not params.recipes["plain"].augments
+    assert not any(params.recipes["plain"].strengths.values())
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from regbench.randomness import generator
-from regbench.regularization import BestEpoch, Dropout, add_penalty_gradients_, penalty
+from regbench.regularization import BestEpoch, Dropout, add_penalty_gradients_, clip_norms_, mixed, noisy, penalty
 
 
 @pytest.mark.parametrize(("l1", "l2", "expected"), [(0, 0, 0), (0.5, 0, 3), (0, 0.25, 3.5), (0.5, 0.25, 6.5)])
@@ -33,6 +33,56 @@ def test_no_strength_leaves_the_gradient_as_it_is() -> None:
     before = kernel.grad.clone()
     add_penalty_gradients_([kernel], 0, 0)
     assert torch.equal(kernel.grad, before)
+
+
+def test_max_norm_scales_longer_rows_back_and_leaves_the_others_their_bits() -> None:
+    kernel = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0], [-6.0, 8.0]])
+    other = torch.randn(50, 30)
+    before = other.clone()
+    clip_norms_([kernel, other], 2.0)
+    torch.testing.assert_close(kernel, torch.tensor([[1.2, 1.6], [0.3, 0.4], [0.0, 0.0], [-1.2, 1.6]]))
+    assert torch.equal(kernel[1:3], torch.tensor([[0.3, 0.4], [0.0, 0.0]]))
+    torch.testing.assert_close(other, torch.renorm(before, 2, 0, 2.0))
+
+
+def test_noise_has_its_deviation_and_no_mean_and_repeats_by_key() -> None:
+    inputs = torch.rand(400, 300)
+    noise = noisy(inputs, 0.2, generator(1, "noise")) - inputs
+    count = noise.numel()
+    assert abs(float(noise.mean())) < 5 * 0.2 / math.sqrt(count)
+    assert abs(float(noise.std()) - 0.2) < 5 * 0.2 / math.sqrt(2 * count)
+    assert torch.equal(noisy(inputs, 0.2, generator(1, "noise")), noisy(inputs, 0.2, generator(1, "noise")))
+    assert not torch.equal(noisy(inputs, 0.2, generator(1, "noise")), noisy(inputs, 0.2, generator(1, "noise", 1)))
+
+
+def test_mixup_mixes_images_and_labels_in_the_same_parts() -> None:
+    labels = torch.arange(64) % 5
+    # An image is its own label, one-hot, so that the mixed inputs must be the mixed labels.
+    inputs = torch.nn.functional.one_hot(labels, 5).float()
+    random = generator(1, "mixup")
+    parts = []
+    for _ in range(3000):
+        images, targets = mixed(inputs, labels, 5, 0.4, random)
+        assert torch.equal(images, targets)
+        parts.append(float(targets[0].max()))
+    torch.testing.assert_close(targets.sum(1), torch.ones(64))
+    assert len(targets[targets > 0].unique()) <= 3, "one ratio a batch: the part, the rest, and 1 for equal labels"
+    # A row keeps its own label in part: over many draws the mean part is one half, and a fifth meets its own class.
+    assert 0.5 < sum(parts) / len(parts) < 1
+
+
+def test_the_part_of_mixup_follows_the_beta_distribution() -> None:
+    from scipy import stats
+
+    random = generator(3, "mixup")
+    found = []
+    for _ in range(2000):
+        images, _ = mixed(torch.tensor([[1.0], [0.0]]), torch.tensor([0, 1]), 2, 0.4, random)
+        found.append(float(images[0, 0]))
+    # With two images the partner is the other one in half of the draws; the others show no part.
+    shown = [part for part in found if part != 1.0]
+    assert abs(len(shown) - 1000) < 5 * math.sqrt(500)
+    assert stats.kstest(shown, stats.beta(0.4, 0.4).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.25, 0.5, 0.9])

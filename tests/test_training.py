@@ -13,8 +13,9 @@ from regbench.model import Architecture, Perceptron
 from regbench.params import Train, Variant
 from regbench.randomness import generator
 from regbench.recipes.whitening import Whitening, scale
-from regbench.training.examples import Examples, batches, in_order
-from regbench.training.fit import FitResult, fit, run_epoch
+from regbench.training.epoch import run_epoch
+from regbench.training.examples import Examples, batch_count, batches, in_order
+from regbench.training.fit import FitResult, fit
 
 ARCHITECTURE = Architecture(classes=("a", "b", "c"), channels=1, height=4, width=4, hidden=(12, 10))
 
@@ -46,6 +47,7 @@ def weights(model: Perceptron) -> torch.Tensor:
 def test_batches_hold_every_row_once_and_never_one_image_alone(count: int, size: int, lengths: list[int]) -> None:
     parts = list(batches(count, size, generator(1, "order")))
     assert [len(part) for part in parts] == lengths
+    assert batch_count(count, size) == len(lengths)
     assert sorted(torch.cat(parts).tolist()) == list(range(count))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from regbench.errors import InputError
+from regbench.recipe_settings import Augment, Recipe
 from regbench.search_settings import Search
 from regbench.section import Count, Name, Positive, Precision, Rate, Section, Seeds, Strength
 from regbench.variants import SearchableVariant, Variant
@@ -48,39 +49,6 @@ class Data(Section):
     split: Split = Split()
 
 
-class Recipe(Section):
-    """What is done to images before the network sees them: a frozen record of strengths, 0 = off."""
-
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0
-    """Largest rotation either way, degrees."""
-    shift: Strength = 0
-    """Largest shift along each axis, pixels."""
-    scale: Rate = 0
-    """Largest relative change of size: 0.1 means 90 % to 110 %."""
-    shear: Annotated[float, Field(ge=0, lt=90)] = 0
-    """Largest shear along x, degrees."""
-    flip_horizontal: Annotated[float, Field(ge=0, le=1)] = 0
-    """Probability of a left-right flip."""
-    flip_vertical: Annotated[float, Field(ge=0, le=1)] = 0
-    """Probability of a top-bottom flip."""
-    zca: Strength = 0
-    """Epsilon added to the eigenvalues in ZCA whitening (pixels scaled to 0..1)."""
-
-    @property
-    def augments(self) -> bool:
-        """Whether training images are changed at random."""
-        return any(getattr(self, name) > 0 for name in type(self).model_fields if name != "zca")
-
-
-class Augment(Section):
-    """How augmented copies are made."""
-
-    copies: Count = 10
-    """Augmented copies of the train split; epoch e reads copy e modulo this."""
-    seed: Annotated[int, Field(ge=0)] = 128
-    """Key of all random changes, so that every run of a recipe sees the same copies."""
-
-
 class Model(Section):
     """Shape of the multilayer perceptron; inputs and outputs follow from the data."""
 
@@ -96,7 +64,12 @@ class Train(Section):
     batch_size: Count = 128
     """Images a step."""
     learning_rate: Positive = 1e-3
-    """Adam's step size."""
+    """Adam's step size; with `schedule` and `warmup`, its largest value."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """`cosine`: the learning rate falls from step to step by half a cosine, towards 0 at the end of `epochs`
+    (Loshchilov & Hutter 2017)."""
+    warmup: Strength = 0
+    """Epochs, or a part of one, in which the learning rate first rises from 0 in proportion to the steps."""
     beta1: Rate = 0.9
     """Decay a step of the mean of gradients."""
     beta2: Rate = 0.999

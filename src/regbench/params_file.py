@@ -12,7 +12,7 @@ from regbench.errors import InputError
 from regbench.messages import explain, nearest
 from regbench.params import Params, Train
 from regbench.section import Section
-from regbench.variants import range_problems
+from regbench.variants import variant_problems
 
 
 def load_params(path: Path) -> Params:
@@ -58,7 +58,7 @@ def _cross_checks(params: Params) -> list[str]:
         if variant.recipe not in params.recipes:
             hint = nearest(variant.recipe, params.recipes)
             problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
-        problems += range_problems(name, variant, Train)
+        problems += variant_problems(name, variant, Train)
         fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
         problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
         wrong = _merge_problems(params.search, variant.search, ("variants", name, "search"))

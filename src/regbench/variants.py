@@ -31,6 +31,25 @@ class SearchableVariant(Section):
     """Batch normalization between each hidden layer's product and its ReLU."""
     patience: Searchable[Patience] = 0
     """Epochs without improvement after which training stops; 0: never."""
+    proximal: Searchable[bool] = False
+    """Whether `l1` shrinks kernels to true zeros by a soft threshold after each step of Adam, measured in the step's
+    own scaling (ProxGen, Yun, Lozano & Yang 2021), and not by its subgradient, which leaves no weight at 0."""
+    weight_decay: Searchable[Strength] = 0
+    """Fraction of each kernel, the output layer's too, that a step takes away, times the learning rate: decoupled from
+    the gradient (AdamW, Loshchilov & Hutter 2019)."""
+    max_norm: Searchable[Strength] = 0
+    """Largest Euclidean norm of a hidden unit's incoming weights, to which they are scaled back after each step
+    (Srivastava et al. 2014)."""
+    label_smoothing: Searchable[Rate] = 0
+    """Part of each training label that is spread evenly over all classes (Szegedy et al. 2016)."""
+    mixup: Searchable[Strength] = 0
+    """Alpha of the Beta(alpha, alpha) distribution by which pairs of training images, and their labels, are mixed, a
+    draw a batch (Zhang et al. 2018)."""
+    input_noise: Searchable[Strength] = 0
+    """Standard deviation of Gaussian noise on the training inputs: pixels scaled to 0..1, or whitened (Bishop 1995)."""
+    averaging: Searchable[Rate] = 0
+    """Decay a step of the mean of the weights, which is what is evaluated and kept (Polyak & Juditsky 1992, in the
+    exponential, bias-corrected form of Kingma & Ba 2015, section 7.2)."""
     train: dict[str, Searchable[Any]] = Field(default={})
     """Keys of the section `train` that this variant overrides; `learning_rate` may be a range."""
     search: dict[str, Any] = Field(default={})
@@ -60,15 +79,24 @@ class Variant(SearchableVariant):
     input_dropout: Rate = 0
     batch_norm: bool = False
     patience: Patience = 0
+    proximal: bool = False
+    weight_decay: Strength = 0
+    max_norm: Strength = 0
+    label_smoothing: Rate = 0
+    mixup: Strength = 0
+    input_noise: Strength = 0
+    averaging: Rate = 0
     train: dict[str, Any] = Field(default={})
 
 
-def range_problems(name: str, variant: SearchableVariant, settings: type[Section]) -> list[str]:
-    """Return what is wrong with a variant's ranges, a line each with its dotted key.
+def variant_problems(name: str, variant: SearchableVariant, settings: type[Section]) -> list[str]:
+    """Return what is wrong with a variant's ranges, or between its strengths, a line each with its dotted key.
 
     `settings` is the model of the section `train`, whose bounds hold for a range of one of its keys.
     """
     problems = []
+    if variant.proximal is True and variant.l1 == 0:
+        problems.append(f"variants.{name}.proximal = True: has no l1 to apply: give l1, or remove it")
     for key, searched in variant.ranges.items():
         parent, _, field = key.rpartition(".")
         place = ("variants", name, *key.split("."))

@@ -9,7 +9,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from regbench.files import atomic, read_array, write_json
-from regbench.params import Augment, Recipe
+from regbench.recipe_settings import Augment, Recipe
 from regbench.recipes.augmentation import CHUNK, copies
 from regbench.recipes.whitening import Whitening, fit_whitening, scale
 

@@ -120,7 +120,7 @@ def active_strengths(params: Params, variant: str) -> int:
     """Count the strengths of a variant and of its recipe that are not off."""
     records = (
         params.variants[variant].model_dump(exclude={"recipe", "train", "search"}),
-        params.recipe(variant).model_dump(),
+        params.recipe(variant).strengths,
     )
     return sum(bool(strength) for record in records for strength in record.values())
 

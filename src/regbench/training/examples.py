@@ -53,11 +53,20 @@ def batches(count: int, size: int, random: np.random.Generator) -> Iterator[Tens
     (Batch normalization has no variance of a single image; all variants keep the same batches.)
     """
     order = torch.from_numpy(random.permutation(count))
-    ends = list(range(size, count - 1, size))
     start = 0
-    for end in [*ends, count]:
+    for end in [*_ends(count, size), count]:
         yield order[start:end]
         start = end
+
+
+def batch_count(count: int, size: int) -> int:
+    """Return how many batches `batches` yields."""
+    return len(_ends(count, size)) + 1
+
+
+def _ends(count: int, size: int) -> range:
+    """Return the first row number after each batch but the last one."""
+    return range(size, count - 1, size)
 
 
 def in_order(count: int) -> Iterator[Tensor]:

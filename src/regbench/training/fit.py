@@ -1,34 +1,22 @@
 """One training: epochs, the best epoch, the history. Files, processes and tracking are elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from torch import Tensor
 
 from regbench.errors import DivergedError
 from regbench.model import Perceptron
 from regbench.params import Train
 from regbench.randomness import generator
-from regbench.recipes.whitening import scale
-from regbench.regularization import BestEpoch, add_penalty_gradients_, penalty
+from regbench.regularization import BestEpoch, penalty
 from regbench.section import Precision
-from regbench.training.examples import Examples, batches, in_order
-from regbench.training.optimizer import Adam, FlatParameters
+from regbench.training.epoch import Score, run_epoch
+from regbench.training.examples import Examples, batch_count, batches, in_order
+from regbench.training.learning import Learning
 from regbench.variants import Variant
-
-
-@dataclass(frozen=True)
-class Score:
-    """Mean over examples."""
-
-    loss: float
-    """Cross-entropy, nats."""
-    accuracy: float
-    """Fraction."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +26,12 @@ class EpochRecord:
     epoch: int
     """From 0."""
     train_loss: float
-    """Running mean while learning, as Keras reports it: dropout and augmentation are on. Nats."""
+    """Running mean, while learning, of the loss that is lowered, as Keras reports it: dropout and augmentation are on,
+    labels are smoothed or mixed where the variant says so, weights are not averaged. Nats."""
     train_objective: float
     """`train_loss` plus `penalty`."""
     train_accuracy: float
-    """Running mean while learning, fraction."""
+    """Running mean while learning, fraction; of mixed images, for the label with the larger part."""
     sample_loss: float
     """Of unchanged train images, as many as there are validation images, without dropout."""
     sample_accuracy: float
@@ -53,7 +42,7 @@ class EpochRecord:
     gap: float
     """Generalization gap: `sample_accuracy - validation_accuracy`."""
     penalty: float
-    """L1 and L2 terms of the weights at the end of the epoch."""
+    """L1 and L2 terms of the weights at the end of the epoch (here and below: of their mean, with `averaging`)."""
     weight_norm: float
     """Euclidean norm of the hidden kernels."""
 
@@ -90,7 +79,7 @@ def fit(
         sample: unchanged train examples; the gap is measured on them, not on what augmentation makes of them.
         validation: examples that decide the best epoch.
         settings: optimizer and schedule.
-        strengths: penalties and patience; dropout is part of the model.
+        strengths: what `Learning` does, and patience; dropout is part of the model.
         seed: key of all randomness.
         on_epoch: called after each epoch; what it raises ends the training.
         precision: of the matrix products while learning.
@@ -98,8 +87,7 @@ def fit(
     Raises:
         DivergedError: the loss is no longer finite.
     """
-    parameters = FlatParameters.of(model, model.hidden_kernels)
-    optimizer = Adam(parameters, settings)
+    learning = Learning(model, settings, strengths, seed, batch_count(len(train), settings.batch_size))
     best = BestEpoch(
         "max" if settings.monitor == "validation_accuracy" else "min", strengths.patience, settings.min_delta
     )
@@ -107,30 +95,21 @@ def fit(
     history: list[EpochRecord] = []
     seconds: list[tuple[float, float]] = []
     best_weights: dict[str, Tensor] = {}
-
-    def learn(loss: Tensor) -> None:
-        loss.backward()  # type: ignore[no-untyped-call]
-        add_penalty_gradients_(model.hidden_kernels, strengths.l1, strengths.l2)
-        optimizer.step()
-
     rows = train.rows()
     for epoch in range(settings.epochs):
         started = time.perf_counter(), time.process_time()
         rows = train.rows(epoch) if len(train.pixels) > 1 else rows
-        model.key_dropout(generator(seed, "dropout", epoch))
+        learning.begin(epoch)
         order = batches(len(train), settings.batch_size, generator(seed, "order", epoch))
-        learning = run_epoch(model, rows, train.labels, order, learn, precision)
-        seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))
-        unseen = run_epoch(model, validation_rows, validation.labels, in_order(len(validation)))
-        record = _record(epoch, learning, seen, unseen, parameters.kernels, strengths)
-        if not np.isfinite([record.train_objective, record.validation_objective]).all():
-            raise DivergedError(
-                f"seed {seed}: the loss is {record.train_objective} after epoch {epoch}, it must stay finite: "
-                f"lower train.learning_rate = {settings.learning_rate} or the variant's strengths"
-            )
+        learnt = run_epoch(model, rows, train.labels, order, learning, precision)
+        with learning.evaluated():
+            seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))
+            unseen = run_epoch(model, validation_rows, validation.labels, in_order(len(validation)))
+            record = _record(epoch, learnt, seen, unseen, learning.parameters.kernels, strengths)
+            if best.update(epoch, getattr(record, settings.monitor)):
+                best_weights = {name: value.clone() for name, value in model.state_dict().items()}
+        _refuse_divergence(record, settings, seed)
         history.append(record)
-        if best.update(epoch, getattr(record, settings.monitor)):
-            best_weights = {name: value.clone() for name, value in model.state_dict().items()}
         seconds.append((time.perf_counter() - started[0], time.process_time() - started[1]))
         on_epoch(record)
         if best.exhausted:
@@ -139,46 +118,13 @@ def fit(
     return FitResult(history, best.epoch, best.exhausted, seconds)
 
 
-def run_epoch(
-    model: Perceptron,
-    rows: Tensor,
-    labels: Tensor,
-    order: Iterator[Tensor],
-    learn: Callable[[Tensor], None] | None = None,
-    precision: Precision = "float32",
-) -> Score:
-    """Go once through the batches of `order`, learning from each loss if `learn` is given; return mean scores.
-
-    Means are weighted by batch size. An empty order gives NaN. `precision` is that of the matrix products.
-    """
-    device = model.mean.device
-    losses = torch.zeros((), dtype=torch.float64, device=device)
-    correct = torch.zeros((), dtype=torch.int64, device=device)
-    count = 0
-    model.train(learn is not None)
-    with torch.set_grad_enabled(learn is not None):
-        for index in order:
-            inputs, targets = rows.index_select(0, index).to(device), labels.index_select(0, index).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                logits = model.layers(inputs if inputs.is_floating_point() else scale(inputs)).float()
-            loss = F.cross_entropy(logits, targets)
-            if learn is not None:
-                learn(loss)
-            losses += loss.detach() * len(index)
-            correct += (logits.detach().argmax(1) == targets).sum()
-            count += len(index)
-    return Score(float(losses) / count, int(correct) / count) if count else Score(float("nan"), float("nan"))
-
-
-def _record(
-    epoch: int, learning: Score, seen: Score, unseen: Score, kernels: Tensor, strengths: Variant
-) -> EpochRecord:
+def _record(epoch: int, learnt: Score, seen: Score, unseen: Score, kernels: Tensor, strengths: Variant) -> EpochRecord:
     extra = penalty(kernels, strengths.l1, strengths.l2)
     return EpochRecord(
         epoch=epoch,
-        train_loss=learning.loss,
-        train_objective=learning.loss + extra,
-        train_accuracy=learning.accuracy,
+        train_loss=learnt.loss,
+        train_objective=learnt.loss + extra,
+        train_accuracy=learnt.accuracy,
         sample_loss=seen.loss,
         sample_accuracy=seen.accuracy,
         validation_loss=unseen.loss,
@@ -188,3 +134,11 @@ def _record(
         penalty=extra,
         weight_norm=float(kernels.norm()),
     )
+
+
+def _refuse_divergence(record: EpochRecord, settings: Train, seed: int) -> None:
+    if not np.isfinite([record.train_objective, record.validation_objective]).all():
+        raise DivergedError(
+            f"seed {seed}: the loss is {record.train_objective} after epoch {record.epoch}, it must stay finite: "
+            f"lower train.learning_rate = {settings.learning_rate} or the variant's strengths"
+        )

@@ -19,8 +19,9 @@ from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Params
 from regbench.recipes.folder import read_copies, read_whitening
 from regbench.recipes.whitening import Whitening
+from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, in_order
-from regbench.training.fit import EpochRecord, FitResult, fit, run_epoch
+from regbench.training.fit import EpochRecord, FitResult, fit
 from regbench.workers import Workers
 
 
