@@ -41,15 +41,15 @@ dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOA
 
 article: install ## judge the tutorial's claims by its own protocol: RAW=PATH, SEEDS="128 129 ..." (default 5)
 	@test -n "$(RAW)" || { echo "make article: needs RAW=PATH, a folder or .zip of images with labels" >&2; exit 2; }
-	@python -m stages.article $(RAW) article $(if $(SEEDS),--seeds $(SEEDS))
+	@python -m stages.article "$(RAW)" article $(if $(SEEDS),--seeds $(SEEDS))
 
 interactions: install ## add one strength, leave one out: VARIANT=cocktail, RAW=PATH for other data than data/
 	@test -n "$(VARIANT)" || { echo "make interactions: needs VARIANT=NAME, a variant of params.yaml" >&2; exit 2; }
-	@python -m stages.interactions $(VARIANT) interactions/$(VARIANT) $(if $(RAW),--raw $(RAW))
+	@python -m stages.interactions "$(VARIANT)" "interactions/$(VARIANT)" $(if $(RAW),--raw "$(RAW)")
 
 SIZES ?= 500 1000 3000
 sizes: install ## error against the number of train images: SIZES="500 1000", VARIANTS="l2 ...", RAW=PATH
-	@python -m stages.sizes sizes $(SIZES) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(RAW),--raw $(RAW))
+	@python -m stages.sizes sizes $(SIZES) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(RAW),--raw "$(RAW)")
 
 test: install ## run all tests (browser tests need chromium, and say so where it is absent)
 	@python -m pytest

@@ -1,7 +1,8 @@
 """Keep the results of the last run under a name, and show them in the README: `python docs/update.py NAME`.
 
 Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the README's markers for
-NAME. For `default` the picture is copied too.
+NAME. For `default` the picture is copied too. For a study (`article`, `interactions`, `sizes`) all comes from its own
+folder, and the README shows its table only where it has the markers.
 """
 
 import re
@@ -19,6 +20,8 @@ KEPT = {
     "timings.csv": ".timings.csv",
 }
 
+STUDIES = {"article": "article", "interactions": "interactions/cocktail", "sizes": "sizes"}
+
 
 def embed(readme: str, name: str, table: str) -> str:
     """Return the README's text with `table` between the markers of `name`; ValueError if there are none."""
@@ -30,12 +33,23 @@ def embed(readme: str, name: str, table: str) -> str:
 
 def main(name: str) -> None:
     """Copy the results, then write the README."""
+    readme = ROOT / "README.md"
+    if name in STUDIES:
+        for kind in ("csv", "md", "png"):
+            shutil.copy2(ROOT / STUDIES[name] / f"{name}.{kind}", ROOT / "docs/results" / f"{name}.{kind}")
+        if f"<!-- results:{name} -->" not in readme.read_text():
+            return
+    else:
+        copy_comparison(name)
+    readme.write_text(embed(readme.read_text(), name, (ROOT / "docs/results" / f"{name}.md").read_text()))
+
+
+def copy_comparison(name: str) -> None:
+    """Copy the tables of the pipeline's comparison."""
     for source, suffix in KEPT.items():
         shutil.copy2(ROOT / "reports" / source, ROOT / "docs/results" / f"{name}{suffix}")
     if name == "default":
         shutil.copy2(ROOT / "reports/comparison.png", ROOT / "docs/comparison.png")
-    readme = ROOT / "README.md"
-    readme.write_text(embed(readme.read_text(), name, (ROOT / "docs/results" / f"{name}.md").read_text()))
 
 
 if __name__ == "__main__":

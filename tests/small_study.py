@@ -41,8 +41,9 @@ def small_data(folder: Path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file, by path."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return the bytes of every file, by path, without the temporary ones that a kill may leave."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def times(folder: Path) -> dict[Path, int]:

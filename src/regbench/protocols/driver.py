@@ -128,10 +128,10 @@ def code_version() -> str:
 
 def _train(params: Params, data: Path, folder: Path, names: dict[str, str]) -> None:
     first = {name: variant for variant, name in reversed(names.items())}
-    tasks = [
+    tasks = [  # seed by seed, so that what is interrupted is a comparison under fewer seeds
         (variant, seed)
-        for variant in params.variants
         for seed in params.seeds
+        for variant in params.variants
         if first[names[variant]] == variant and not _finished(folder / "trained" / names[variant], seed)
     ]
     if not tasks:
