@@ -1,111 +1,130 @@
-"""Is the search worth its time? Three questions, on one ingested data set; prints JSON.
+"""Is the search worth its time? Three questions, on a raw data set; writes search.json and prints it.
 
-    python -m benchmarks.search DATA AUGMENTED OUT [--trials N] [--grid POINTS] [--variant l2 ...] [--params FILE]
+    python -m benchmarks.search --raw PATH --folder FOLDER [--trials N] [--epochs N] [--grid N] [--variant NAME ...]
 
 1. Is each tuned variant no worse on validation than the fixed one, in the mean over the seeds of `params.yaml`?
-2. Which fraction of the epochs does the median pruner spend, for the same settings (sampler random) and the same best?
-3. How many trials does TPE need to meet the best of a whole grid?
+2. Which fraction of the epochs does each pruner spend for the same settings (sampler random), at the same best value?
+3. Does TPE meet the best of a whole grid with half of its trials?
+
+For the second question trials are trained once, without pruning; each pruner then decides on the recorded curves, which
+is what would have happened, since a training does not depend on when it is stopped.
 """
 
 import argparse
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-
 import numpy as np
+import optuna
 from optuna.trial import FrozenTrial
 
+from benchmarks.race import ROOT
+from regbench.data.dataset import load_split
+from regbench.data.ingest import ingest, write
+from regbench.data.sample import write_sample
 from regbench.files import write_json
 from regbench.params import Params
 from regbench.params_file import load_params
-from regbench.ranges import Value
+from regbench.recipes.folder import write_recipe
 from regbench.search.objective import Trainer
 from regbench.search.outputs import best_so_far
-from regbench.search.study import Journal, Plan, attempt, run_study
+from regbench.search.study import Journal, Objective, Plan, attempt, run_study
 from regbench.search.tune import identity, tune
 from regbench.search.winner import repeat_one
 from regbench.training.runs import load_material
 from regbench.workers import Workers
 
-FIXED = {"tuned_l2": "l2", "tuned_dropout": "dropout"}
-"""Tuned variant -> the article's; others are compared with the values of their `start`."""
+TUNED = "tuned_"
+"""A variant of this prefix is compared with the one of the same name without it."""
+PRUNERS = ("median", "hyperband")
+GRID_RANGES = 2
+"""Most ranges of a variant that gets a grid: its trials multiply."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder of the ingested splits")
-    parser.add_argument("augmented", type=Path, help="folder of the recipes")
-    parser.add_argument("out", type=Path, help="folder of studies and of search.json; a stopped benchmark goes on")
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--grid", type=int, default=7, help="points a range (default: %(default)s)")
-    parser.add_argument("--variant", nargs="+", default=["tuned_l2", "tuned_dropout", "cocktail"])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--raw", type=Path, help="folder or .zip in the canonical layout (default: the sample)")
+    parser.add_argument("--folder", type=Path, required=True, help="of arrays and studies; a stopped run goes on")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks", help="folder of search.json")
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=6, help="of a training (default: %(default)s)")
+    parser.add_argument("--grid", type=int, default=9, help="points of a grid of one range; fewer a range for two")
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--variant", nargs="+", default=["tuned_l2", "tuned_dropout", "tuned_cocktail"])
     given = parser.parse_args()
-    params = load_params(given.params)
-    found = {}
+    params = _params(given.epochs, given.precision)
+    data = _prepare(params, given.raw, given.folder, given.variant)
+    about = {name: getattr(given, name) for name in ("trials", "epochs", "precision")}
+    found: dict[str, Any] = {"about": {**about, "train_images": data, "seeds": list(params.seeds)}, "variants": {}}
     for name in given.variant:
-        recipe = given.augmented / params.variants[name].recipe
-        case = Case(params, name, given.data, recipe, given.out)
-        found[name] = {"tuned": case.tuned(given.trials), "pruning": case.pruning(given.trials)}
-        if len(params.variants[name].ranges) < 3:
-            found[name]["grid"] = case.grid(given.grid)
-        write_json(given.out / "search.json", found)
+        case = Case(params, name, given.folder)
+        answers = found["variants"][name] = {}
+        for question in ("tuned", "pruning", "grid"):
+            if question != "grid" or len(params.variants[name].ranges) <= GRID_RANGES:
+                answers[question] = getattr(case, question)(given.grid if question == "grid" else given.trials)
+                write_json(given.out / "search.json", found)
     print(json.dumps(found, indent=2))
 
 
 class Case:
     """One variant on one data set."""
 
-    def __init__(self, params: Params, variant: str, data: Path, recipe: Path, out: Path) -> None:
-        self.params, self.variant, self.data, self.recipe, self.out = params, variant, data, recipe, out
-        self.material = load_material(data, recipe)
+    def __init__(self, params: Params, variant: str, folder: Path) -> None:
+        self.params, self.variant, self.folder, self.data = params, variant, folder, folder / "data"
+        self.recipe = folder / params.variants[variant].recipe
+        self.material = load_material(self.data, self.recipe)
 
     def tuned(self, trials: int) -> dict[str, Any]:
         """Question 1."""
-        params = self._with(trials=trials)
-        resolved = tune(params, self.variant, self.data, self.recipe, self.out / self.variant, self.out / "journal")
-        tuned = params.with_resolved({self.variant: resolved})
-        if self.variant in FIXED:
-            fixed = params.with_resolved({self.variant: params.strengths(FIXED[self.variant])})
-        else:
-            ranges = params.variants[self.variant].ranges
-            start: dict[str, Value] = {key: searched.start or 0 for key, searched in ranges.items()}
-            fixed = params.with_resolved({self.variant: params.variants[self.variant].resolve(start)})
-        scores = {name: self._seeds(each) for name, each in (("tuned", tuned), ("fixed", fixed))}
-        return {"values": resolved.model_dump(exclude={"search"}), **scores}
+        params, journal = self._with(trials=trials), self.folder / "journal"
+        resolved = tune(params, self.variant, self.data, self.recipe, self.folder / self.variant, journal)
+        fixed = params.strengths(self.variant.removeprefix(TUNED))
+        scores = {
+            name: self._seeds(params.with_resolved({self.variant: each}))
+            for name, each in (("tuned", resolved), ("fixed", fixed))
+        }
+        return {"values": resolved.model_dump(exclude={"search", "recipe"}, exclude_defaults=True), **scores}
 
     def pruning(self, trials: int) -> dict[str, Any]:
         """Question 2."""
-        epochs: dict[str, int] = {}
-        best: dict[str, float | None] = {}
-        for pruner in ("none", "median"):
-            plan, tried = self._study(trials=trials, sampler="random", pruner=pruner)
-            epochs[pruner] = sum(int(trial.user_attrs.get("epochs", 0)) for trial in tried)
-            best[pruner] = best_so_far(plan, tried)[-1]
-        return {"epochs": epochs, "best": best, "fraction": epochs["median"] / epochs["none"]}
+        plan, whole = self._study(trials=trials, sampler="random", pruner="none")
+        recorded = {json.dumps(trial.params, sort_keys=True): trial for trial in whole}
+        found = {"none": _spent(plan, whole)}
+        for pruner in PRUNERS:
+            plan, tried = self._study(partial(_replay, recorded), trials=trials, sampler="random", pruner=pruner)
+            assert [trial.params for trial in tried] == [trial.params for trial in whole]
+            found[pruner] = _spent(plan, tried)
+        return {name: {**one, "fraction": one["epochs"] / found["none"]["epochs"]} for name, one in found.items()}
 
     def grid(self, points: int) -> dict[str, Any]:
         """Question 3."""
-        plan, tried = self._study(trials=points**3, sampler="grid", pruner="none", grid_points=points)
+        ranges = len(self.params.variants[self.variant].ranges)
+        a_range = round((points * ranges) ** (1 / ranges))
+        plan, tried = self._study(trials=points**3, sampler="grid", pruner="none", grid_points=a_range)
         goal = best_so_far(plan, tried)[-1]
-        plan, found = self._study(trials=plan.budget, sampler="tpe", pruner="none")
+        plan, found = self._study(trials=len(tried) // 2, sampler="tpe", pruner="none")
         curve = best_so_far(plan, found)
         assert goal is not None
         met = next((place + 1 for place, best in enumerate(curve) if best is not None and best <= goal), None)
-        return {"grid_trials": len(tried), "grid_best": goal, "tpe_trials": met, "tpe_best": curve[-1]}
+        return {
+            "grid_trials": len(tried),
+            "grid_best": goal,
+            "tpe_trials": len(found),
+            "tpe_best": curve[-1],
+            "tpe_met_grid_at": met,
+        }
 
-    def _study(self, **search: Any) -> tuple[Plan, list[FrozenTrial]]:
+    def _study(self, objective: Objective | None = None, **search: Any) -> tuple[Plan, list[FrozenTrial]]:
         params = self._with(**search)
-        trainer = Trainer(params, self.variant, self.material)
         settings = params.searching(self.variant)
-        name = f"benchmark-{self.variant}-{identity(params, self.variant, self.data, self.recipe)}"
+        trainer = Trainer(params, self.variant, self.material)
+        kind = "replay" if objective else "benchmark"
+        name = f"{kind}-{self.variant}-{identity(params, self.variant, self.data, self.recipe)}"
         plan = Plan(name, params.variants[self.variant].ranges, settings, trainer.length)
-        with Workers(params.compute, partial(attempt, trainer), settings.parallel) as workers:
-            return plan, run_study(plan, Journal(self.out / "journal", plan), workers)
+        with Workers(params.compute, partial(attempt, objective or trainer), settings.parallel) as workers:
+            return plan, run_study(plan, Journal(self.folder / "journal", plan), workers)
 
     def _seeds(self, params: Params) -> dict[str, float]:
         trainer = Trainer(params, self.variant, self.material)
@@ -118,6 +137,47 @@ class Case:
         variant = self.params.variants[self.variant]
         changed = variant.model_copy(update={"search": {**variant.search, **search}})
         return self.params.model_copy(update={"variants": {**self.params.variants, self.variant: changed}})
+
+
+def _params(epochs: int, precision: str) -> Params:
+    """Return the shipped parameters with other epochs, for trials as for final trainings, and precision."""
+    params = load_params(ROOT / "params.yaml").model_dump()
+    params["train"]["epochs"], params["search"]["epochs"] = epochs, 0
+    params["compute"]["precision"] = precision
+    return Params.model_validate(params)
+
+
+def _prepare(params: Params, raw: Path | None, folder: Path, variants: list[str]) -> int:
+    """Ingest, and make the recipes that are not there yet; return the number of train images."""
+    data = folder / "data"
+    if not (data / "dataset.json").exists():
+        if raw is None:
+            raw = folder / "sample.zip"
+            folder.mkdir(parents=True, exist_ok=True)
+            write_sample(raw)
+        write(ingest(params.data.model_copy(update={"raw": str(raw)}), former_dir=data), data)
+    train = load_split(data, "train")
+    for recipe in {params.variants[name].recipe for name in variants}:
+        if not (folder / recipe).exists():
+            write_recipe(folder / recipe, train.images, params.recipes[recipe], params.augment)
+    return len(train.labels)
+
+
+def _spent(plan: Plan, trials: list[FrozenTrial]) -> dict[str, Any]:
+    pruned = sum(trial.state == optuna.trial.TrialState.PRUNED for trial in trials)
+    epochs = sum(trial.user_attrs.get("epochs", 0) for trial in trials)
+    return {"epochs": epochs, "pruned": pruned, "best": best_so_far(plan, trials)[-1]}
+
+
+def _replay(recorded: dict[str, FrozenTrial], trial: optuna.Trial) -> list[float]:
+    """Report the recorded curve of the same setting, and obey the pruner."""
+    whole = recorded[json.dumps(trial.params, sort_keys=True)]
+    for epoch, value in sorted(whole.intermediate_values.items()):
+        trial.set_user_attr("epochs", epoch + 1)
+        trial.report(value, epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return list(whole.values)
 
 
 if __name__ == "__main__":
