@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from regbench.errors import InputError
-from regbench.params import Params, Recipe
+from regbench.params import Params
 from regbench.protocols.driver import run_protocol
 from regbench.protocols.outputs import interval, points, write_study
+from regbench.recipe_settings import Recipe
 from regbench.report import charts
 from regbench.report.comparison import Comparison
 from regbench.report.drawing import to_png

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from regbench.params import Augment, Data, Model, Params, Recipe, Split, Train
+from regbench.params import Data, Model, Params, Split, Train
+from regbench.recipe_settings import Augment, Recipe
 from regbench.variants import Variant
 
 Expectation = Literal["better", "not better", "fewer epochs"]
