@@ -20,7 +20,7 @@ from regbench.report.results import read_curves
 from tests.outputs import ROOT, small_params, write_outputs
 
 FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
-FILES |= {"curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "timings.csv"}
+FILES |= {"curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "sizes.csv", "timings.csv"}
 FILES |= {f"variants/{name}.png" for name in ("baseline", "l2", "early_stopping")}
 
 

@@ -13,6 +13,7 @@ from regbench.report.comparison import compare
 from regbench.report.ensembles import ensembles
 from regbench.report.robustness import robustness
 from regbench.report.sections import Further, sections_markdown
+from regbench.report.size import size_rows, sizes
 from tests.outputs import small_params, write_outputs
 
 
@@ -67,9 +68,23 @@ def test_sections_are_written_and_left_out_where_there_is_nothing(
     further.write(tmp_path)
     assert pd.read_csv(tmp_path / "ensembles.csv")["variant"].tolist() == further.ensembles["variant"].tolist()
     text = sections_markdown(further.sections())
-    assert "## Ensembles" in text and "## Robustness" in text and set(further.charts) == {"robustness"}
+    assert all(f"## {title}" in text for title in ("Ensembles", "Robustness", "Size"))
+    assert set(further.charts) == {"robustness", "sizes"}
     for variant in params.variants:
         header = "seed,corruption,severity,accuracy\n"
         (evaluation / variant / "robustness.csv").write_text(header)
     bare = Further.read(params, compare(params, evaluation), evaluation)
-    assert "Robustness" not in sections_markdown(bare.sections()) and not bare.charts
+    assert "Robustness" not in sections_markdown(bare.sections()) and set(bare.charts) == {"sizes"}
+
+
+def test_sizes_are_means_over_seeds_smallest_first(evaluation: Path, params: Params) -> None:
+    file = evaluation / "l2/scores.csv"
+    scores = pd.read_csv(file)
+    scores.assign(compressed_bytes=[1e6, 2e6, 3e6], zero_weights=[0.2, 0.4, 0.6], dead_units=[1, 2, 6]).to_csv(file)
+    comparison = compare(params, evaluation)
+    found = sizes(comparison, evaluation)
+    assert found["variant"][0] == "l2"
+    assert found.loc[0, ["compressed_bytes", "zero_weights", "dead_units"]].tolist() == [2e6, pytest.approx(0.4), 3.0]
+    header, rows = size_rows(found, comparison)
+    assert rows[0][:1] + rows[0][3:5] == ["l2", "40.0", "3"]
+    assert dict(zip(header, rows[-1], strict=True))["of baseline %"] == "100"

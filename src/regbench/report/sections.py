@@ -1,4 +1,4 @@
-"""The further sections of a report: ensembles of seeds, and robustness to corrupted images."""
+"""The further sections of a report: ensembles of seeds, and robustness to corrupted images, size."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from regbench.params import Params
 from regbench.report.comparison import Comparison
 from regbench.report.ensembles import ensemble_rows, ensembles
 from regbench.report.robustness import robustness, robustness_chart, robustness_rows
+from regbench.report.size import size_chart, size_rows, sizes
 from regbench.report.summary import text_table
 
 
@@ -33,23 +34,27 @@ class Further:
     comparison: Comparison
     ensembles: pd.DataFrame
     robustness: pd.DataFrame
+    sizes: pd.DataFrame
 
     @classmethod
     def read(cls, params: Params, comparison: Comparison, evaluation: Path) -> "Further":
         """Compute all tables from what `evaluate` wrote."""
-        return cls(comparison, ensembles(params, evaluation), robustness(params, evaluation))
+        tables = ensembles(params, evaluation), robustness(params, evaluation), sizes(comparison, evaluation)
+        return cls(comparison, *tables)
 
     def write(self, out: Path) -> None:
         """Write the tables as CSV."""
         write_csv(out / "ensembles.csv", self.ensembles)
         write_csv(out / "robustness.csv", self.robustness)
+        write_csv(out / "sizes.csv", self.sizes)
 
     @property
     def charts(self) -> dict[str, ChartType]:
         """Charts by the name of the section they belong to."""
-        if not len(self.robustness):
-            return {}
-        return {"robustness": robustness_chart(self.robustness, self.comparison.order)}
+        charts = {"sizes": size_chart(self.sizes, self.comparison)}
+        if len(self.robustness):
+            charts["robustness"] = robustness_chart(self.robustness, self.comparison.order)
+        return charts
 
     def sections(self) -> Iterator[Section]:
         """Yield a section for each table that has rows."""
@@ -69,6 +74,13 @@ class Further:
                 f"Error on corrupted {comparison.split} images, mean over seeds and three severities.",
                 *robustness_rows(self.robustness, comparison.order),
             )
+        yield Section(
+            "sizes",
+            "Size",
+            "The saved weights after compression, mean over seeds. Zeros: hidden weights that are exactly 0. Dead: "
+            "hidden units that no weight reaches or leaves.",
+            *size_rows(self.sizes, comparison),
+        )
 
 
 def sections_markdown(sections: Iterable[Section]) -> str:
