@@ -83,6 +83,8 @@ def _write_evaluation(
         "calibration_error": 0.02,
         "gap": 0.99 - accuracy,
         "zero_weights": 0.0,
+        "dead_units": 0,
+        "compressed_bytes": 5_200_000,
         "parameters": 1_399_510,
         "epochs": 4,
         "best_epoch": 2,

@@ -12,6 +12,8 @@ RESULT = {
     "train_accuracy": 0.9,
     "validation_accuracy": 0.8,
     "zero_weights": 0.0,
+    "dead_units": 0,
+    "compressed_bytes": 5_200_000,
     "parameters": 10,
     "epochs": 4,
     "best_epoch": 2,

@@ -73,9 +73,14 @@ class Perceptron(nn.Module):
         return self.architecture.classes
 
     @property
+    def kernels(self) -> list[Tensor]:
+        """The kernel of every linear layer, of shape (outputs, inputs)."""
+        return [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    @property
     def hidden_kernels(self) -> list[Tensor]:
-        """The kernels that penalties apply to: every linear layer's but the last one's."""
-        return [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)][:-1]
+        """The kernels that penalties apply to: all but the output layer's."""
+        return self.kernels[:-1]
 
     def initialize(self, seed: int) -> Self:
         """Set Glorot-uniform kernels (Glorot & Bengio 2010) and zero biases, as Keras does; return the model.

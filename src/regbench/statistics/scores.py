@@ -35,6 +35,8 @@ def score(
         "calibration_error": calibration_error(probabilities, labels, settings.calibration_bins),
         "gap": result["train_accuracy"] - accuracy,
         "zero_weights": result["zero_weights"],
+        "dead_units": result["dead_units"],
+        "compressed_bytes": result["compressed_bytes"],
         "parameters": result["parameters"],
         "epochs": result["epochs"],
         "best_epoch": result["best_epoch"],

@@ -51,6 +51,8 @@ SCORES: dict[str, tuple[Named, ...]] = {
     "train_accuracy": (_error("train/best_error_pct"),),
     "validation_accuracy": (_error("validation/best_error_pct"),),
     "zero_weights": (_percent("weights/zero_pct"),),
+    "dead_units": (Named("weights/dead_units"),),
+    "compressed_bytes": (Named("weights/compressed_bytes"),),
     "parameters": (Named("weights/count"),),
     "epochs": (Named("work/epochs"),),
     "best_epoch": (Named("work/best_epoch"),),

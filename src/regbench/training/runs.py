@@ -22,6 +22,7 @@ from regbench.recipes.whitening import Whitening
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, in_order
 from regbench.training.fit import EpochRecord, FitResult, fit
+from regbench.training.sparsity import compressed_bytes, dead_units, zero_weights
 from regbench.workers import Workers
 
 
@@ -88,7 +89,12 @@ def train_seed(params: Params, variant: str, material: Material, out: Path, seed
     folder = out / f"seed-{seed}"
     save_model(folder, model)
     write_csv(folder / "history.csv", pd.DataFrame([asdict(record) for record in result.history]))
-    write_json(folder / "result.json", _summary(variant, seed, model, result, material))
+    sparsity = {
+        "zero_weights": zero_weights(model),
+        "dead_units": dead_units(model),
+        "compressed_bytes": compressed_bytes(folder / "model.safetensors"),
+    }
+    write_json(folder / "result.json", _summary(variant, seed, model, result, material) | sparsity)
     return result.seconds
 
 
@@ -144,7 +150,6 @@ def _summary(variant: str, seed: int, model: Perceptron, result: FitResult, mate
     rows, labels = material.train.rows(), material.train.labels
     train = run_epoch(model, rows, labels, in_order(len(labels)))
     best = result.history[result.best_epoch]
-    kernels = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels])
     return {
         "variant": variant,
         "seed": seed,
@@ -152,7 +157,6 @@ def _summary(variant: str, seed: int, model: Perceptron, result: FitResult, mate
         "epochs": len(result.history),
         "stopped_early": result.stopped_early,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "zero_weights": float((kernels == 0).double().mean()),
         "train_loss": train.loss,
         "train_accuracy": train.accuracy,
         "validation_loss": best.validation_loss,
