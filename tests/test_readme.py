@@ -26,6 +26,7 @@ RUN_BY = {
     "dvc metrics show": ("tests/test_stages.py", '"metrics", "show"'),
     "dvc plots show": ("tests/test_stages.py", '"plots", "show"'),
     "dvc exp run -S variants.l2.l2=1e-3": ("tests/test_stages.py", "variants.l2.l2="),
+    "dvc exp run -S search.trials=20": ("tests/test_search_stages.py", "search.trials="),
     "dvc exp diff": ("tests/test_stages.py", '"exp", "diff"'),
     "dvc exp show --only-changed": ("tests/test_stages.py", '"exp", "show"'),
     "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages.export"),

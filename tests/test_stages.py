@@ -42,23 +42,6 @@ def test_a_strength_runs_its_own_training_only(project: Project) -> None:
     assert project.repro() == []
 
 
-def test_a_range_is_searched_once_and_a_changed_one_alone_again(project: Project) -> None:
-    wide = {"low": 1e-6, "high": 1e-2, "log": True}
-    project.set(**{"variants.l2.l2": wide, "search": {"trials": 3, "top_k": 1}})
-    assert {"tune@l2", "train@l2"} <= set(project.repro())
-    resolved = json.loads((project.folder / "tuned/l2.json").read_text())
-    assert 1e-6 <= resolved["l2"] <= 1e-2
-    assert project.repro() == []
-    tried = (project.folder / "studies/l2/trials.csv").read_text()
-    project.set(**{"variants.zca_affine.dropout": {"low": 0.1, "high": 0.5}})
-    ran = project.repro()
-    assert "tune@zca_affine" in ran and "tune@l2" not in ran and "train@l2" not in ran
-    assert (project.folder / "studies/l2/trials.csv").read_text() == tried
-    project.set(**{"variants.l2.l2": {"low": 2, "high": 1}})
-    message = "params.yaml: variants.l2.l2.low = 2: must be below high = 1"
-    assert message in project.run("dvc", "repro", code=1)
-
-
 def test_a_new_variant_runs_alone_and_a_removed_one_leaves_the_table(project: Project) -> None:
     project.set(**{"variants.l1": {"recipe": "plain", "l1": 1e-4}})
     assert project.repro() == ["check", "tune@l1", "train@l1", "evaluate", "compare"]
