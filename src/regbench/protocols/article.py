@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from regbench.files import read_json
 from regbench.params import Params
 from regbench.protocols.driver import ingested, run_protocol
-from regbench.protocols.outputs import interval, points, write_study
+from regbench.protocols.outputs import draw_pairs, interval, points, write_study
 from regbench.protocols.steps import STEPS, Step
-from regbench.report import charts
 from regbench.report.comparison import Comparison
-from regbench.report.drawing import to_png
 from regbench.report.results import table
 from regbench.report.summary import NO_TEST_SPLIT, text_table
 from regbench.statistics.intervals import Interval, mean_interval
@@ -50,9 +48,7 @@ def write_article(params: Params, raw: Path, out: Path) -> str:
     last = [_last_accuracy(out / "runs" / step.name, params.seeds) for step in STEPS]
     claims.insert(list(claims.columns).index("epochs"), "last_epoch_accuracy", last)
     train_images = read_json(data / "report" / "report.json")["images"]["train"]
-    return write_study(
-        out, "article", claims, markdown(claims, comparison, train_images), to_png(charts.forest(comparison))
-    )
+    return write_study(out, "article", claims, markdown(claims, comparison, train_images), _picture(claims, comparison))
 
 
 def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
@@ -104,6 +100,13 @@ def markdown(claims: pd.DataFrame, comparison: Comparison, train_images: int) ->
         "about accuracy included; epochs: Student's t over the seeds. 'No improvement' held where the step is worse.\n"
     )
     return "\n\n".join([opening, text_table(header, rows), notes])
+
+
+def _picture(claims: pd.DataFrame, comparison: Comparison) -> bytes:
+    names = [f"{row['step']} {row['variant']}" for _, row in claims.iterrows()]
+    accuracies = claims.assign(difference=claims["difference"].where(claims["unit"] == "accuracy"))
+    told = claims["adjusted_p"] <= 1 - comparison.confidence
+    return draw_pairs(names, accuracies, list(told), comparison.split)
 
 
 def _row(step: Step, comparison: Comparison, epochs: Epochs, found: Found | None) -> dict[str, Any]:

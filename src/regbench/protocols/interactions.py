@@ -9,11 +9,9 @@ import pandas as pd
 from regbench.errors import InputError
 from regbench.params import Params
 from regbench.protocols.driver import run_protocol
-from regbench.protocols.outputs import interval, points, write_study
+from regbench.protocols.outputs import draw_pairs, interval, points, write_study
 from regbench.recipe_settings import Recipe
-from regbench.report import charts
 from regbench.report.comparison import Comparison
-from regbench.report.drawing import to_png
 from regbench.report.summary import NO_TEST_SPLIT, text_table
 from regbench.statistics.verdicts import compare_pairs
 from regbench.variants import SearchableVariant
@@ -35,9 +33,9 @@ def write_interactions(params: Params, variant: str, data: Path, out: Path) -> s
     settings, members = interaction_params(params, variant)
     comparison = run_protocol(settings, data, out)
     rows = judge_members(comparison, members)
-    return write_study(
-        out, "interactions", rows, markdown(rows, comparison, variant), to_png(charts.forest(comparison))
-    )
+    told = list(rows["verdict"].isin(["better", "worse"]))
+    picture = draw_pairs(list(rows["name"]), rows, told, comparison.split)
+    return write_study(out, "interactions", rows, markdown(rows, comparison, variant), picture)
 
 
 def interaction_params(params: Params, variant: str) -> tuple[Params, dict[str, str]]:

@@ -1,11 +1,14 @@
 """What every study leaves: a table as CSV, as Markdown, and a picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from regbench.files import atomic, write_csv
+from regbench.report.drawing import to_png
+from regbench.report.pair_chart import pair_chart
 
 
 def write_study(folder: Path, name: str, rows: pd.DataFrame, text: str, picture: bytes) -> str:
@@ -15,6 +18,24 @@ def write_study(folder: Path, name: str, rows: pd.DataFrame, text: str, picture:
         with atomic(folder / f"{name}.{suffix}") as temporary:
             temporary.write_bytes(content)
     return text
+
+
+def draw_pairs(names: Sequence[str], rows: pd.DataFrame, told: Sequence[bool], split: str) -> bytes:
+    """Return a picture of a study's rows, in their order: accuracies as errors, differences as gains."""
+    gains = rows[["difference", "difference_low", "difference_high"]] * 100
+    drawn = pd.DataFrame(
+        {
+            "name": list(names),
+            "error": 100 * (1 - rows["accuracy"]),
+            "error_low": 100 * (1 - rows["accuracy_high"]),
+            "error_high": 100 * (1 - rows["accuracy_low"]),
+            "gain": gains["difference"],
+            "gain_low": gains["difference_low"],
+            "gain_high": gains["difference_high"],
+            "told": list(told),
+        }
+    )
+    return to_png(pair_chart(drawn, split))
 
 
 def interval(low: float, high: float, factor: float = 1, digits: int = 2) -> str:
