@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro track ui dashboard article interactions sizes test check lock lock-peers bench clean
+.PHONY: help install repro track ui dashboard article interactions sizes yardstick test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ SIZES ?= 500 1000 3000
 sizes: install ## error against the number of train images: SIZES="500 1000", VARIANTS="l2 ...", RAW=PATH
 	@python -m stages.sizes sizes $(SIZES) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(RAW),--raw "$(RAW)")
 
+yardstick: install ## how good the network can get: the variants of PRESET (presets/yardstick.yaml) on RAW=PATH
+	@test -n "$(RAW)" || { echo "make yardstick: needs RAW=PATH, a folder or .zip of images with labels" >&2; exit 2; }
+	@python -m stages.yardstick "$(RAW)" yardstick $(if $(PRESET),--params "$(PRESET)")
+
 test: install ## run all tests (browser tests need chromium, and say so where it is absent)
 	@python -m pytest
 
@@ -65,7 +69,7 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 clean: ## delete the environment and every output (DVC's cache stays)
-	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports article interactions sizes mlflow.db mlartifacts .regbench
+	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports article interactions sizes yardstick mlflow.db mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."

@@ -21,7 +21,7 @@ KEPT = {
     "timings.csv": ".timings.csv",
 }
 
-STUDIES = {"article": "article", "interactions": "interactions/cocktail", "sizes": "sizes"}
+STUDIES = {"article": "article", "interactions": "interactions/cocktail", "sizes": "sizes", "yardstick": "yardstick"}
 
 
 def embed(readme: str, name: str, table: str) -> str:
@@ -36,8 +36,8 @@ def main(name: str) -> None:
     """Copy the results, then write the README."""
     readme = ROOT / "README.md"
     if name in STUDIES:
-        for kind in ("csv", "md", "png"):
-            shutil.copy2(ROOT / STUDIES[name] / f"{name}.{kind}", ROOT / "docs/results" / f"{name}.{kind}")
+        for source in sorted((ROOT / STUDIES[name]).glob(f"{name}.*")):
+            shutil.copy2(source, ROOT / "docs/results" / source.name)
         if f"<!-- results:{name} -->" not in readme.read_text():
             return
     else:

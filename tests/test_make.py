@@ -52,6 +52,7 @@ def test_track_leaves_each_result_logged_once(project: Project) -> None:
         (("article", "RAW=raw.zip", "SEEDS=128"), "article/article", 10),
         (("interactions", "VARIANT=zca_affine"), "interactions/zca_affine/interactions", 6),
         (("sizes", "SIZES=20 40", "VARIANTS=l2"), "sizes/sizes", 4),
+        (("yardstick", "RAW=raw.zip", "PRESET=params.yaml"), "yardstick/yardstick", 3),
     ],
 )
 def test_studies_beside_the_pipeline_print_their_table_and_go_on_where_they_were(
@@ -70,7 +71,7 @@ def test_studies_beside_the_pipeline_print_their_table_and_go_on_where_they_were
     assert before and before == {path: path.stat().st_mtime_ns for path in trained.rglob("result.json")}
 
 
-@pytest.mark.parametrize("target", ["article", "interactions"])
+@pytest.mark.parametrize("target", ["article", "interactions", "yardstick"])
 def test_a_study_says_what_it_needs(project: Project, target: str) -> None:
     assert f"make {target}: needs " in project.run("make", target, f"VENV={sys.prefix}", code=2)
 

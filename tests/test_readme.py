@@ -17,6 +17,7 @@ RUN_BY = {
     "make article RAW=identify-the-digits.zip": ("tests/test_make.py", '"article", "RAW='),
     "make interactions VARIANT=cocktail": ("tests/test_make.py", '"interactions", "VARIANT='),
     'make sizes SIZES="500 1000 3000"': ("tests/test_make.py", '"sizes", "SIZES='),
+    "make yardstick RAW=identify-the-digits.zip": ("tests/test_make.py", '"yardstick", "RAW='),
     "make help": ("tests/test_make.py", "help"),
     "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",

@@ -79,7 +79,9 @@ def resolved(params: Params, variants: Iterable[str], tuned: Path) -> Params:
             raise InputError(f"variant = {name}: must be one in params.yaml: {nearest(name, params.variants)}")
         searched = params.variants[name].ranges
         chosen[name] = read_tuned(tuned / f"{name}.json") if searched else params.strengths(name)
-    return params.model_copy(update={"variants": chosen})
+    # Studies ask for accuracies alone.
+    plain = params.evaluate.model_copy(update={"robustness_images": 0})
+    return params.model_copy(update={"variants": chosen, "evaluate": plain})
 
 
 def compared(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:

@@ -12,7 +12,7 @@ from regbench.report.summary import markdown
 def write_yardstick(params: Params, data: Path, out: Path) -> str:
     """Train, evaluate and compare all variants of `params` on the ingested `data`; return the Markdown.
 
-    Writes comparison.csv, ensembles.csv, robustness.csv, sizes.csv, and all of them as yardstick.md, to `out`.
+    Writes yardstick.csv, ensembles.csv, robustness.csv, sizes.csv, and all of them as yardstick.md, to `out`.
 
     Raises:
         InputError: a variant has ranges.
@@ -20,8 +20,9 @@ def write_yardstick(params: Params, data: Path, out: Path) -> str:
     comparison = run_protocol(params, data, out)
     further = Further.read(params, comparison, out / "evaluation")
     further.write(out)
-    write_csv(out / "comparison.csv", comparison.table)
-    text = markdown(comparison, read_json(data / "report" / "report.json"))
+    write_csv(out / "yardstick.csv", comparison.table)
+    record = read_json(data / "report" / "report.json")
+    text = f"{markdown(comparison, record)}\n{sections_markdown(further.sections())}"
     with atomic(out / "yardstick.md") as temporary:
-        temporary.write_text(f"{text}\n{sections_markdown(further.sections())}", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return text
