@@ -102,5 +102,5 @@ class Project:
         """Return the bytes of every result; timings are none, nor is what only orders the stages."""
         folders = ("augmented", "data", "evaluation", "metrics", "runs", "tuned")
         paths = [path for name in folders for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
-        paths = [path for path in paths if path.name != "params-checked.txt"]
+        paths = [path for path in paths if path.name != "params-checked.txt" and path.parent.name != "code"]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}

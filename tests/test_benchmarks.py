@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import MakeRaw
 
-from benchmarks import cases, run, tables
+from benchmarks import cases, run, search, tables
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
 
@@ -58,6 +59,25 @@ def test_rounds_take_turns_and_divide_by_processes(tmp_path: Path) -> None:
     seconds = {name: min(t.seconds for t in turns if t.contender == name) for name in ("one", "two")}
     assert seconds["one"] >= 0.1 and seconds["two"] >= 0.05
     assert all(t.facts == {"accuracy": 0.5} for t in turns)
+
+
+def test_the_search_is_measured_and_pruners_are_replayed_exactly(
+    tmp_path: Path, make_raw: MakeRaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = make_raw(tmp_path / "raw", images=90, classes=("a", "b"))
+    options = ["--folder", str(tmp_path / "work"), "--trials", "5", "--epochs", "4", "--grid", "4"]
+    given = ["--raw", str(raw), "--out", str(tmp_path), "--variant", "tuned_l2", *options]
+    monkeypatch.setattr(sys, "argv", ["search", *given])
+    search.main()
+    found = json.loads((tmp_path / "search.json").read_text())["variants"]["tuned_l2"]
+    assert set(found["tuned"]) == {"values", "tuned", "fixed"}
+    assert found["pruning"]["none"]["epochs"] == 5 * 4 and found["pruning"]["none"]["fraction"] == 1
+    assert (found["grid"]["grid_trials"], found["grid"]["tpe_trials"]) == (4, 2)
+    # What a pruner does to recorded curves is what it does while they are made.
+    params = search._params(4, "float32")
+    case = search.Case(params, "tuned_l2", tmp_path / "work")
+    plan, trials = case._study(trials=5, sampler="random", pruner="median")
+    assert search._spent(plan, trials) == {k: v for k, v in found["pruning"]["median"].items() if k != "fraction"}
 
 
 def test_without_any_race_the_tables_still_name_machine_and_data(tmp_path: Path) -> None:

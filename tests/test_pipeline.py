@@ -1,12 +1,16 @@
-"""The wiring in dvc.yaml: deps hold every imported module, and the test split is opened by evaluate alone."""
+"""The wiring in dvc.yaml: a stage depends on all code that it loads, and the test split is opened by evaluate alone."""
 
 import ast
-from functools import cache
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+
+from regbench.imports import closure, code_hash
+from regbench.params import Compute
 
 ROOT = Path(__file__).parents[1]
 LOCKED = {"data/test.npy", "data/test.csv"}
@@ -21,42 +25,66 @@ def _stages() -> dict[str, dict[str, Any]]:
 STAGES = _stages()
 
 
-@cache
-def _imports(path: Path) -> frozenset[Path]:
-    """Return the project's modules that a module imports anywhere, also inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            relative = Path(*name.split("."))
-            for base in (ROOT / "src", ROOT):
-                found |= {p for p in [(base / relative).with_suffix(".py")] if p.is_file()}
-    return frozenset(found)
+def _closure(stage: str) -> set[str]:
+    found = closure(ROOT / "stages" / f"{stage}.py", (ROOT / "src", ROOT))
+    return {str(path.relative_to(ROOT)) for path in found}
 
 
-def _closure(path: Path) -> set[str]:
-    seen: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        module = waiting.pop()
-        if module not in seen:
-            seen.add(module)
-            waiting += _imports(module)
-    return {str(module.relative_to(ROOT)) for module in seen}
-
-
-def _code(stage: dict[str, Any]) -> set[str]:
-    return {dep for dep in stage["deps"] if dep.endswith((".py", ".j2"))}
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_deps_are_exactly_the_modules_that_the_stage_imports(name: str) -> None:
+@pytest.mark.parametrize("name", set(STAGES) - {"check"})
+def test_a_stage_depends_on_the_hash_of_its_code_and_on_no_other_code(name: str) -> None:
     """A missing one would leave results stale after an edit; a superfluous one would run the stage for nothing."""
-    imported = _closure(ROOT / "stages" / f"{name}.py")
-    code = {dep for dep in _code(STAGES[name]) if dep.endswith(".py")}
-    assert code == imported
+    deps = {
+        dep for dep in STAGES[name]["deps"] if dep.endswith(".py") or dep.startswith(("data/code", "src", "stages"))
+    }
+    templates = {dep for dep in deps if dep.endswith(".j2")}
+    assert deps - templates == {f"data/code/{name}.txt"}
+
+
+def test_the_hashes_are_made_from_all_code() -> None:
+    assert {"src", "stages"} <= set(STAGES["check"]["deps"]) and "data/code" in STAGES["check"]["outs"]
+    ignored = (ROOT / ".dvcignore").read_text().split()
+    assert "__pycache__" in ignored, "else the stage would run again after every run"
+
+
+def test_every_template_is_a_dependency_of_compare() -> None:
+    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.j2")}
+    assert templates and templates <= set(STAGES["compare"]["deps"])
+
+
+def test_the_closure_holds_what_python_loads() -> None:
+    """All that a real interpreter loads on import, and what is imported inside functions besides."""
+    code = (
+        "import sys; from pathlib import Path; import stages.tune; import regbench.search.tune\n"
+        "files = {getattr(m, '__file__', None) for m in sys.modules.values()} - {None}\n"
+        "print(*[f for f in map(Path, files) if f.is_relative_to(Path.cwd())], sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {str(Path(line).relative_to(ROOT)) for line in done.stdout.split()}
+    assert loaded == _closure("tune")
+
+
+def test_the_hash_follows_what_is_loaded_and_nothing_else(tmp_path: Path) -> None:
+    files = {
+        "src/pack/__init__.py": "",
+        "src/pack/a.py": "def f():\n    from pack import b",
+        "src/pack/b.py": "import pack.c",
+        "src/pack/c.py": "import json",
+        "src/pack/other.py": "",
+        "stages/go.py": "from pack.a import f",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+
+    def current() -> str:
+        return code_hash(closure(tmp_path / "stages/go.py", (tmp_path / "src", tmp_path)), tmp_path)
+
+    before = current()
+    for name, content in files.items():
+        (tmp_path / name).write_text(f"{content}\n# edited")
+        assert (current() != before) == (name != "src/pack/other.py"), name
+        (tmp_path / name).write_text(content)
+    assert current() == before
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -74,7 +102,7 @@ def test_only_evaluate_opens_the_locked_test_split() -> None:
 @pytest.mark.parametrize("name", set(STAGES) - {"sample", "ingest"} - MAY_OPEN_TEST)
 def test_no_other_stage_names_the_test_split_in_its_code(name: str) -> None:
     """`load_split(..., "test")` stands in the import closure of evaluate only (and in the reader itself)."""
-    for module in _closure(ROOT / "stages" / f"{name}.py") - {"src/regbench/data/dataset.py"}:
+    for module in _closure(name) - {"src/regbench/data/dataset.py"}:
         calls = [
             node
             for node in ast.walk(ast.parse((ROOT / module).read_text()))
@@ -99,3 +127,10 @@ def test_every_stage_but_track_keeps_a_cached_output() -> None:
     """DVC restores a stage from its run cache only if an output is cached."""
     for name, stage in STAGES.items():
         assert stage.get("outs") or name == "track"
+
+
+@pytest.mark.parametrize("name", ["tune", "train"])
+def test_trainings_follow_every_key_of_compute_that_changes_bits(name: str) -> None:
+    """`workers` says how many run at once, which changes no result."""
+    listed = {key.removeprefix("compute.") for key in STAGES[name]["params"] if key.startswith("compute.")}
+    assert listed == set(Compute.model_fields) - {"workers"}

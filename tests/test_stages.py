@@ -55,10 +55,10 @@ def test_a_new_variant_runs_alone_and_a_removed_one_leaves_the_table(project: Pr
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("optimizer", [*TRAININGS, *TUNINGS, "compare"]),
-        ("augmentation", ["augment@affine", "augment@plain", *TRAININGS, *TUNINGS, "compare"]),
-        ("evaluation", ["evaluate"]),
-        ("comparison", ["compare"]),
+        ("optimizer", ["check", *TRAININGS, *TUNINGS, "compare"]),
+        ("augmentation", ["check", "augment@affine", "augment@plain", *TRAININGS, *TUNINGS, "compare"]),
+        ("evaluation", ["check", "evaluate"]),
+        ("comparison", ["check", "compare"]),
     ],
 )
 def test_an_edited_module_runs_the_stages_that_use_it(project: Project, module: str, expected: list[str]) -> None:

@@ -141,8 +141,7 @@ class Tracker:
         """Log all of a record; what an interrupted attempt has logged already is logged again without effect."""
         run_id, start = run.info.run_id, run.info.start_time
         params = [Param(name, value) for name, value in record.params.items()]
-        metrics = list(_metrics(record, start))
-        rest = list(metrics)
+        rest = metrics = list(_metrics(record, start))
         while rest or params:
             self.client.log_batch(run_id, rest[:METRICS_A_REQUEST], params[:PARAMS_A_REQUEST])
             rest, params = rest[METRICS_A_REQUEST:], params[PARAMS_A_REQUEST:]
