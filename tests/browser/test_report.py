@@ -76,7 +76,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def report(visit: Visit, root: Path) -> Visit:
     visit.open(root / "reports/comparison.html")
-    visit.charts(3)
+    visit.charts(5)
     return visit
 
 
