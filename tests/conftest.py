@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from project import Project
 from raw_images import write_canonical
 
 MakeRaw = Callable[..., Path]
@@ -41,3 +42,11 @@ def real_zip() -> Path:
     if not path.is_file():
         pytest.skip(f"the real data set is not at {path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose pipeline ran once; whoever changes it works on a copy."""
+    project = Project.create(tmp_path_factory.mktemp("pipeline") / "project")
+    project.run("dvc", "repro")
+    return project
