@@ -113,7 +113,7 @@ def png(comparison: Comparison, curves: pd.DataFrame) -> bytes:
 
 
 def _portrait_png(params: Params, variant: str, runs: Path, evaluation: Path) -> bytes:
-    return drawing.to_png(portrait(params, variant, runs, evaluation), scale=1.5)
+    return drawing.to_png(portrait(params, variant, runs, evaluation), scale=1)
 
 
 def dvc_page() -> str:
