@@ -1,5 +1,6 @@
 """What a study leaves for readers: tables and a summary that repeat to the byte, seconds apart, and plots."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,10 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
     # The evaluator takes low values for good.
     sign = 1 if study.directions[0] == optuna.study.StudyDirection.MINIMIZE else -1
-    found = get_param_importances(study, target=lambda trial: sign * trial.values[0])
+    with warnings.catch_warnings():
+        # It warns whenever a target is given, of what the sign above sees to.
+        warnings.simplefilter("ignore", UserWarning)
+        found = get_param_importances(study, target=lambda trial: sign * trial.values[0])
     return {key: float(share) for key, share in found.items() if np.isfinite(share)}
 
 
