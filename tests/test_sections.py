@@ -10,10 +10,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from regbench.params import Params
 from regbench.report.comparison import compare
+from regbench.report.compression import compression, compression_rows
 from regbench.report.ensembles import ensembles
 from regbench.report.robustness import robustness
 from regbench.report.sections import Further, sections_markdown
-from regbench.report.size import size_rows, sizes
 from tests.outputs import small_params, write_outputs
 
 
@@ -82,9 +82,9 @@ def test_sizes_are_means_over_seeds_smallest_first(evaluation: Path, params: Par
     scores = pd.read_csv(file)
     scores.assign(compressed_bytes=[1e6, 2e6, 3e6], zero_weights=[0.2, 0.4, 0.6], dead_units=[1, 2, 6]).to_csv(file)
     comparison = compare(params, evaluation)
-    found = sizes(comparison, evaluation)
+    found = compression(comparison, evaluation)
     assert found["variant"][0] == "l2"
     assert found.loc[0, ["compressed_bytes", "zero_weights", "dead_units"]].tolist() == [2e6, pytest.approx(0.4), 3.0]
-    header, rows = size_rows(found, comparison)
+    header, rows = compression_rows(found, comparison)
     assert rows[0][:1] + rows[0][3:5] == ["l2", "40.0", "3"]
     assert dict(zip(header, rows[-1], strict=True))["of baseline %"] == "100"

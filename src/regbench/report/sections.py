@@ -10,9 +10,9 @@ from altair.typing import ChartType
 from regbench.files import write_csv
 from regbench.params import Params
 from regbench.report.comparison import Comparison
+from regbench.report.compression import compression, compression_chart, compression_rows
 from regbench.report.ensembles import ensemble_rows, ensembles
 from regbench.report.robustness import robustness, robustness_chart, robustness_rows
-from regbench.report.size import size_chart, size_rows, sizes
 from regbench.report.summary import text_table
 
 
@@ -39,7 +39,7 @@ class Further:
     @classmethod
     def read(cls, params: Params, comparison: Comparison, evaluation: Path) -> "Further":
         """Compute all tables from what `evaluate` wrote."""
-        tables = ensembles(params, evaluation), robustness(params, evaluation), sizes(comparison, evaluation)
+        tables = ensembles(params, evaluation), robustness(params, evaluation), compression(comparison, evaluation)
         return cls(comparison, *tables)
 
     def write(self, out: Path) -> None:
@@ -51,7 +51,7 @@ class Further:
     @property
     def charts(self) -> dict[str, ChartType]:
         """Charts by the name of the section they belong to."""
-        charts = {"sizes": size_chart(self.sizes, self.comparison)}
+        charts = {"sizes": compression_chart(self.sizes, self.comparison)}
         if len(self.robustness):
             charts["robustness"] = robustness_chart(self.robustness, self.comparison.order)
         return charts
@@ -79,7 +79,7 @@ class Further:
             "Size",
             "The saved weights after compression, mean over seeds. Zeros: hidden weights that are exactly 0. Dead: "
             "hidden units that no weight reaches or leaves.",
-            *size_rows(self.sizes, comparison),
+            *compression_rows(self.sizes, comparison),
         )
 
 

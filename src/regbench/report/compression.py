@@ -13,7 +13,7 @@ from regbench.report.results import required, table
 COLUMNS = ("variant", "error_percent", "low", "high", "zero_weights", "dead_units", "compressed_bytes", "parameters")
 
 
-def sizes(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
+def compression(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
     """Return a row a variant with the columns COLUMNS, smallest file first: means over seeds.
 
     `zero_weights` is the fraction of hidden kernel entries that are exactly 0, `dead_units` how many hidden units
@@ -36,7 +36,7 @@ def sizes(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
     return found.sort_values("compressed_bytes", kind="stable", ignore_index=True)
 
 
-def size_rows(found: pd.DataFrame, comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def compression_rows(found: pd.DataFrame, comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return the header and the formatted cells; sizes beside the baseline's."""
     whole = found.set_index("variant")["compressed_bytes"][comparison.baseline]
     header = ["variant", "MB compressed", f"of {comparison.baseline} %", "zeros %", "dead units"]
@@ -55,7 +55,7 @@ def size_rows(found: pd.DataFrame, comparison: Comparison) -> tuple[list[str], l
     return header, rows
 
 
-def size_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
+def compression_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
     """Draw each variant's error with its interval over the megabytes of its compressed weights."""
     points = found.assign(megabytes=found["compressed_bytes"] / 1e6)
     sparse = points["zero_weights"] > 0.01
