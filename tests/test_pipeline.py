@@ -56,7 +56,8 @@ def test_the_closure_holds_what_python_loads() -> None:
     code = (
         "import sys; from pathlib import Path; import stages.tune; import regbench.search.tune\n"
         "files = {getattr(m, '__file__', None) for m in sys.modules.values()} - {None}\n"
-        "print(*[f for f in map(Path, files) if f.is_relative_to(Path.cwd())], sep='\\n')"
+        "own = [Path.cwd() / top for top in ('src', 'stages')]\n"  # .venv may stand in the project's folder too
+        "print(*[f for f in map(Path, files) if any(map(f.is_relative_to, own))], sep='\\n')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {str(Path(line).relative_to(ROOT)) for line in done.stdout.split()}
