@@ -1,31 +1,24 @@
-"""MLflow runs from records, each once however often this is called; with `logged_model` the only importer of mlflow."""
+"""MLflow runs from records, each once however often this is called; nothing but this package imports mlflow."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    Experiment,
-    InputTag,
-    LifecycleStage,
-    Metric,
-    Param,
-    Run,
-    RunTag,
-    ViewType,
-)
+from mlflow.entities import Experiment, LifecycleStage, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
-from regbench.tracking.metric_names import WALL, finite
+from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.pages import shared_view
 from regbench.tracking.provenance import Provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, redact
+
+if TYPE_CHECKING:
+    from regbench.tracking.logged_model import ModelLogger
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
@@ -141,18 +134,22 @@ class Tracker:
         """Log all of a record; what an interrupted attempt has logged already is logged again without effect."""
         run_id, start = run.info.run_id, run.info.start_time
         params = [Param(name, value) for name, value in record.params.items()]
-        rest = metrics = list(_metrics(record, start))
+        rest = metrics = list(metrics_of(record, start))
         while rest or params:
             self.client.log_batch(run_id, rest[:METRICS_A_REQUEST], params[:PARAMS_A_REQUEST])
             rest, params = rest[METRICS_A_REQUEST:], params[PARAMS_A_REQUEST:]
         if not record.parent:
-            self.client.log_inputs(run_id, datasets=[_dataset(record)])
+            self.client.log_inputs(run_id, datasets=[dataset_of(record)])
         for artifact, path in record.files.items():
             self.client.log_artifact(run_id, str(path), artifact.rpartition("/")[0] or None)
         if record.network is not None:
-            from regbench.tracking.logged_model import log_model  # imports torch
+            self._models.log(run, record, record.network, metrics)
 
-            log_model(self.client, run, record, record.network, metrics)
+    @cached_property
+    def _models(self) -> "ModelLogger":
+        from regbench.tracking.logged_model import ModelLogger  # imports torch
+
+        return ModelLogger(self.client)
 
     def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
         """Return the tags that say where a run stands among others; they may change."""
@@ -167,27 +164,6 @@ class Tracker:
                 self.client.log_artifact(run.info.run_id, str(path), "report")
         if news:
             self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
-
-
-def _metrics(record: RunRecord, start: int) -> Iterator[Metric]:
-    """Yield all numbers with times that depend on nothing but the run: the same number twice is stored once.
-
-    Curves have a step an epoch. Summary numbers stand at step 0, which makes MLflow draw them as bars.
-    """
-    wall = record.seconds.get(WALL, [])
-    for name, values in (record.curves | record.seconds).items():
-        for epoch, value in finite(values):
-            yield Metric(name, value, start + round(1000 * sum(wall[: epoch + 1])), epoch)
-    for name, value in (record.summary | record.totals).items():
-        for step, number in finite([value]):
-            yield Metric(name, number, start, step)
-
-
-def _dataset(record: RunRecord) -> DatasetInput:
-    """Name the data by its hash, which MLflow limits to 36 characters."""
-    raw, digest = record.params["data.raw"], record.tags["data_hash"][:32]
-    dataset = Dataset(name=raw.rpartition("/")[2], digest=digest, source_type="local", source=raw)
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,112 @@
+"""MLflow's folder of a model: raw pixels in, class probabilities out, as an exported graph without pickle."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow.pytorch
+import numpy as np
+import torch
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from regbench.model import Architecture, load_model
+from regbench.tracking.run_record import Network
+
+DESCRIPTION, GRAPH = "MLmodel", "data/model.pt2"
+"""Files of the folder that differ from model to model."""
+
+
+class Probabilities(nn.Module):
+    """A classifier that answers with probabilities (N, K) to raw pixels 0..255, uint8, of shape (N, C, H, W)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class probabilities, each row summing to 1."""
+        logits: Tensor = self.network(images)
+        return logits.softmax(1)
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the folders of all models of one architecture share."""
+
+    program: ExportedProgram
+    """The graph; its weights are replaced before it is saved."""
+    description: Model
+    files: dict[str, bytes]
+    """Path in the folder -> content, of all other files."""
+
+
+class ModelFolders:
+    """Writes the folders of models.
+
+    To trace a graph, and to let MLflow describe it, takes five times as long as to save it: so this is done once an
+    architecture. Models of one architecture differ in their weights only, since dropout is no part of the graph.
+    """
+
+    def __init__(self) -> None:
+        self._templates: dict[Architecture, Template] = {}
+
+    def write(self, path: Path, network: Network, run_id: str, model_id: str, artifact_path: str) -> None:
+        """Write the folder of a saved network; the last three are fields of MLflow's `Model`."""
+        trained = load_model(network.folder)
+        servable = Probabilities(trained).eval()
+        if trained.architecture not in self._templates:
+            self._templates[trained.architecture] = make_template(servable, network)
+        template = self._templates[trained.architecture]
+        for place, content in template.files.items():
+            (path / place).parent.mkdir(parents=True, exist_ok=True)
+            (path / place).write_bytes(content)
+        weights = servable.state_dict()
+        with torch.no_grad():
+            for name, tensor in template.program.state_dict.items():
+                tensor.copy_(weights[name])
+        (path / GRAPH).parent.mkdir(exist_ok=True)
+        torch.export.save(template.program, path / GRAPH)
+        shared = template.description
+        Model(
+            artifact_path=artifact_path,
+            run_id=run_id,
+            model_id=model_id,
+            flavors=shared.flavors,
+            signature=shared.signature,
+            saved_input_example_info=shared.saved_input_example_info,
+            model_size_bytes=shared.model_size_bytes,
+        ).save(str(path / DESCRIPTION))
+
+
+def make_template(servable: Probabilities, network: Network) -> Template:
+    """Let MLflow save a model, and return what it wrote."""
+    with torch.inference_mode():
+        classes = servable(torch.from_numpy(network.example)).shape[1]
+    # Unnamed: MLflow would pass named tensors as a dictionary, which its PyTorch models refuse.
+    inputs = TensorSpec(np.dtype(np.uint8), (-1, *network.example.shape[1:]))
+    outputs = TensorSpec(np.dtype(np.float32), (-1, classes))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        mlflow.pytorch.save_model(
+            # Exported in training mode, dropout would stay in the graph for ever.
+            servable.eval(),
+            str(path),
+            serialization_format="pt2",
+            signature=ModelSignature(Schema([inputs]), Schema([outputs])),
+            # Two images: with one, the exported graph would take single images only.
+            input_example=network.example,
+            # Given, since MLflow would spend ten seconds to find them out.
+            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", "numpy", "torch")],
+        )
+        files = [file for file in path.rglob("*") if file.is_file()]
+        contents = {str(file.relative_to(path)): file.read_bytes() for file in files}
+        # Loaded, its weights are its own, and no longer those of the model that it was traced from.
+        program = torch.export.load(path / GRAPH)
+        description = Model.load(str(path))
+    return Template(
+        program, description, {place: held for place, held in contents.items() if place not in (DESCRIPTION, GRAPH)}
+    )
