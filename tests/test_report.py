@@ -1,15 +1,18 @@
 """The files of `compare`: complete, byte-identical, self-contained, and safe with odd labels."""
 
 import io
+import json
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import altair
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import ValidationError
 from PIL import Image
 
 from regbench.report.charts import CURVES, forest, learning_curves
@@ -19,6 +22,7 @@ from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
 from regbench.report.results import read_curves
 from tests.outputs import ROOT, small_params, write_outputs
 
+SPECS = "const specs = "
 FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
 FILES |= {"curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "sizes.csv", "timings.csv"}
 FILES |= {f"variants/{name}.png" for name in ("baseline", "l2", "early_stopping")}
@@ -177,6 +181,17 @@ def test_charts_draw_the_numbers_of_the_tables(written: Path) -> None:
     panels = [panel for row in to_spec(learning_curves(comparison, curves))["vconcat"] for panel in row["hconcat"]]
     assert [panel["encoding"]["y"]["field"] for panel in panels] == list(CURVES)
     assert all(panel["description"] for panel in panels)
+
+
+def test_every_chart_of_the_page_is_valid_vega_lite(written: Path) -> None:
+    """Nothing checks them when the page is written."""
+    line = next(line for line in (written / "comparison.html").read_text().splitlines() if line.startswith(SPECS))
+    specs = json.loads(line.removeprefix(SPECS).rstrip(";"))
+    assert {"forest", "curves", "confusion"} <= set(specs)
+    for spec in specs.values():
+        altair.Chart.from_dict(spec)
+    with pytest.raises(ValidationError, match="'wide': 1"):
+        altair.Chart.from_dict({**specs["forest"], "background": {"wide": 1}})
 
 
 def test_dvc_page_keeps_the_placeholders_and_leaves_out_the_network() -> None:
