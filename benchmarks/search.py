@@ -38,7 +38,7 @@ from regbench.workers import Workers
 
 TUNED = "tuned_"
 """A variant of this prefix is compared with the one of the same name without it."""
-PRUNERS = ("median", "hyperband")
+PRUNERS = ("median", "asha", "hyperband")
 GRID_RANGES = 2
 """Most ranges of a variant that gets a grid: its trials multiply."""
 

@@ -30,7 +30,7 @@ def _closure(stage: str) -> set[str]:
     return {str(path.relative_to(ROOT)) for path in found}
 
 
-@pytest.mark.parametrize("name", set(STAGES) - {"check"})
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"check"}))
 def test_a_stage_depends_on_the_hash_of_its_code_and_on_no_other_code(name: str) -> None:
     """A missing one would leave results stale after an edit; a superfluous one would run the stage for nothing."""
     deps = {
@@ -100,7 +100,7 @@ def test_only_evaluate_opens_the_locked_test_split() -> None:
         assert bool(opens) == (name in MAY_OPEN_TEST), f"{name} depends on {opens}"
 
 
-@pytest.mark.parametrize("name", set(STAGES) - {"sample", "ingest"} - MAY_OPEN_TEST)
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"sample", "ingest"} - MAY_OPEN_TEST))
 def test_no_other_stage_names_the_test_split_in_its_code(name: str) -> None:
     """`load_split(..., "test")` stands in the import closure of evaluate only (and in the reader itself)."""
     for module in _closure(name) - {"src/regbench/data/dataset.py"}:

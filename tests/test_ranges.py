@@ -75,7 +75,7 @@ def test_a_wrong_range_is_one_line(tmp_path: Path, key: str, value: Any, line: s
     ("key", "value", "line"),
     [
         ("sampler", "tpr", "search.sampler = 'tpr': must be 'tpe', 'random', 'grid', 'gp' or 'cmaes'"),
-        ("pruner", "off", "search.pruner = 'off': must be 'none', 'median', 'hyperband' or 'wilcoxon'"),
+        ("pruner", "off", "search.pruner = 'off': must be 'none', 'median', 'asha', 'hyperband' or 'wilcoxon'"),
         (
             "objective",
             "test_loss",

@@ -27,6 +27,7 @@ GRID = {"l2": Choices(choices=(0.001, 0.01)), "dropout": Range(low=0.0, high=0.4
     [
         ("tpe", "median", 1),
         ("tpe", "hyperband", 3),
+        ("tpe", "asha", 2),
         ("random", "median", 3),
         ("grid", "none", 3),
         ("gp", "none", 1),
@@ -99,7 +100,7 @@ def test_two_processes_side_by_side_take_half_the_time(tmp_path: Path) -> None:
     assert seconds[1] < 0.75 * seconds[0]
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+@pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
 def test_pruning_saves_epochs_and_keeps_the_best(tmp_path: Path, pruner: str) -> None:
     whole = search(plan(trials=30, sampler="random", pruner="none"), tmp_path / "whole")
     pruned = search(plan(trials=30, sampler="random", pruner=pruner), tmp_path / "pruned")

@@ -22,8 +22,9 @@ class Search(Section):
     sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
     """`tpe`: tree-structured Parzen estimator, multivariate; `gp`: Gaussian process; `cmaes`: for 2 ranges or more,
     none of them choices."""
-    pruner: Literal["none", "median", "hyperband", "wilcoxon"] = "median"
-    """What stops hopeless trials: `median` and `hyperband` (asynchronous halving) compare epochs, `wilcoxon` seeds."""
+    pruner: Literal["none", "median", "asha", "hyperband", "wilcoxon"] = "median"
+    """What stops hopeless trials: `median`, `asha` (asynchronous successive halving: the best quarter of trials goes on
+    after epochs 1, 4, 16 ...) and `hyperband` (several such ladders) compare epochs, `wilcoxon` seeds."""
     startup: Count = 4
     """Finished trials before the sampler and the median pruner learn from them."""
     grid_points: Annotated[int, Field(ge=2)] = 5

@@ -6,7 +6,14 @@ from typing import Literal
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, WilcoxonPruner
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    SuccessiveHalvingPruner,
+    WilcoxonPruner,
+)
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
 from regbench.randomness import generator
@@ -16,6 +23,9 @@ from regbench.variants import Variant
 
 WARM_UP_EPOCHS = 2
 """Epochs that the median pruner leaves a trial before it judges it: the first ones say little."""
+ASHA_FACTOR = 4
+"""One of so many trials goes on at each rung (Li et al. 2020, arXiv:1810.05934); on the real images it keeps the best
+trial where 3 loses it (`benchmarks/README.md`)."""
 WILCOXON_P = 0.1
 """Below it a trial that is worse than the best one, seed by seed, is stopped; Optuna's default."""
 GRID_DIGITS = 12
@@ -97,6 +107,8 @@ def pruner(search: Search, epochs: int) -> BasePruner:
     match search.pruner:
         case "median":
             return MedianPruner(n_startup_trials=search.startup, n_warmup_steps=WARM_UP_EPOCHS)
+        case "asha":
+            return SuccessiveHalvingPruner(min_resource=1, reduction_factor=ASHA_FACTOR)
         case "hyperband":
             return HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
         case "wilcoxon":
