@@ -22,7 +22,7 @@ class Search(Section):
     sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
     """`tpe`: tree-structured Parzen estimator, multivariate; `gp`: Gaussian process; `cmaes`: for 2 ranges or more,
     none of them choices."""
-    pruner: Literal["none", "median", "asha", "hyperband", "wilcoxon"] = "median"
+    pruner: Literal["none", "median", "asha", "hyperband", "wilcoxon"] = "asha"
     """What stops hopeless trials: `median`, `asha` (asynchronous successive halving: the best quarter of trials goes on
     after epochs 1, 4, 16 ...) and `hyperband` (several such ladders) compare epochs, `wilcoxon` seeds."""
     startup: Count = 4
