@@ -68,6 +68,14 @@ class Registry:
         with self._explained():
             return _version(self.client.get_model_version(self.name, number))
 
+    def logged_model(self, run_id: str) -> str:
+        """Return the id of the model that tracking logged for a run; TrackingError if it has none."""
+        with self._explained():
+            outputs = self.client.get_run(run_id).outputs
+        if outputs is None or not outputs.model_outputs:
+            raise TrackingError(f"{self.store.shown}: run {run_id} has no model: run `make track`")
+        return str(outputs.model_outputs[0].model_id)
+
     def register(self, offer: Offer) -> Version:
         """Make the challenger of a network; one that is registered already keeps its version.
 
@@ -132,9 +140,7 @@ class Registry:
                     f"{place}: {name}: cannot be fetched: {one_line(error)}: restore MLflow's artifacts"
                 ) from None
             if sha256(out / name) != expected:
-                raise IntegrityError(
-                    f"{place}: {name}: its SHA-256 is not {expected[:12]}...: restore it"
-                )
+                raise IntegrityError(f"{place}: {name}: its SHA-256 is not {expected[:12]}...: restore it")
         return out
 
     def _alias(self, alias: str) -> Version | None:

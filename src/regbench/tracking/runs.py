@@ -59,7 +59,7 @@ class Tracker:
                 if run is not None:
                     runs[record.key] = run.info.run_id
                 yield record, run
-            if records:
+            if records and shared:
                 self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise TrackingError(one_line(error)) from error
