@@ -27,7 +27,7 @@ class Limits(Section):
 class DriftSettings(Section):
     """A distance counts only if it is also larger than chance makes it, so that a few images raise no false alarm."""
 
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    alpha: Annotated[float, Field(ge=0.001, lt=1)] = 0.01
     """Probability of any alarm about new images that come from where the champion's came from, at most."""
     labels: Limits = Limits(warn=0.1, stop=0.3)
     """Total variation distance between the shares of the labels: the part of the images that changed class."""
