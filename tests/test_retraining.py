@@ -1,0 +1,192 @@
+"""The job from end to end with the real DVC, MLflow and git: every way to end, and what is left behind."""
+
+import json
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from tests.project import Project, environment
+from tests.retraining_project import (
+    BUSY,
+    JOB,
+    KEPT,
+    NOTHING_NEW,
+    PROMOTED,
+    REJECTED,
+    ROLLBACK,
+    champions,
+    commit,
+    create,
+    decision_runs,
+    digits,
+    ends,
+    git,
+    images_of,
+    records,
+    versions,
+    write_rows,
+)
+
+FIRST, MORE = 300, 1500
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return one project for the whole story below: the tests run in their order, each where the last one ended."""
+    return create(tmp_path_factory.mktemp("retraining") / "project", digits(FIRST), **{"train.epochs": 2})
+
+
+def test_without_mlflow_it_fails_and_nothing_is_changed(project: Project) -> None:
+    said = ends(project, 4, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert "http://127.0.0.1:9" in said and "Traceback" not in said
+    assert not (project.folder / "dvc.lock").exists() and records(project) == []
+
+
+def test_the_first_model_becomes_champion(project: Project) -> None:
+    said = ends(project, PROMOTED)
+    assert "promoted\nThere is no champion yet, and all limits are met." in said
+    (record,) = records(project)
+    assert champions(project) == [1]
+    assert record.champion is None and record.challenger is not None and record.challenger.version == "1"
+    tags = versions(project)[1]
+    assert (tags["variant"], tags["seed"], tags["git_dirty"]) == ("baseline", "128", "false")
+    assert tags["git_commit"] == git(project, "rev-parse", "HEAD") == record.commit
+    assert tags["data_hash"] == record.data_hash and len(images_of(project, 1)) == FIRST
+    page = (project.folder / "retraining/decisions.html").read_text()
+    assert "Champion: <strong>version 1 (baseline, seed 128)</strong>" in page
+    assert [run["decision"] for run in decision_runs(project)] == [record.key]
+
+
+def test_nothing_new_leaves_nothing_behind(project: Project) -> None:
+    before = {path: path.read_bytes() for path in (project.folder / "retraining").iterdir()}
+    assert "nothing new" in ends(project, NOTHING_NEW)
+    assert "nothing new" in ends(project, 0, "--zero")
+    assert before == {path: path.read_bytes() for path in (project.folder / "retraining").iterdir()}
+    assert len(versions(project)) == len(decision_runs(project)) == 1
+
+
+def test_rejected_data_are_not_trained_on(project: Project) -> None:
+    raw = project.folder / "raw.zip"
+    kept, lock = raw.read_bytes(), (project.folder / "dvc.lock").read_bytes()
+    raw.write_bytes(kept[:-100])
+    for _ in range(2):
+        assert "raw.zip: not a readable zip" in ends(project, REJECTED)
+    assert [record.outcome for record in records(project)] == ["promoted", "rejected"], "logged once"
+    assert champions(project) == [1] and json.dumps(records(project)[1].reasons).count("not a readable zip") == 1
+    raw.write_bytes(kept)
+    ends(project, NOTHING_NEW)
+    assert lock.split(b"track:")[0] == (project.folder / "dvc.lock").read_bytes().split(b"track:")[0]
+
+
+def test_uncommitted_parameters_are_not_promoted_until_they_are_committed(project: Project) -> None:
+    write_rows(project.folder / "raw.zip", digits(MORE))
+    project.set(**{"train.epochs": 4})
+    assert "Code or parameters are not committed" in ends(project, KEPT)
+    ends(project, NOTHING_NEW)
+    assert champions(project) == [1] and set(versions(project)) == {1, 2}
+    commit(project)
+    assert "surely better" in ends(project, PROMOTED)
+    assert champions(project) == [2] and set(versions(project)) == {1, 2}
+    outcomes = [record.outcome for record in records(project)]
+    assert outcomes == ["promoted", "rejected", "kept", "promoted"]
+    difference = records(project)[-1].difference
+    assert 0 < difference["low"] < difference["mean"] < difference["high"]
+
+
+def test_both_models_were_asked_on_the_same_images_of_today(project: Project) -> None:
+    """The champion's own score of its own day stands nowhere in the second decision."""
+    record = records(project)[-1]
+    assert record.champion is not None and record.challenger is not None
+    today = images_of(project, 2)
+    assert record.images["test"] == (today["split"] == "test").sum()
+    error = 100 * (
+        1
+        - float(
+            np.load(project.folder / "evaluation/baseline/probabilities.npy")[0]
+            .argmax(1)
+            .__eq__(
+                np.loadtxt(project.folder / "evaluation/labels.csv", delimiter=",", skiprows=1, usecols=1, dtype=int)
+            )
+            .mean()
+        )
+    )
+    assert record.challenger.scores["error_percent"] == pytest.approx(error)
+    gap = record.champion.scores["error_percent"] - record.challenger.scores["error_percent"]
+    assert record.difference["mean"] == pytest.approx(gap)
+
+
+def test_a_poisoned_challenger_is_kept_out(project: Project) -> None:
+    rng = np.random.default_rng(1)
+    poison = [(pixels, str(rng.integers(10))) for pixels, _ in digits(MORE, start=MORE)]
+    write_rows(project.folder / "raw.zip", [*digits(MORE), *poison])
+    assert "not surely better" in ends(project, KEPT)
+    assert champions(project) == [2]
+    write_rows(project.folder / "raw.zip", digits(MORE))
+    assert "nothing new" in ends(project, NOTHING_NEW), "the champion's own data again"
+
+
+def test_rollback_puts_the_champion_before_back_and_stays(project: Project) -> None:
+    said = ends(project, 0, "--reason", "It misreads sevens.", command=ROLLBACK)
+    assert "version 1 is champion again, version 2 was taken back" in said
+    assert champions(project) == [1] and records(project)[-1].reasons == ("It misreads sevens.",)
+    assert "This very network was taken back by `make rollback`" in ends(project, KEPT)
+    assert champions(project) == [1]
+    said = ends(project, 2, command=ROLLBACK)
+    assert "knows of no champion before version 1" in said and "Traceback" not in said
+
+
+def test_every_decision_is_in_mlflow_once_and_on_the_page(project: Project) -> None:
+    made = records(project)
+    assert sorted(run["decision"] for run in decision_runs(project)) == sorted(record.key for record in made)
+    page = (project.folder / "retraining/decisions.html").read_text()
+    assert page.count("<article") == len(made) and "It misreads sevens." in page
+
+
+def test_a_champion_that_was_tampered_with_stops_the_job(project: Project) -> None:
+    weights = next((project.folder / "mlartifacts").glob("**/regbench/model.safetensors"))
+    for weights in (project.folder / "mlartifacts").glob("**/regbench/model.safetensors"):
+        kept = weights.read_bytes()
+        weights.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    commit(project, **{"train.epochs": 5})
+    said = ends(project, 6)
+    assert "its SHA-256 is not" in said and "Traceback" not in said and champions(project) == [1]
+
+
+def test_a_registry_that_lost_its_champion_is_not_started_anew_by_itself(project: Project) -> None:
+    (project.folder / "mlflow.db").rename(project.folder / "mlflow.db.away")
+    said = ends(project, 6)
+    assert "has no champion, and by retraining/decisions.jsonl version 1 is: restore mlflow.db" in said
+    (project.folder / "mlflow.db.away").rename(project.folder / "mlflow.db")
+
+
+def test_a_second_job_leaves_at_once_and_names_the_first(project: Project) -> None:
+    first = subprocess.Popen(JOB, cwd=project.folder, env=environment(), stderr=subprocess.DEVNULL)
+    try:
+        holder = project.folder / ".regbench/retrain.json"
+        deadline = time.monotonic() + 30
+        while not (holder.exists() and json.loads(holder.read_text())["pid"] == first.pid):
+            assert time.monotonic() < deadline and first.poll() is None
+            time.sleep(0.02)
+        begin = time.monotonic()
+        said = ends(project, BUSY)
+        assert time.monotonic() - begin < 2.5, "Python itself starts in half of that on a busy machine"
+        assert f"another job is under way: process {first.pid} since " in said
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.wait()
+    # Whoever waits goes on as soon as the lock is free; a job that was killed leaves none.
+    said = ends(project, 6, "--wait", "20")
+    assert "another job" not in said
+
+
+def test_help_documents_every_exit_code(project: Project) -> None:
+    from regbench.errors import BusyError, RejectedDataError
+    from regbench.retraining.job import EXIT_CODES
+
+    said = ends(project, 0, "--help")
+    codes = {*EXIT_CODES.values(), RejectedDataError.exit_code, BusyError.exit_code}
+    assert codes == {PROMOTED, KEPT, NOTHING_NEW, REJECTED, BUSY}
+    assert all(f"  {code} " in said for code in codes)
