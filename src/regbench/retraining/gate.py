@@ -1,7 +1,7 @@
 """One challenger before the gate: it is registered, both models are asked, and the alias is moved or not."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from regbench.data.dataset import Split, load_shape, load_split, read_index
-from regbench.errors import TrackingError
 from regbench.files import read_json, write_csv
 from regbench.model_version import NETWORK, Offer, Version
 from regbench.params import Params
@@ -30,12 +29,23 @@ LEARNT = ("train", "validation")
 
 
 @dataclass(frozen=True)
+class Intake:
+    """What is said of today's data in the decision about them."""
+
+    warnings: tuple[str, ...] = ()
+    """A line each: drift that is no reason to stop."""
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    """The drift report as JSON; empty where there was nothing to compare."""
+
+
+@dataclass(frozen=True)
 class Today:
     """What both models are judged on and by."""
 
     params: Params
     place: Place
     provenance: Provenance
+    intake: Intake
     extra: str = ""
     """Makes the decision one of its own although nothing is new."""
 
@@ -134,6 +144,8 @@ def _compare(registry: Registry, log: Log, today: Today, version: Version, champ
         difference=_points(decision.difference),
         lost_classes=decision.lost_classes,
         gate=policy.model_dump(),
+        warnings=today.intake.warnings,
+        drift=today.intake.drift,
         commit=today.provenance.commit,
         dirty=today.provenance.dirty,
         key=key,
@@ -174,8 +186,3 @@ def _refusals(today: Today, test: Split, theirs: Path, records: list[Record], ve
 def learnt(images: pd.DataFrame) -> set[str]:
     """Return the hashes of the images that a network was trained or chosen on."""
     return set(images["hash"][images["split"].isin(LEARNT)])
-
-
-def missing_run(variant: str, seed: int) -> TrackingError:
-    """Return the error for a run that MLflow does not have any more."""
-    return TrackingError(f"the run '{variant} {seed}' was deleted in MLflow: restore it there, or change the seeds")

@@ -1,16 +1,16 @@
-"""The job, from new data to a decision, and back by hand; safe to kill at any moment.
+"""The job, from new data to a decision; safe to kill at any moment.
 
 Four things hold state: the *pipeline* (DVC's outputs), the *registry* (versions and the alias `champion`), the *log* of
 decisions, and what follows from the log (MLflow's runs, the page, what is published). They change in this order:
 
-1. lock; recover what a killed job began; see that MLflow answers. Nothing has changed so far.
-2. `dvc repro`: finished stages are never repeated, so a killed job goes on where it was.
+1. Lock; complete what a killed job began; see that MLflow answers. Nothing has changed so far.
+2. Incoming images are merged, and `dvc repro` runs: what is finished is never repeated, so a killed job goes on there.
 3. The challenger becomes a version, found again by the hash of its network.
 4. The record is written to `pending.json`.
 5. The alias is moved: one write, the commit point. Before it the decision never happened, after it it did.
 6. The record is appended to the log. A job killed between 5 and 6 left `pending.json`, and the alias says what became
    of it; the next job appends or forgets it (step 1).
-7. MLflow, page and publishing are brought up to date with the log, whoever wrote it.
+7. MLflow, the page and what is published are brought up to date with the log, whoever wrote it; people are told.
 
 So the registry has a champion at every moment after the first one, never two, and each step may be repeated.
 
@@ -18,26 +18,28 @@ What is new is decided by content: the key of a decision is the hash of both net
 has it, nothing is new, however often the job runs. Changed parameters or code change the network, and so count as new.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from regbench.data.ingest import ingest
-from regbench.errors import InputError, IntegrityError, RejectedDataError
+from regbench.errors import IntegrityError, RegbenchError, RejectedDataError
 from regbench.params import Params
 from regbench.params_file import load_params
 from regbench.retraining.locking import only_job
-from regbench.retraining.pipeline import PipelineError, publish, repro
+from regbench.retraining.notify import notify
+from regbench.retraining.pipeline import publish, repro
 from regbench.retraining.place import Place
 from regbench.retraining.records import Log, Record, champions, decision_key
-from regbench.tracking.store import Store, configure_client, find_store
+from regbench.tracking.store import configure_client, find_store
 
-if TYPE_CHECKING:  # it imports mlflow, which takes seconds
+if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is turned away before.
     from regbench.registry import Registry
+    from regbench.retraining.gate import Intake
 
-EXIT_CODES = {"promoted": 0, "rolled back": 0, "kept": 10, "nothing new": 11}
-"""How a job that did its work may end; that it failed, was refused or another is under way are errors, with theirs."""
+EXIT_CODES = {"promoted": 0, "kept": 10, "nothing new": 11}
+"""How a job that did its work may end; rejected data, a job under way and failures are errors, with codes of theirs."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,16 @@ class Ended:
     """How a job ended."""
 
     outcome: str
-    """A key of `EXIT_CODES`."""
-    record: Record | None
+    """A key of `EXIT_CODES`, or `rejected` or `failed`."""
+    record: Record | None = None
     """The decision, if one was made."""
+    reasons: tuple[str, ...] = ()
+    """A line each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what people and programs are told."""
+        text = f"{self.outcome}: {' '.join(self.reasons)}" if self.reasons else self.outcome
+        return {"outcome": self.outcome, "text": text, "record": self.record and self.record.to_json()}
 
 
 def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
@@ -59,83 +68,93 @@ def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
         RegbenchError: it failed, and says why; the champion is as it was, and the next job completes this one.
     """
     with only_job(place.state, wait):
-        params, project, log = load_params(place.params), Path.cwd(), Log(place.decisions)
-        configure_client()
-        from regbench.registry import Registry  # imports mlflow, seconds after a second job has been turned away
-        from regbench.retraining.announce import announce
-
-        registry = Registry(find_store(project), params.retrain.model)
-        champion = registry.champion()
-        log.recover(champion.number if champion else None)
-        _refuse_lost_champion(log, champion is None, registry.store)
+        params, log = load_params(place.params), Log(place.decisions)
         try:
-            _take_in(params, place, project)
-        except RejectedDataError as error:
-            _reject(log, params, str(error))
-            announce(log, registry, params, place)
+            record = _retrain(params, log, place, force)
+        except Exception as error:
+            # An error of another kind is a mistake in this program: its text could hold anything.
+            reasons = str(error).splitlines() if isinstance(error, RegbenchError) else [type(error).__name__]
+            outcome = "rejected" if isinstance(error, RejectedDataError) else "failed"
+            _tell(params, Ended(outcome, None, tuple(reasons)))
             raise
-        repro(project, *(["--force"] if force else []))
-        record = _challenge(registry, log, params, place, force)
+        ended = Ended(record.outcome, record, record.reasons) if record else Ended("nothing new")
+        _tell(params, ended)
+        return ended
+
+
+def _retrain(params: Params, log: Log, place: Place, force: bool) -> Record | None:
+    configure_client()
+    from regbench.registry import Registry
+    from regbench.retraining.announce import announce
+    from regbench.retraining.intake import DriftedDataError, take_in
+
+    project = Path.cwd()
+    registry = Registry(find_store(project), params.retrain.model)
+    recover(registry, log)
+    try:
+        intake = take_in(registry, log, params, place, project)
+    except RejectedDataError as error:
+        drift = error.report.to_json() if isinstance(error, DriftedDataError) else {}
+        _reject(log, params, str(error), drift)
         announce(log, registry, params, place)
-        publish(project, params.retrain.publish, _message(record, log))
-        return Ended(record.outcome if record else "nothing new", record)
+        raise
+    repro(project, *(["--force"] if force else []))
+    record = _challenge(registry, log, params, place, intake, force)
+    announce(log, registry, params, place)
+    publish(project, params.retrain.publish, _message(log))
+    return record
 
 
-def _refuse_lost_champion(log: Log, lost: bool, store: Store) -> None:
+def recover(registry: "Registry", log: Log) -> None:
+    """Complete or forget the move that a killed job began.
+
+    Raises:
+        IntegrityError: the registry has lost the champion that the log knows.
+    """
+    champion = registry.champion()
+    log.recover(champion.number if champion else None)
     line = champions(log.read())
-    if lost and line:
+    if champion is None and line:
         raise IntegrityError(
-            f"{store.shown}: has no champion, and by {log.path} version {line[-1].version} is: restore mlflow.db and "
-            f"mlartifacts from a backup, or move {log.path.parent} away to start anew"
+            f"{registry.store.shown}: has no champion, and by {log.path} version {line[-1].version} is: restore "
+            f"mlflow.db and mlartifacts from a backup, or move {log.path.parent} away to start anew"
         )
 
 
-def _take_in(params: Params, place: Place, project: Path) -> None:
-    """Bring today's data into arrays; data that ingest refuses are a RejectedDataError with its reasons."""
-    try:
-        repro(project, "ingest")
-    except PipelineError:
-        try:
-            ingest(params.data, former_dir=place.results.data)
-        except InputError as error:
-            raise RejectedDataError(str(error)) from None
-        raise
-
-
-def _reject(log: Log, params: Params, reason: str) -> None:
+def _reject(log: Log, params: Params, reason: str, drift: Mapping[str, Any]) -> None:
     """Log data that were rejected, once as long as they stay the same."""
-    records = log.read()
-    key = decision_key("rejected", reason)
+    records, key = log.read(), decision_key("rejected", reason)
     if not records or records[-1].key != key:
         champion = records[-1].in_use if records else None
-        record = Record("rejected", tuple(reason.splitlines()[:20]), raw=params.data.raw, champion=champion, key=key)
+        reasons = tuple(reason.splitlines()[:20])
+        record = Record("rejected", reasons, raw=params.data.raw, champion=champion, drift=drift, key=key)
         log.append(record.dated())
 
 
-def _challenge(registry: "Registry", log: Log, params: Params, place: Place, force: bool) -> Record | None:
+def _challenge(
+    registry: "Registry", log: Log, params: Params, place: Place, intake: "Intake", force: bool
+) -> Record | None:
+    """Log all runs, find the challenger among them, and bring it before the gate."""
     from regbench.retraining.challenger import choose
-    from regbench.retraining.gate import Today, judge, missing_run, register
-    from regbench.tracking.finals import FinalsReader
-    from regbench.tracking.ledger import bring_up_to_date
+    from regbench.retraining.gate import Today, judge, register
+    from regbench.retraining.logged import logged_run
     from regbench.tracking.provenance import read_provenance
-    from regbench.tracking.receipt import fingerprint
     from regbench.tuned import with_tuned
 
-    results = place.results
-    params = with_tuned(params, results.tuned)
-    chosen = choose(params, results.runs)
-    folders = [getattr(results, name) for name in results.__dataclass_fields__]
-    receipt = bring_up_to_date(params, results, registry.store, fingerprint([place.params, *folders]), ask=True)
-    key = FinalsReader(params, results).seed(chosen.variant, chosen.seed).key
-    if key not in receipt.runs:
-        raise missing_run(chosen.variant, chosen.seed)
+    params = with_tuned(params, place.results.tuned)
+    chosen = choose(params, place.results.runs)
+    run = logged_run(registry.store, params, place, chosen)
     data = [Path(path) for path in (params.data.raw, params.retrain.incoming) if path]
     provenance = read_provenance(Path.cwd(), [*data, place.decisions])
-    today = Today(params, place, provenance, datetime.now(UTC).isoformat() if force else "")
-    version = register(registry, today, chosen, receipt.runs[key])
-    return judge(registry, log, today, version)
+    today = Today(params, place, provenance, intake, datetime.now(UTC).isoformat() if force else "")
+    return judge(registry, log, today, register(registry, today, chosen, run))
 
 
-def _message(record: Record | None, log: Log) -> str:
-    last = record or next(iter(reversed(log.read())), None)
-    return f"dvc.lock of data {last.data_hash[:12]}: {last.outcome}" if last else "dvc.lock"
+def _message(log: Log) -> str:
+    last = log.read()[-1]
+    return f"dvc.lock of data {last.data_hash[:12]}: {last.outcome}"
+
+
+def _tell(params: Params, ended: Ended) -> None:
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    notify(params.retrain.notify, {**ended.to_json(), "model": params.retrain.model, "time": time})

@@ -55,6 +55,10 @@ class Record:
     difference: Mapping[str, float] = field(default_factory=dict)
     """Points of accuracy that the challenger is ahead: mean, low, high; and p_value, discordant images."""
     lost_classes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Drift of the new data that was no reason to stop, a line each."""
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    """The drift report; empty where there were no new images or no champion."""
     gate: Mapping[str, Any] = field(default_factory=dict)
     """The section `retrain.gate` that it was judged by."""
     commit: str = ""
@@ -74,7 +78,7 @@ class Record:
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Rebuild what `to_json` made; TypeError or KeyError for other fields."""
         parties = {who: fields[who] and Party(**fields[who]) for who in ("champion", "challenger")}
-        lists = {name: tuple(fields[name]) for name in ("reasons", "lost_classes")}
+        lists = {name: tuple(fields[name]) for name in ("reasons", "lost_classes", "warnings")}
         return cls(**{**fields, **parties, **lists})
 
     def to_json(self) -> dict[str, Any]:

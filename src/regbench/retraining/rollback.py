@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 from regbench.errors import InputError
 from regbench.params_file import load_params
+from regbench.retraining.job import recover
 from regbench.retraining.locking import only_job
 from regbench.retraining.place import Place
 from regbench.retraining.records import Log, Record, champions, decision_key
@@ -31,9 +32,8 @@ def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
         from regbench.retraining.gate import party
 
         registry = Registry(find_store(Path.cwd()), params.retrain.model)
-        champion = registry.champion()
-        log.recover(champion.number if champion else None)
-        records = log.read()
+        recover(registry, log)
+        champion, records = registry.champion(), log.read()
         line = champions(records)
         if champion is None or len(line) < 2 or line[-1].version != champion.number:
             raise InputError(

@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from regbench.compute import prepare
-from regbench.data.dataset import load_shape, load_split, read_index
+from regbench.data.dataset import SplitName, load_shape, load_split, read_index
 from regbench.model import Perceptron, load_model
 from regbench.params import Params
 from regbench.retraining.drift import DriftReport, Sample, drift_report
 from regbench.retraining.gate import IMAGES, LEARNT
 from regbench.retraining.incoming import Plan
 
-SPLITS = (*LEARNT, "test")
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
 def watch(params: Params, data: Path, champion: Path, plan: Plan | None = None) -> DriftReport | None:

@@ -36,7 +36,7 @@ def named(party: Party | None) -> str:
 def markdown(record: Record) -> str:
     """Return a decision as Markdown."""
     lines = [f"**{heading(record)[0].upper()}{heading(record)[1:]}.**", ""]
-    lines += [f"- {reason}" for reason in record.reasons]
+    lines += [f"- {reason}" for reason in (*record.reasons, *record.warnings)]
     parties = {"champion before": record.champion, "challenger": record.challenger}
     scored = {who: party for who, party in parties.items() if party is not None and party.scores}
     if scored:
