@@ -31,7 +31,7 @@ RUN_BY = {
     "dvc exp diff": ("tests/test_stages.py", '"exp", "diff"'),
     "dvc exp show --only-changed": ("tests/test_stages.py", '"exp", "show"'),
     "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages.export"),
-    "python -m stages.predict runs/cocktail data labels.csv": ("tests/test_stages.py", "stages.predict"),
+    "make predict RAW=my-images.zip": ("tests/test_stages.py", '"predict", "RAW='),
     "source .venv/bin/activate": (".ci/run", "make install"),
     "mlflow models serve": ("tests/test_logged_model.py", "serve"),
 }
