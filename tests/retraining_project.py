@@ -113,12 +113,17 @@ def versions(project: Project) -> dict[int, dict[str, str]]:
     return {number: {key: value for version, key, value in found if version == number} for number in numbers}
 
 
-def images_of(project: Project, number: int) -> pd.DataFrame:
-    """Return hash, split and label of the images of a version's day."""
+def files_of(project: Project, number: int) -> Path:
+    """Return the folder of a version's own files among the artifacts."""
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as store:
         query = "select storage_location from model_versions where version = ?"
         (place,) = store.execute(query, (number,)).fetchone()
-    return pd.read_csv(Path(place.removeprefix("file://")) / "regbench/images.csv", dtype=str)
+    return Path(place.removeprefix("file://")) / "regbench"
+
+
+def images_of(project: Project, number: int) -> pd.DataFrame:
+    """Return hash, split and label of the images of a version's day."""
+    return pd.read_csv(files_of(project, number) / "images.csv", dtype=str)
 
 
 def decision_runs(project: Project) -> list[dict[str, str]]:

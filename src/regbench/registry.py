@@ -129,10 +129,11 @@ class Registry:
         if key not in ("", version.key) or version.key != network_key(version.sums):
             raise IntegrityError(f"{place}: its tags are not those of the network that was promoted: `make rollback`")
         out.mkdir(parents=True, exist_ok=True)
+        with self._explained():
+            artifacts = self.client.get_logged_model(version.model_id).artifact_location
         for name, expected in version.sums.items():
             try:
-                uri = f"models:/{version.model_id}/{PLACE}/{name}"
-                fetched = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(out))
+                fetched = mlflow.artifacts.download_artifacts(f"{artifacts}/{PLACE}/{name}", dst_path=str(out))
                 if Path(fetched) != out / name:
                     copyfile(fetched, out / name)
             except (MlflowException, SQLAlchemyError, OSError) as error:
