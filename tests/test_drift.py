@@ -37,15 +37,15 @@ def stopped(report: DriftReport) -> set[str]:
 
 
 def test_new_data_from_the_same_source_alarm_with_probability_alpha_at_most() -> None:
-    """With limits of 0 whatever is significant warns: at 5 % of 300 reports, 15 are expected, over 25 once in 500."""
+    """With limits of 0 whatever is significant warns: at 5 % of 200 reports, 10 are expected, over 19 once in 300."""
     rng = np.random.default_rng(1)
     anything = Limits(warn=0, stop=1)
     strict = DriftSettings(alpha=0.05, labels=anything, pixels=anything, confidence=anything, agreement=anything)
     alarms = 0
-    for trial in range(300):
+    for trial in range(200):
         report = drift_report(draw(rng, (1, 3, 12, 60)[trial % 4]), draw(rng, 150), strict)
         alarms += report.level != "none"
-    assert alarms <= 25
+    assert alarms <= 19
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 20, 100, 5000])
@@ -71,11 +71,11 @@ def test_shifted_images_are_seen_although_their_brightness_is_the_same(old: Samp
     assert {check.name for check in report.checks if check.level != "none"} == {"arrangement"}
 
 
-def test_one_class_only_stops(old: Sample) -> None:
-    only = np.eye(CLASSES)[3]
-    report = drift_report(draw(np.random.default_rng(2), 40, only), old, SETTINGS)
-    assert {"labels", "missing classes"} <= stopped(report)
-    assert "labels: distance 0.9" in "\n".join(report.alarms)
+@pytest.mark.parametrize(("count", "names"), [(8, {"labels"}), (200, {"labels", "missing classes"})])
+def test_one_class_only_stops(old: Sample, count: int, names: set[str]) -> None:
+    report = drift_report(draw(np.random.default_rng(2), count, np.eye(CLASSES)[3]), old, SETTINGS)
+    assert names <= stopped(report)
+    assert any("(stop): labels: distance 0.9" in line and "'3', +" in line for line in report.alarms)
 
 
 def test_a_missing_class_stops_where_chance_does_not_explain_it(old: Sample) -> None:

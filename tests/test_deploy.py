@@ -1,0 +1,159 @@
+"""Schedules: the cron line is run by Debian's cron, the others pass the strictest validator that there is for them."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import ROOT, Project, environment
+from ruamel.yaml import YAML
+
+from regbench.errors import BusyError, RejectedDataError
+from regbench.retraining.job import EXIT_CODES
+from regbench.retraining.records import Log
+
+DEPLOY = ROOT / "deploy"
+CRON_SECONDS = 60 + 120
+"""Until the next full minute, and for the job."""
+
+
+def tool(*command: str, code: int = 0) -> str:
+    """Run a validator of this environment, or one of the machine; skip where that is absent."""
+    here = Path(sys.executable).with_name(command[0])
+    found = str(here) if here.exists() else shutil.which(command[0])
+    if found is None:
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run([found, *command[1:]], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def documents(path: Path) -> list[Any]:
+    return list(YAML(typ="safe").load_all(path.read_text()))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def night(tmp_path_factory: pytest.TempPathFactory, reproduced: Project) -> Iterator[Path]:
+    """Yield a project whose nightly job Debian's cron starts at the next full minute, in folders of cron's own.
+
+    Autouse: it waits while the other tests of this module run.
+    """
+    folder = tmp_path_factory.mktemp("night") / "project"
+    shutil.copytree(reproduced.folder, folder, symlinks=True)
+    if not shutil.which("cron") or os.geteuid() != 0 or not _may_unshare():
+        yield folder
+        return
+    table = (DEPLOY / "regbench.cron").read_text().replace("PROJECT=/srv/regbench", f"PROJECT={folder}")
+    table, changed = re.subn(r"^17 2 \* \* \*", "* * * * *", table, flags=re.MULTILINE)
+    assert changed == 1
+    (folder.parent / "crontab").write_text(f"VENV={sys.prefix}\n{table}")
+    # Cron's folders and its process id are private to this process, which takes all that cron started with it.
+    private = "for place in /var/spool/cron /etc/cron.d /run; do mount -t tmpfs tmpfs $place; done; "
+    private += "mount --bind /dev/null /etc/crontab; mkdir /var/spool/cron/crontabs; "
+    command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-ec"]
+    script = f"{private} crontab {folder.parent / 'crontab'}; exec cron -f"
+    process = subprocess.Popen([*command, script], env={"PATH": os.defpath + ":/usr/sbin:/sbin", "HOME": "/root"})
+    try:
+        yield folder
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def _may_unshare() -> bool:
+    return subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode == 0
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    for unit in (DEPLOY / "systemd").iterdir():
+        # systemd wants the program to exist.
+        text = unit.read_text().replace("/srv/regbench/.venv/bin/python", sys.executable)
+        (tmp_path / unit.name).write_text(text)
+    assert tool("systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())) == ""
+    broken = tmp_path / "regbench-retrain.timer"
+    broken.write_text(broken.read_text().replace("Persistent=true", "Persistant=true"))
+    assert "Persistant" in tool("systemd-analyze", "verify", "--man=no", str(broken))
+
+
+def test_the_service_is_locked_down() -> None:
+    """Of systemd's 0 (safe) to 10, for a service that needs its folder and the network; the threshold is times 10."""
+    unit = str(DEPLOY / "systemd" / "regbench-retrain.service")
+    tool("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
+
+
+def test_the_service_takes_no_outcome_of_a_sound_job_for_a_failure() -> None:
+    unit = (DEPLOY / "systemd" / "regbench-retrain.service").read_text()
+    codes = re.search(r"^SuccessExitStatus=(.*)$", unit, re.MULTILINE)
+    assert codes is not None
+    sound = {*EXIT_CODES.values(), BusyError.exit_code} - {0}
+    assert {int(code) for code in codes[1].split()} == sound
+    assert RejectedDataError.exit_code not in sound
+
+
+def test_every_schedule_starts_what_make_retrain_starts() -> None:
+    planned = subprocess.run(
+        ["make", "-n", "retrain", f"VENV={sys.prefix}"], cwd=ROOT, env=environment(), capture_output=True, text=True
+    ).stdout
+    arguments = planned[planned.index("-m stages.retrain") :].split("\n")[0].strip()
+    service = (DEPLOY / "systemd" / "regbench-retrain.service").read_text()
+    assert f"ExecStart=/srv/regbench/.venv/bin/python {arguments}\n" in service
+    _, job = documents(DEPLOY / "kubernetes" / "retrain.yaml")
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert " ".join([*container["command"], *container["args"]]) == f"python {arguments} --zero"
+    steps = documents(DEPLOY / "github" / "retrain.yml")[0]["jobs"]["retrain"]["steps"]
+    assert sum("make retrain RETRAINFLAGS=--zero" in step.get("run", "") for step in steps) == 1
+
+
+def test_kubernetes_schemas_accept_the_manifests_strictly(tmp_path: Path) -> None:
+    manifest = DEPLOY / "kubernetes" / "retrain.yaml"
+    tool("kubernetes-validate", "--strict", str(manifest))
+    _, job = documents(manifest)
+    spec = job["spec"]["jobTemplate"]["spec"]
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    assert spec["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"] == [2, RejectedDataError.exit_code]
+    misspelt = tmp_path / "misspelt.yaml"
+    misspelt.write_text(manifest.read_text().replace("concurrencyPolicy", "concurencyPolicy"))
+    assert "concurencyPolicy" in tool("kubernetes-validate", "--strict", str(misspelt), code=1)
+
+
+def test_githubs_schema_and_zizmor_accept_the_workflow(tmp_path: Path) -> None:
+    workflow = DEPLOY / "github" / "retrain.yml"
+    schema = ("check-jsonschema", "--builtin-schema", "vendor.github-workflows")
+    audit = ("zizmor", "--offline", "--persona=pedantic")
+    tool(*schema, str(workflow))
+    assert "No findings" in tool(*audit, str(workflow))
+    changed = tmp_path / "changed.yml"
+    changed.write_text(workflow.read_text().replace("cancel-in-progress", "cancel-in-progres"))
+    assert "cancel-in-progres" in tool(*schema, str(changed), code=1)
+    changed.write_text(re.sub(r"(actions/checkout)@\w+", r"\1@v4", workflow.read_text()))
+    assert "unpinned" in tool(*audit, str(changed), code=14)
+
+
+def test_hadolint_accepts_the_dockerfile(tmp_path: Path) -> None:
+    dockerfile = DEPLOY / "kubernetes" / "Dockerfile"
+    assert tool("hadolint", "--failure-threshold=style", str(dockerfile)) == ""
+    untagged = tmp_path / "Dockerfile"
+    untagged.write_text(dockerfile.read_text().replace(":3.11-slim-bookworm", ""))
+    assert "DL3006" in tool("hadolint", str(untagged), code=1)
+
+
+def test_cron_runs_the_line_and_the_job_promotes_the_first_champion(night: Path) -> None:
+    if not shutil.which("cron") or os.geteuid() != 0:
+        pytest.skip("cron is not installed, or this user may not run it")
+    if not _may_unshare():
+        pytest.skip("this machine does not let cron have folders of its own (unshare)")
+    log = night / ".regbench" / "retrain.log"
+    deadline = time.monotonic() + CRON_SECONDS
+    while not (log.exists() and "promoted" in log.read_text()):
+        assert time.monotonic() < deadline, log.read_text() if log.exists() else "cron did not run the line"
+        time.sleep(0.5)
+    (record,) = Log(night / "retraining").read()
+    assert record.outcome == "promoted" and record.champion is None
+    assert record.challenger is not None and record.challenger.version == "1"
