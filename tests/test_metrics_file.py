@@ -97,3 +97,10 @@ def test_an_unknown_outcome_is_an_error_of_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="odd"):
         write_metrics(tmp_path / "m.prom", "odd", 1, 1, [])
     assert not (tmp_path / "m.prom").exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.prom").mkdir()
+    write_metrics(tmp_path / "m.prom", "kept", 1, 1, [PROMOTED])
+    assert capsys.readouterr().err == f"{tmp_path / 'm.prom'}: not written: Is a directory\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["m.prom"]

@@ -1,6 +1,7 @@
 """The last job as a Prometheus text file, for node_exporter's textfile collector or anything else that scrapes."""
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def write_metrics(path: Path, outcome: str, finished: float, seconds: float, rec
 
     `outcome` is one of `OUTCOMES`, `finished` a Unix time, `seconds` the job's duration. Champion and scores follow
     from the log of decisions: of the champion those it was last judged by, and of the challenger of the last decision.
-    Without a champion its metrics are absent. A number that is not finite is left out.
+    Without a champion its metrics are absent. A number that is not finite is left out. A file that cannot be written is
+    one line on stderr.
     """
     registry = CollectorRegistry()
     Gauge("regbench_retrain_finished_timestamp_seconds", "When the last job ended", registry=registry).set(finished)
@@ -36,9 +38,12 @@ def write_metrics(path: Path, outcome: str, finished: float, seconds: float, rec
     states.state(outcome)
     Gauge("regbench_decisions", "Decisions in the log", registry=registry).set(len(records))
     _write_parties(registry, records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not by `regbench.files`: its temporary file would end in .prom too, and a collector would read it half written.
-    write_to_textfile(str(path), registry)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not by `regbench.files`: its temporary file would end in .prom too, and a collector would read it half written.
+        write_to_textfile(str(path), registry)
+    except OSError as error:  # A full disk is no reason to hide how the job itself ended.
+        print(f"{path}: not written: {error.strerror}", file=sys.stderr)
 
 
 def _write_parties(registry: CollectorRegistry, records: Sequence[Record]) -> None:
