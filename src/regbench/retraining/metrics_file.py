@@ -40,7 +40,7 @@ def write_metrics(path: Path, outcome: str, finished: float, seconds: float, rec
     _write_parties(registry, records)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not by `regbench.files`: its temporary file would end in .prom too, and a collector would read it half written.
+        # Not by `regbench.files`: its temporary file would end in .prom too, and a collector could read half of it.
         write_to_textfile(str(path), registry)
     except OSError as error:  # A full disk is no reason to hide how the job itself ended.
         print(f"{path}: not written: {error.strerror}", file=sys.stderr)
