@@ -40,7 +40,7 @@ dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOA
 	@exec optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $(STUDIES)
 
 retrain: install ## new data in, a better champion out, or nothing changed (docs/retraining.md); RETRAINFLAGS=--force
-	@python -m stages.retrain $(TRACKED) retraining $(RETRAINFLAGS)
+	@python -m stages.retrain $(TRACKED) retraining --zero $(RETRAINFLAGS)
 
 rollback: install ## put the champion before this one back, with a record of its own; REASON="a sentence"
 	@python -m stages.rollback $(TRACKED) retraining $(if $(REASON),--reason "$(REASON)")

@@ -58,7 +58,7 @@ def create(folder: Path, rows: Iterable[Row], **params: Any) -> Project:
     """Make a project of one variant and one seed whose raw images are `rows`, all committed."""
     project = Project.create(folder)
     write_rows(folder / "raw.zip", rows)
-    project.set(**TINY, **params)
+    project.set(**{**TINY, **params})
     commit(project)
     return project
 

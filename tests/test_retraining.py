@@ -87,6 +87,8 @@ def test_uncommitted_parameters_are_not_promoted_until_they_are_committed(projec
     commit(project)
     assert "surely better" in ends(project, PROMOTED)
     assert champions(project) == [2] and set(versions(project)) == {1, 2}
+    metrics = (project.folder / "retraining/metrics.prom").read_text()
+    assert 'regbench_retrain_outcome{regbench_retrain_outcome="promoted"} 1.0' in metrics
     outcomes = [record.outcome for record in records(project)]
     assert outcomes == ["promoted", "rejected", "kept", "promoted"]
     difference = records(project)[-1].difference

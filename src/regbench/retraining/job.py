@@ -18,6 +18,7 @@ What is new is decided by content: the key of a decision is the hash of both net
 has it, nothing is new, however often the job runs. Changed parameters or code change the network, and so count as new.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from regbench.errors import IntegrityError, RegbenchError, RejectedDataError
 from regbench.params import Params
 from regbench.params_file import load_params
 from regbench.retraining.locking import only_job
+from regbench.retraining.metrics_file import write_metrics
 from regbench.retraining.notify import notify
 from regbench.retraining.pipeline import publish, repro
 from regbench.retraining.place import Place
@@ -47,7 +49,7 @@ class Ended:
     """How a job ended."""
 
     outcome: str
-    """A key of `EXIT_CODES`, or `rejected` or `failed`."""
+    """A key of `EXIT_CODES`, or `rolled back`, `rejected` or `failed`."""
     record: Record | None = None
     """The decision, if one was made."""
     reasons: tuple[str, ...] = ()
@@ -68,17 +70,17 @@ def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
         RegbenchError: it failed, and says why; the champion is as it was, and the next job completes this one.
     """
     with only_job(place.state, wait):
-        params, log = load_params(place.params), Log(place.decisions)
+        params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()
         try:
             record = _retrain(params, log, place, force)
         except Exception as error:
             # An error of another kind is a mistake in this program: its text could hold anything.
             reasons = str(error).splitlines() if isinstance(error, RegbenchError) else [type(error).__name__]
             outcome = "rejected" if isinstance(error, RejectedDataError) else "failed"
-            _tell(params, Ended(outcome, None, tuple(reasons)))
+            tell(params, log, Ended(outcome, None, tuple(reasons)), begin)
             raise
         ended = Ended(record.outcome, record, record.reasons) if record else Ended("nothing new")
-        _tell(params, ended)
+        tell(params, log, ended, begin)
         return ended
 
 
@@ -155,6 +157,14 @@ def _message(log: Log) -> str:
     return f"dvc.lock of data {last.data_hash[:12]}: {last.outcome}"
 
 
-def _tell(params: Params, ended: Ended) -> None:
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    notify(params.retrain.notify, {**ended.to_json(), "model": params.retrain.model, "time": time})
+def tell(params: Params, log: Log, ended: Ended, begin: float) -> None:
+    """Tell programs and people how a job ended that began at `begin` of the monotonic clock."""
+    now = datetime.now(UTC)
+    try:
+        records = log.read()
+    except IntegrityError:  # that is why it failed
+        records = []
+    seconds = time.monotonic() - begin
+    write_metrics(log.path.with_name("metrics.prom"), ended.outcome, now.timestamp(), seconds, records)
+    about = {"model": params.retrain.model, "time": now.isoformat(timespec="seconds")}
+    notify(params.retrain.notify, {**ended.to_json(), **about})

@@ -1,11 +1,12 @@
 """The previous champion back, by hand, as a decision with a record of its own."""
 
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from regbench.errors import InputError
 from regbench.params_file import load_params
-from regbench.retraining.job import recover
+from regbench.retraining.job import Ended, recover, tell
 from regbench.retraining.locking import only_job
 from regbench.retraining.place import Place
 from regbench.retraining.records import Log, Record, champions, decision_key
@@ -25,7 +26,7 @@ def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
         TrackingError: MLflow fails; the champion is as it was.
     """
     with only_job(place.state, wait):
-        params, log = load_params(place.params), Log(place.decisions)
+        params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()
         configure_client()
         from regbench.registry import Registry  # imports mlflow
         from regbench.retraining.announce import announce
@@ -58,4 +59,5 @@ def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
         registry.promote(former, over=champion)
         log.finish()
         announce(log, registry, params, place)
+        tell(params, log, Ended(record.outcome, record, record.reasons), begin)
         return record
