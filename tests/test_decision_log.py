@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import IntegrityError
+from regbench.retrain_settings import Gate
 from regbench.retraining.page import write_page
 from regbench.retraining.records import Log, Party, Record, champions, decision_key, rolled_back
 from regbench.retraining.wording import markdown, numbers
@@ -22,7 +23,7 @@ def party(number: int) -> Party:
 def decision(outcome: str, champion: int | None, challenger: int | None, **fields: object) -> Record:
     parties = {"champion": champion and party(champion), "challenger": challenger and party(challenger)}
     key = decision_key(outcome, champion, challenger)
-    record = Record(outcome=outcome, reasons=("Because.",), key=key, **parties)  # type: ignore[arg-type]
+    record = Record(outcome=outcome, reasons=("Because.",), key=key, gate=Gate().model_dump(), **parties)  # type: ignore[arg-type]
     return replace(record, **fields).dated()  # type: ignore[arg-type]
 
 
@@ -106,9 +107,14 @@ def test_the_page_names_the_champion_and_every_decision_newest_first(tmp_path: P
     records = [*HISTORY, decision("kept", 4, 5, reasons=("The <script> is not run.",))]
     write_page(tmp_path / "page.html", records, "digits")
     page = (tmp_path / "page.html").read_text()
-    assert "Champion: <strong>version 4 (l2, seed 128)</strong>, 5 % error" in page
+    assert "Champion: <strong>version 4 (l2, seed 128)</strong>, 5.00 % error" in page
     headings = ["Version 4 stays", "Version 4 is champion in the place of version 1", "Version 1 is champion again"]
-    headings += ["New data were rejected", "Version 3 is champion", "Version 1 stays", "the first one"]
+    headings += [
+        "New data were rejected",
+        "Version 3 is champion",
+        "Version 1 stays",
+        "Version 1 is the first champion",
+    ]
     places = [page.index(heading) for heading in headings]
     assert places == sorted(places)
     assert (
@@ -128,7 +134,7 @@ def test_words_and_numbers_for_mlflow() -> None:
     record = decision("promoted", 1, 3, difference={"mean": 1.2, "p_value": None}, images={"test": 1000})
     text = markdown(record)
     assert text.startswith("**Version 3 is champion in the place of version 1.**\n\n- Because.\n")
-    assert "| test error, % | 5 | 5 |" in text
+    assert "| test error, % (interval) | 5.00 (4.00 to 6.50) | 5.00 (4.00 to 6.50) |" in text
     found = numbers(record)
     assert found["challenger/error_percent"] == 5 and found["difference/mean"] == 1.2
     assert found["images/test"] == 1000 and "difference/p_value" not in found

@@ -21,7 +21,6 @@ RUN_BY = {
     "make retrain": ("tests/test_make.py", "retrain"),
     "make rollback": ("tests/test_make.py", "rollback"),
     "python -m stages.retrain": ("tests/retraining_project.py", "stages.retrain"),
-    'mlflow models serve -m "models:/regbench@champion"': ("tests/test_retraining.py", "regbench@champion"),
     "make help": ("tests/test_make.py", "help"),
     "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",

@@ -1,12 +1,13 @@
 """The decision log as a page: one file, no network needed, newest first."""
 
+from datetime import datetime
 from pathlib import Path
 
 import jinja2
 
 from regbench.files import atomic
 from regbench.retraining.records import Party, Record, champions
-from regbench.retraining.wording import SCORES, heading, named
+from regbench.retraining.wording import heading, named, table
 
 
 def write_page(path: Path, records: list[Record], model: str) -> None:
@@ -17,14 +18,13 @@ def write_page(path: Path, records: list[Record], model: str) -> None:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": _number, "named": named, "heading": _sentence}
+    environment.filters |= {"named": named, "heading": _sentence, "table": table, "when": _when}
     line = champions(records)
     page = environment.get_template("decisions.html.j2").render(
         model=model,
         champion=line[-1] if line else None,
         judged=_judged(records, line[-1] if line else None),
         records=list(reversed(records)),
-        scores=SCORES,
     )
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -41,5 +41,5 @@ def _sentence(record: Record) -> str:
     return f"{text[0].upper()}{text[1:]}"
 
 
-def _number(value: float | None, digits: int = 4, sign: str = "") -> str:
-    return "" if value is None else f"{value:{sign}.{digits}g}"
+def _when(time: str) -> str:
+    return datetime.fromisoformat(time).strftime("%Y-%m-%d %H:%M UTC") if time else ""

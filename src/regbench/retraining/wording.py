@@ -1,17 +1,17 @@
 """Decisions in words and numbers, for MLflow and the page."""
 
+from collections.abc import Mapping, Sequence
+
 from regbench.retraining.records import Party, Record
 
+ERROR = "test error, % (interval)"
 SCORES = {
-    "error_percent": ("test error", "%"),
-    "low": ("its interval from", "%"),
-    "high": ("to", "%"),
-    "log_loss": ("log-loss", ""),
-    "calibration_error": ("calibration error", ""),
-    "megabytes": ("size", "MB"),
-    "milliseconds": ("time an image", "ms"),
+    "log_loss": ("log-loss", 1, 4),
+    "calibration_error": ("calibration error, %", 100, 2),
+    "megabytes": ("size, MB", 1, 2),
+    "milliseconds": ("time an image, ms", 1, 3),
 }
-"""Score of a party -> its name and unit."""
+"""Score of a party beside the error -> its name with the unit, the factor to it, and decimals."""
 
 
 def heading(record: Record) -> str:
@@ -19,7 +19,11 @@ def heading(record: Record) -> str:
     champion, challenger = (party and f"version {party.version}" for party in (record.champion, record.challenger))
     match record.outcome:
         case "promoted":
-            return f"{challenger} is champion{f' in the place of {champion}' if champion else ', the first one'}"
+            return (
+                f"{challenger} is champion in the place of {champion}"
+                if champion
+                else f"{challenger} is the first champion"
+            )
         case "rolled back":
             return f"{challenger} is champion again, {champion} was taken back"
         case "rejected":
@@ -42,11 +46,18 @@ def markdown(record: Record) -> str:
     if scored:
         lines += ["", f"| | {' | '.join(f'{who}: {named(party)}' for who, party in scored.items())} |"]
         lines += [f"|---|{'---:|' * len(scored)}"]
-        for score, (name, unit) in SCORES.items():
-            cells = [_number(party.scores.get(score)) for party in scored.values()]
-            lines.append(f"| {name}{unit and f', {unit}'} | {' | '.join(cells)} |")
+        for name, cells in table(list(scored.values())).items():
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", f"Data `{record.data_hash[:12]}`, commit `{record.commit[:12]}`, {record.time}."]
     return "\n".join(lines)
+
+
+def table(parties: Sequence[Party]) -> dict[str, list[str]]:
+    """Return the scores of parties as text: name of a row -> a cell each."""
+    rows = {ERROR: [_error(party.scores) for party in parties]}
+    for score, (name, factor, digits) in SCORES.items():
+        rows[name] = [_number(party.scores.get(score), factor, digits) for party in parties]
+    return rows
 
 
 def numbers(record: Record) -> dict[str, float]:
@@ -60,5 +71,10 @@ def numbers(record: Record) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _error(scores: Mapping[str, float]) -> str:
+    error, low, high = (_number(scores.get(name), 1, 2) for name in ("error_percent", "low", "high"))
+    return f"{error} ({low} to {high})"
+
+
+def _number(value: float | None, factor: float, digits: int) -> str:
+    return "" if value is None else f"{factor * value:.{digits}f}"
