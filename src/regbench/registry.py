@@ -104,7 +104,7 @@ class Registry:
         """
         with self._locked():
             now = self._alias(CHAMPION)
-            if now != version:
+            if now is None or now.number != version.number:
                 if (now and now.number) != (over and over.number):
                     raise ChampionChangedError(f"{self.name}: the champion is now version {now and now.number}")
                 self.client.set_registered_model_alias(self.name, CHAMPION, version.number)

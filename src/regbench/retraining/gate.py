@@ -124,7 +124,7 @@ def _compare(registry: Registry, log: Log, today: Today, version: Version, champ
         if champion is not None:
             registry.folder(champion, theirs, known_key(records, champion))
         registry.folder(version, ours, version.key)
-        refusals = _refusals(today, test, theirs / IMAGES, records, version)
+        refusals = refusals_of(today, test, theirs / IMAGES, records, version)
         circumstances = [policy.model_dump(), bins, shape.classes, refusals, today.report["data_hash"], today.extra]
         key = decision_key(version.key, champion and champion.key, *circumstances)
         if any(record.key == key for record in records):
@@ -164,7 +164,7 @@ def party(version: Version) -> Party:
     return Party(version.number, version.key, version.tags.get("variant", ""), version.tags.get("seed", ""))
 
 
-def _refusals(today: Today, test: Split, theirs: Path, records: list[Record], version: Version) -> tuple[str, ...]:
+def refusals_of(today: Today, test: Split, theirs: Path, records: list[Record], version: Version) -> tuple[str, ...]:
     """Return what forbids a promotion whatever the scores."""
     found = []
     if today.params.retrain.gate.require_commit and today.provenance.dirty != "false":

@@ -153,8 +153,8 @@ def _challenge(
 
 
 def _message(log: Log) -> str:
-    last = log.read()[-1]
-    return f"dvc.lock of data {last.data_hash[:12]}: {last.outcome}"
+    judged = [record for record in log.read() if record.data_hash]
+    return f"Retrained on data {judged[-1].data_hash[:12]}: {judged[-1].outcome}" if judged else "Retrained"
 
 
 def tell(params: Params, log: Log, ended: Ended, begin: float) -> None:
