@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -138,3 +140,38 @@ def decision_runs(project: Project) -> list[dict[str, str]]:
 def pending(project: Project) -> Any:
     path = project.folder / "retraining/pending.json"
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def kill_after(project: Project, seconds: float) -> bool:
+    """Start the job, and kill it alone; return whether it was still under way. Its children must die by themselves."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(JOB, cwd=project.folder, env=environment(), **silent)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
+    return False
+
+
+def still_running(project: Project) -> list[str]:
+    """Return what still runs in the project five seconds later: nothing, as soon as that is so."""
+    deadline = time.monotonic() + 5
+    while True:
+        about = [process.info for process in psutil.process_iter(["cwd", "cmdline", "status"])]
+        found = [each for each in about if each["cwd"] == str(project.folder) and each["status"] != "zombie"]
+        if not found or time.monotonic() > deadline:
+            return [" ".join(each["cmdline"] or []) for each in found]
+        time.sleep(0.05)
+
+
+def copy(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Put files and folders in the place of what is there."""
+    for name in names:
+        if (target / name).is_dir():
+            shutil.rmtree(target / name)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name)
+        else:
+            shutil.copy2(source / name, target / name)

@@ -41,6 +41,26 @@ def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Answe
     return Answers(_arranged(found, known.classes, shape.classes), megabytes, _milliseconds(network, split))
 
 
+def respond(
+    folder: Path, images: NDArray[np.uint8], labels: NDArray[np.object_], compute: Compute
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+    """Return how sure the network in `folder` is of each image, and whether it names the label of those with one.
+
+    `labels` are of the first images. None where it takes images of another shape.
+
+    Raises:
+        IntegrityError: the network cannot be loaded.
+    """
+    network = load_model(folder)
+    known = network.architecture
+    if images.shape[1:] != (known.channels, known.height, known.width):
+        return None
+    prepare(compute)
+    found = network.probabilities(torch.from_numpy(np.ascontiguousarray(images))).numpy()
+    named = np.array(network.classes, dtype=object)[found.argmax(1)]
+    return found.max(1).astype(np.float64), named[: len(labels)] == labels
+
+
 def _arranged(found: NDArray[np.float32], known: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.float32]:
     if known == wanted:
         return found

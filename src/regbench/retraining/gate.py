@@ -15,7 +15,6 @@ from regbench.model_version import NETWORK, Offer, Version
 from regbench.params import Params
 from regbench.promotion import decide, summary
 from regbench.registry import ChampionChangedError, Registry
-from regbench.retraining.answers import ask
 from regbench.retraining.challenger import Chosen
 from regbench.retraining.place import Place
 from regbench.retraining.records import Log, Party, Record, champions, decision_key, rolled_back
@@ -129,6 +128,8 @@ def _compare(registry: Registry, log: Log, today: Today, version: Version, champ
         key = decision_key(version.key, champion and champion.key, *circumstances)
         if any(record.key == key for record in records):
             return None
+        from regbench.retraining.answers import ask  # imports torch, which nights without news do not need
+
         challenger = ask(ours, test, shape, params.compute)
         defender = ask(theirs, test, shape, params.compute) if champion is not None else None
     decision = decide(defender, challenger, test.labels, shape.classes, policy, bins, refusals)
