@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import ROOT, Project, environment
 from raw_images import write_canonical
 from ruamel.yaml import YAML
 
 from regbench.errors import BusyError, RejectedDataError
 from regbench.retraining.job import EXIT_CODES
 from regbench.retraining.records import Log
+from tests.project import ROOT, Project, environment
+from tests.retraining_project import create, digits
 
 DEPLOY = ROOT / "deploy"
 CRON_SECONDS = 60 + 120
@@ -41,15 +42,15 @@ def documents(path: Path) -> list[Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def night(tmp_path_factory: pytest.TempPathFactory, reproduced: Project) -> Iterator[Project]:
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Yield a project whose nightly job Debian's cron starts at the next full minute, in folders of cron's own.
 
     Autouse: it waits while the other tests of this module run.
     """
     folder = tmp_path_factory.mktemp("night") / "project"
-    shutil.copytree(reproduced.folder, folder, symlinks=True)
+    project = create(folder, digits(200))
     if not shutil.which("cron") or os.geteuid() != 0 or not _may_unshare():
-        yield Project(folder)
+        yield project
         return
     table = (DEPLOY / "regbench.cron").read_text().replace("PROJECT=/srv/regbench", f"PROJECT={folder}")
     table, changed = re.subn(r"^17 2 \* \* \*", "* * * * *", table, flags=re.MULTILINE)
@@ -62,7 +63,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, reproduced: Project) -> Iter
     script = f"{private} crontab {folder.parent / 'crontab'}; exec cron -f"
     process = subprocess.Popen([*command, script], env={"PATH": os.defpath + ":/usr/sbin:/sbin", "HOME": "/root"})
     try:
-        yield Project(folder)
+        yield project
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -168,10 +169,11 @@ def test_the_champion_labels_images_and_one_that_was_tampered_with_does_not(nigh
     assert "submission.csv: 4 labels by champion, version 1; probabilities: submission-prob" in night.run(*predict)
     rows = [line.split(",") for line in (night.folder / "submission.csv").read_text().splitlines()]
     assert [row[0] for row in rows] == ["filename", *(f"{number}.png" for number in range(1, 5))]
-    assert {row[1] for row in rows[1:]} <= {"a", "b", "c"}
+    assert {row[1] for row in rows[1:]} <= set("0123456789")
     before = (night.folder / "submission.csv").read_bytes()
     for path in (night.folder / "mlartifacts").rglob("model.safetensors"):
         content = path.read_bytes()
+        path.chmod(0o644)
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert "model.safetensors: its SHA-256 is not " in night.run(*predict, code=2)
     assert (night.folder / "submission.csv").read_bytes() == before
