@@ -59,8 +59,9 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 def create(folder: Path, rows: Iterable[Row], **params: Any) -> Project:
     """Make a project of one variant and one seed whose raw images are `rows`, all committed."""
     project = Project.create(folder)
-    write_rows(folder / "raw.zip", rows)
-    project.set(**{**TINY, **params})
+    settings = {**TINY, **params}
+    write_rows(folder / settings.get("data.raw", "raw.zip"), rows)
+    project.set(**settings)
     commit(project)
     return project
 
@@ -166,12 +167,11 @@ def still_running(project: Project) -> list[str]:
         time.sleep(0.05)
 
 
-def copy(source: Path, target: Path, names: Iterable[str]) -> None:
-    """Put files and folders in the place of what is there."""
-    for name in names:
-        if (target / name).is_dir():
-            shutil.rmtree(target / name)
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target / name)
-        else:
-            shutil.copy2(source / name, target / name)
+def copy_state(source: Path, target: Path) -> None:
+    """Put registry, artifacts, receipts and decisions in the place of those that are there."""
+    for old in [*target.glob("mlflow.db*"), *(target / name for name in ("mlartifacts", ".regbench", "retraining"))]:
+        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+    for path in source.glob("mlflow.db*"):  # SQLite's own log of what is not in the file yet, too
+        shutil.copy2(path, target)
+    for name in ("mlartifacts", ".regbench", "retraining"):
+        shutil.copytree(source / name, target / name)

@@ -25,7 +25,7 @@ from tests.retraining_project import (
     ROLLBACK,
     champions,
     commit,
-    copy,
+    copy_state,
     create,
     decision_runs,
     digits,
@@ -43,7 +43,6 @@ from tests.retraining_project import (
 
 FIRST, MORE = 300, 1500
 KILLS = int(os.environ.get("REGBENCH_KILLS", "4"))
-STATE = ("mlflow.db", "mlartifacts", ".regbench", "retraining")
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +114,13 @@ def test_killed_while_the_registry_changes_there_is_one_champion_and_the_next_jo
     project: Project, tmp_path: Path
 ) -> None:
     """The pipeline is done, so that the moments fall where versions, alias, log and page are written."""
-    copy(project.folder, tmp_path, STATE)
+    copy_state(project.folder, tmp_path)
     begin, moments, seen = time.monotonic(), random.Random(1), []
     assert "surely better" in ends(project, PROMOTED)
     whole = time.monotonic() - begin
     for _ in range(KILLS - max(1, KILLS // 4)):
         assert_whole(project)
-        copy(tmp_path, project.folder, STATE)
+        copy_state(tmp_path, project.folder)
         kill_after(project, moments.uniform(0.4 * whole, whole))
         assert champions(project) in ([1], [2]) and still_running(project) == []
         seen.append((champions(project), len(records(project)), pending(project) is not None))
@@ -199,10 +198,13 @@ def test_a_champion_that_was_tampered_with_stops_the_job(project: Project) -> No
 
 
 def test_a_registry_that_lost_its_champion_is_not_started_anew_by_itself(project: Project) -> None:
-    (project.folder / "mlflow.db").rename(project.folder / "mlflow.db.away")
+    before = {path: path.read_bytes() for path in project.folder.glob("mlflow.db*")}
+    for path in before:
+        path.unlink()
     said = ends(project, 6)
     assert "has no champion, and by retraining/decisions.jsonl version 1 is: restore mlflow.db" in said
-    (project.folder / "mlflow.db.away").rename(project.folder / "mlflow.db")
+    for path, content in before.items():
+        path.write_bytes(content)
 
 
 def test_a_second_job_leaves_at_once_and_names_the_first(project: Project) -> None:

@@ -77,36 +77,47 @@ def error(project: Project, version: int, real: Digits) -> float:
 def test_ten_generations(real: Digits, tmp_path: Path) -> None:
     grown = [real.rows(OUTSIDE, OUTSIDE + size) for size in (400, 1_500, 4_500, 9_500)]
     beyond = real.rows(OUTSIDE + 9_500, OUTSIDE + 10_000)
-    project = create(
-        tmp_path / "project",
-        grown[0],
-        # Bad data must reach the gate first; each kind of drift is switched on by a generation of its own.
-        **{
-            "retrain.drift": {name: dict(OFF) for name in ("labels", "pixels", "confidence", "agreement")},
-            "retrain.gate.margin": 0.5,
-        },
-    )
-    raw = project.folder / "raw.zip"
+    limits = {name: dict(OFF) for name in ("labels", "pixels", "confidence", "agreement")}
+    # Bad data must reach the gate first; each kind of drift is switched on by a generation of its own.
+    settings = {"data.raw": "raw", "retrain.drift": limits, "retrain.gate.margin": 0.5}
+    project = create(tmp_path / "project", grown[0], **settings)
+    raw, incoming = project.folder / "raw", project.folder / "incoming"
 
-    def generation(rows: Sequence[Row] | None, code: int, champion: int) -> str:
-        if rows is not None:
-            write_rows(raw, rows)
+    def generation(code: int, champion: int) -> str:
         said = ends(project, code)
         assert champions(project) == [champion], said
         return said
 
-    generation(grown[0], PROMOTED, 1)
-    generation(None, NOTHING_NEW, 1)
-    generation(grown[1], PROMOTED, 2)
-    generation([*grown[1], *poisoned(real.rows(OUTSIDE + 1_500, OUTSIDE + 3_000))], KEPT, 2)
-    generation(grown[1], NOTHING_NEW, 2)
-    generation(grown[2], PROMOTED, 4)
-    generation([*grown[2], *beyond[:40]], KEPT, 4)
+    generation(PROMOTED, 1)
+    generation(NOTHING_NEW, 1)
+
+    commit(project, **{"retrain.incoming": "incoming"})
+    write_rows(incoming, grown[1][400:])
+    assert "1,100 labelled" in generation(PROMOTED, 2)
+
+    write_rows(raw, [*grown[1], *poisoned(real.rows(OUTSIDE + 1_500, OUTSIDE + 3_000))])
+    generation(KEPT, 2)
+    write_rows(raw, grown[1])
+    generation(NOTHING_NEW, 2)
+
+    write_rows(raw, grown[2])
+    generation(PROMOTED, 4)
+    write_rows(raw, [*grown[2], *beyond[:40]])
+    generation(KEPT, 4)
+
+    table = (raw / "Train/train.csv").read_bytes()
     commit(project, **{"retrain.drift.pixels": {"warn": 0.2, "stop": 0.4}})
-    assert "drift (stop): arrangement" in generation([*grown[2], *inverted(beyond)], REJECTED, 4)
+    write_rows(incoming, inverted(beyond))
+    assert "drift (stop): arrangement" in generation(REJECTED, 4)
     commit(project, **{"retrain.drift.agreement": {"warn": 0.1, "stop": 0.3}})
-    assert "drift (stop): agreement" in generation([*grown[2], *poisoned(beyond)], REJECTED, 4)
-    generation(grown[3], PROMOTED, 6)
+    write_rows(incoming, poisoned(beyond))
+    assert "another label" in generation(REJECTED, 4)
+    write_rows(incoming, poisoned(beyond[40:]))
+    assert "drift (stop): agreement" in generation(REJECTED, 4)
+    assert (raw / "Train/train.csv").read_bytes() == table, "nothing was merged"
+
+    write_rows(incoming, grown[3][4_500:])
+    generation(PROMOTED, 6)
 
     made = records(project)
     won = [record.in_use.version for record in made if record.outcome == "promoted" and record.in_use]
