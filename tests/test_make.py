@@ -71,14 +71,6 @@ def test_studies_beside_the_pipeline_print_their_table_and_go_on_where_they_were
     assert before and before == {path: path.stat().st_mtime_ns for path in trained.rglob("result.json")}
 
 
-def test_retrain_and_rollback_are_the_job(project: Project) -> None:
-    """The images are noise: the first model becomes champion, and there is none before it."""
-    said = project.run("make", "retrain", f"VENV={sys.prefix}")
-    assert "promoted\n" in said and "stages.retrain" not in said
-    said = project.run("make", "rollback", "REASON=Why not.", f"VENV={sys.prefix}", code=2)
-    assert "knows of no champion before version 1" in said
-
-
 @pytest.mark.parametrize("target", ["article", "interactions", "yardstick"])
 def test_a_study_says_what_it_needs(project: Project, target: str) -> None:
     assert f"make {target}: needs " in project.run("make", target, f"VENV={sys.prefix}", code=2)

@@ -102,32 +102,30 @@ def test_ten_generations(real: Digits, tmp_path: Path) -> None:
 
     write_rows(raw, grown[2])
     generation(PROMOTED, 4)
-    write_rows(raw, [*grown[2], *beyond[:40]])
-    generation(KEPT, 4)
 
     table = (raw / "Train/train.csv").read_bytes()
     commit(project, **{"retrain.drift.pixels": {"warn": 0.2, "stop": 0.4}})
     write_rows(incoming, inverted(beyond))
     assert "drift (stop): arrangement" in generation(REJECTED, 4)
+    write_rows(incoming, grown[2][:100])
+    generation(NOTHING_NEW, 4)
     commit(project, **{"retrain.drift.agreement": {"warn": 0.1, "stop": 0.3}})
     write_rows(incoming, poisoned(beyond))
-    assert "another label" in generation(REJECTED, 4)
-    write_rows(incoming, poisoned(beyond[40:]))
     assert "drift (stop): agreement" in generation(REJECTED, 4)
     assert (raw / "Train/train.csv").read_bytes() == table, "nothing was merged"
 
     write_rows(incoming, grown[3][4_500:])
-    generation(PROMOTED, 6)
+    generation(PROMOTED, 5)
 
     made = records(project)
     won = [record.in_use.version for record in made if record.outcome == "promoted" and record.in_use]
-    assert won == ["1", "2", "4", "6"]
+    assert won == ["1", "2", "4", "5"]
     errors = [error(project, int(version), real) for version in won]
     assert errors == sorted(errors, reverse=True), "on images that no generation held, each champion is better"
     for record in made:
         if record.outcome == "promoted" and record.champion:
             assert record.difference["low"] > 0.5, "and on the locked test by more than the margin and its noise"
-    days = [images_of(project, number) for number in range(1, 7)]
+    days = [images_of(project, number) for number in range(1, 6)]
     tested = {image for day in days for image in day["hash"][day["split"] == "test"]}
     learnt = {image for day in days for image in day["hash"][day["split"] != "test"]}
     assert len(tested) > 1_500 and not tested & learnt, "no test image of any day was ever trained on"
