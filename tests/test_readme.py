@@ -18,7 +18,7 @@ RUN_BY = {
     "make interactions VARIANT=cocktail": ("tests/test_make.py", '"interactions", "VARIANT='),
     'make sizes SIZES="500 1000 3000"': ("tests/test_make.py", '"sizes", "SIZES='),
     "make yardstick RAW=identify-the-digits.zip": ("tests/test_make.py", '"yardstick", "RAW='),
-    "make retrain": ("deploy/regbench.cron", "retrain"),
+    "make retrain": ("tests/test_deploy.py", "regbench.cron"),
     "make rollback": ("tests/test_retraining.py", '"make", "rollback"'),
     "python -m stages.retrain": ("tests/retraining_project.py", "stages.retrain"),
     "make help": ("tests/test_make.py", "help"),
