@@ -103,7 +103,7 @@ def test_killed_while_dvc_works_its_stages_die_too(project: Project) -> None:
 
 
 def test_uncommitted_parameters_are_not_promoted_until_they_are_committed(project: Project) -> None:
-    """And this job completes what was killed; without `--force` the same is decided again, since nobody has asked it."""
+    """This job completes what was killed too. Without `--force` the same is decided once more, since that is new."""
     said = ends(project, KEPT, "--force")
     assert "Code or parameters are not committed" in said and "Running stage 'sample'" in said
     said = ends(project, 0, "--zero")
