@@ -125,6 +125,25 @@ def test_the_page_names_the_champion_and_every_decision_newest_first(tmp_path: P
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        (None, 0),
+        ('{"logged": 2, "last": "KEY"}', 2),
+        ('{"logged": 2, "last": "of another log"}', 0),
+        ('{"logged": 9, "last": "KEY"}', 0),
+        ("{", 0),
+        ("[]", 0),
+    ],
+)
+def test_what_mlflow_has_is_remembered_of_this_log_alone(tmp_path: Path, text: str | None, done: int) -> None:
+    from regbench.retraining.announce import logged_so_far
+
+    if text is not None:
+        (tmp_path / "receipt.json").write_text(text.replace("KEY", HISTORY[1].key))
+    assert logged_so_far(tmp_path / "receipt.json", HISTORY) == done
+
+
 def test_an_empty_log_has_a_page(tmp_path: Path) -> None:
     write_page(tmp_path / "page.html", [], "digits")
     assert "There is no champion yet." in (tmp_path / "page.html").read_text()

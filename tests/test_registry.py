@@ -50,7 +50,8 @@ def test_a_version_is_made_once_and_says_what_it_is(registry: Registry, logged: 
     assert found.description == "**l2**" and found.source == f"models:/{first.model_id}"
     assert found.run_id == runs_of(registry.client, "digits-seeds")["l2 1"].info.run_id
     assert found.tags["variant"] == "l2" and first.key == network_key(offer(logged).sums)
-    registry.describe(first, "new")
+    registry.describe("1", "new")
+    registry.describe("7", "of a version that is not there")
     assert registry.client.get_model_version(registry.name, "1").description == "new"
 
 

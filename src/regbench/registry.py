@@ -109,10 +109,14 @@ class Registry:
                     raise ChampionChangedError(f"{self.name}: the champion is now version {now and now.number}")
                 self.client.set_registered_model_alias(self.name, CHAMPION, version.number)
 
-    def describe(self, version: Version, description: str) -> None:
-        """Replace a version's description (Markdown)."""
+    def describe(self, number: str, description: str) -> None:
+        """Replace a version's description (Markdown); one that somebody deleted is left alone."""
         with self._explained():
-            self.client.update_model_version(self.name, version.number, description)
+            try:
+                self.client.update_model_version(self.name, number, description)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
 
     def folder(self, version: Version, out: Path, key: str = "") -> Path:
         """Fetch a version's files into `out`, prove them, and return `out`, ready for `model.load_model`.

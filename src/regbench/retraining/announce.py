@@ -8,7 +8,7 @@ from regbench.registry import Registry
 from regbench.retraining.page import write_page
 from regbench.retraining.place import Place
 from regbench.retraining.records import Log, Record
-from regbench.retraining.wording import heading, markdown, numbers
+from regbench.retraining.wording import markdown, numbers
 from regbench.tracking.provenance import UNKNOWN, Provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.runs import Tracker
@@ -23,14 +23,13 @@ def announce(log: Log, registry: Registry, params: Params, place: Place) -> None
     """
     records = log.read()
     write_page(place.decisions / "decisions.html", records, registry.name)
-    receipt = _receipt(place.state, registry.store)
-    done = int(read_json(receipt)["logged"]) if receipt.exists() and _kept(registry.store) else 0
+    receipt = place.state / registry.store.receipt.name.replace("tracked-", "decisions-")
+    done = logged_so_far(receipt, records)
     for number, record in enumerate(records[done:], start=done + 1):
         _log(registry.store, record, f"{params.track.experiment}-decisions", number)
         if record.challenger is not None:
-            version = registry.version(record.challenger.version)
-            registry.describe(version, f"{heading(record)}\n\n{markdown(record)}")
-        write_json(receipt, {"logged": number})
+            registry.describe(record.challenger.version, markdown(record))
+        write_json(receipt, {"logged": number, "last": record.key})
 
 
 def _log(store: Store, record: Record, experiment: str, number: int) -> None:
@@ -57,9 +56,11 @@ def _log(store: Store, record: Record, experiment: str, number: int) -> None:
         pass
 
 
-def _kept(store: Store) -> bool:
-    return store.database is None or store.database.exists()
-
-
-def _receipt(state: Path, store: Store) -> Path:
-    return state / store.receipt.name.replace("tracked-", "decisions-")
+def logged_so_far(receipt: Path, records: list[Record]) -> int:
+    """Return how many decisions are in MLflow; none where the receipt is of another log, or unreadable."""
+    try:
+        found = read_json(receipt)
+        done = int(found["logged"])
+        return done if records[done - 1].key == found["last"] else 0
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return 0
