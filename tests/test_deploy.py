@@ -1,5 +1,6 @@
 """Schedules: the cron line is run by Debian's cron, the others pass the strictest validator that there is for them."""
 
+import json
 import os
 import re
 import shutil
@@ -8,18 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from raw_images import write_canonical
 from ruamel.yaml import YAML
 
 from regbench.errors import BusyError, RejectedDataError
 from regbench.retraining.job import EXIT_CODES
+from regbench.retraining.notify import WEBHOOK
 from regbench.retraining.records import Log
 from tests.project import ROOT, Project, environment
-from tests.retraining_project import create, digits
+from tests.retraining_project import create, digits, job, write_rows
+from tests.webhook import SECRET, Hook
 
 DEPLOY = ROOT / "deploy"
 CRON_SECONDS = 60 + 240
@@ -41,32 +47,66 @@ def documents(path: Path) -> list[Any]:
     return list(YAML(typ="safe").load_all(path.read_text()))
 
 
+@dataclass(frozen=True)
+class Night:
+    """A project with a champion to come, and who is told of it."""
+
+    project: Project
+    hook: Hook
+    told: Path
+    """What the command of `retrain.notify` was told."""
+
+    def tells(self, outcome: str) -> dict[str, Any]:
+        """Return what both were told last; it must be the same, of this outcome, without the secret."""
+        told: dict[str, Any] = json.loads(self.told.read_text())
+        assert self.hook.posted[-1][2] == told and told["outcome"] == outcome
+        log = self.project.folder / ".regbench" / "retrain.log"
+        assert SECRET not in self.told.read_text() + (log.read_text() if log.exists() else "")
+        return told
+
+
 @pytest.fixture(scope="module", autouse=True)
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Yield a project whose nightly job Debian's cron starts at the next full minute, in folders of cron's own.
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """Yield a project with new images whose nightly job cron starts at the next full minute.
 
     Autouse: it waits while the other tests of this module run.
     """
     folder = tmp_path_factory.mktemp("night") / "project"
-    project = create(folder, digits(200))
-    if not shutil.which("cron") or os.geteuid() != 0 or not _may_unshare():
-        yield project
+    told = folder.parent / "told.json"
+    notified: dict[str, Any] = {"retrain.notify": {"command": ["tee", str(told)]}}
+    project = create(folder, digits(1), **{"data.raw": "raw", "retrain.incoming": "incoming"}, **notified)
+    write_rows(folder / "raw", digits(150))
+    write_rows(folder / "incoming", digits(100, start=120))
+    with Hook.serve() as hook, cron(project, hook.address):
+        yield Night(project, hook, told)
+
+
+@contextmanager
+def cron(project: Project, webhook: str) -> Iterator[None]:
+    """Let Debian's cron, where it may run, start the shipped line each minute, in folders of cron's own."""
+    if not _has_cron():
+        yield
         return
-    table = (DEPLOY / "regbench.cron").read_text().replace("PROJECT=/srv/regbench", f"PROJECT={folder}")
+    table = (DEPLOY / "regbench.cron").read_text().replace("PROJECT=/srv/regbench", f"PROJECT={project.folder}")
     table, changed = re.subn(r"^17 2 \* \* \*", "* * * * *", table, flags=re.MULTILINE)
     assert changed == 1
-    (folder.parent / "crontab").write_text(f"VENV={sys.prefix}\n{table}")
-    # Cron's folders and its process id are private to this process, which takes all that cron started with it.
+    file = project.folder.parent / "crontab"
+    file.write_text(f"VENV={sys.prefix}\n{WEBHOOK}={webhook}\n{table}")
+    # Cron's folders and its process ids are private to this process, which takes all that cron started with it.
     private = "for place in /var/spool/cron /etc/cron.d /run; do mount -t tmpfs tmpfs $place; done; "
     private += "mount --bind /dev/null /etc/crontab; mkdir /var/spool/cron/crontabs; "
     command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-ec"]
-    script = f"{private} crontab {folder.parent / 'crontab'}; exec cron -f"
-    process = subprocess.Popen([*command, script], env={"PATH": os.defpath + ":/usr/sbin:/sbin", "HOME": "/root"})
+    paths = {"PATH": f"{os.defpath}:/usr/sbin:/sbin", "HOME": "/root"}
+    process = subprocess.Popen([*command, f"{private} crontab {file}; exec cron -f"], env=paths)
     try:
-        yield project
+        yield
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def _has_cron() -> bool:
+    return bool(shutil.which("cron")) and os.geteuid() == 0 and _may_unshare()
 
 
 def _may_unshare() -> bool:
@@ -146,34 +186,59 @@ def test_hadolint_accepts_the_dockerfile(tmp_path: Path) -> None:
     assert "DL3006" in tool("hadolint", str(untagged), code=1)
 
 
-def test_cron_runs_the_line_and_the_job_promotes_the_first_champion(night: Project) -> None:
+def test_cron_runs_the_line_and_the_job_merges_trains_promotes_and_tells(night: Night) -> None:
+    folder = night.project.folder
     if not shutil.which("cron") or os.geteuid() != 0:
         pytest.skip("cron is not installed, or this user may not run it")
     if not _may_unshare():
         pytest.skip("this machine does not let cron have folders of its own (unshare)")
-    log = night.folder / ".regbench" / "retrain.log"
+    log = folder / ".regbench" / "retrain.log"
     deadline = time.monotonic() + CRON_SECONDS
     while not (log.exists() and "promoted" in log.read_text()):
         assert time.monotonic() < deadline, log.read_text() if log.exists() else "cron did not run the line"
         time.sleep(0.5)
-    (record,) = Log(night.folder / "retraining").read()
+    (record,) = Log(folder / "retraining").read()
     assert record.outcome == "promoted" and record.champion is None
     assert record.challenger is not None and record.challenger.version == "1"
+    # 30 of the 100 were known.
+    assert sum(record.images.values()) == 220 == len((folder / "raw/Train/train.csv").read_text().splitlines()) - 1
+    assert night.tells("promoted")["record"]["key"] == record.key
 
 
-def test_the_champion_labels_images_and_one_that_was_tampered_with_does_not(night: Project) -> None:
-    if not (night.folder / "retraining").exists():  # no cron
-        night.run("make", "retrain", f"VENV={sys.prefix}")
-    write_canonical(night.folder / "new", images=1, unlabelled=4)
+def first_champion(night: Night) -> Project:
+    """Return the project, whose job is run by hand where there was no cron."""
+    if not (night.project.folder / "retraining").exists():
+        assert job(night.project, **{WEBHOOK: night.hook.address}).returncode == 0
+    return night.project
+
+
+def test_inverted_images_are_left_alone_and_everybody_is_told(night: Night) -> None:
+    project = first_champion(night)
+    raw = {path: path.read_bytes() for path in (project.folder / "raw").rglob("*") if path.is_file()}
+    write_rows(project.folder / "incoming", [(255 - pixels, label) for pixels, label in digits(40, start=300)])
+    ended = job(project, **{WEBHOOK: night.hook.address})
+    assert ended.returncode == RejectedDataError.exit_code and "drift (stop): brightness" in ended.stderr
+    assert SECRET not in ended.stdout + ended.stderr
+    assert {path: path.read_bytes() for path in (project.folder / "raw").rglob("*") if path.is_file()} == raw
+    assert "drift (stop): brightness" in night.tells("rejected")["text"]
+    metrics = (project.folder / "retraining/metrics.prom").read_text()
+    samples = {s.name: s.value for f in text_string_to_metric_families(metrics) for s in f.samples if s.value}
+    assert samples["regbench_champion_version"] == samples["regbench_retrain_outcome"] == 1
+    assert 'regbench_retrain_outcome{regbench_retrain_outcome="rejected"} 1.0' in metrics
+
+
+def test_the_champion_labels_images_and_one_that_was_tampered_with_does_not(night: Night) -> None:
+    project = first_champion(night)
+    write_canonical(project.folder / "new", images=1, unlabelled=4)
     predict = ("make", "predict", "RAW=new", f"VENV={sys.prefix}")
-    assert "submission.csv: 4 labels by champion, version 1; probabilities: submission-prob" in night.run(*predict)
-    rows = [line.split(",") for line in (night.folder / "submission.csv").read_text().splitlines()]
+    assert "submission.csv: 4 labels by champion, version 1; probabilities: submission-prob" in project.run(*predict)
+    submission = project.folder / "submission.csv"
+    before = submission.read_text()
+    rows = [line.split(",") for line in before.splitlines()]
     assert [row[0] for row in rows] == ["filename", *(f"{number}.png" for number in range(1, 5))]
     assert {row[1] for row in rows[1:]} <= set("0123456789")
-    before = (night.folder / "submission.csv").read_bytes()
-    for path in (night.folder / "mlartifacts").rglob("model.safetensors"):
+    for path in (project.folder / "mlartifacts").rglob("model.safetensors"):
         content = path.read_bytes()
-        path.chmod(0o644)
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert "model.safetensors: its SHA-256 is not " in night.run(*predict, code=2)
-    assert (night.folder / "submission.csv").read_bytes() == before
+    assert "model.safetensors: its SHA-256 is not " in project.run(*predict, code=2)
+    assert submission.read_text() == before

@@ -4,60 +4,21 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from regbench.notify_settings import NotifySettings
 from regbench.retraining.notify import RETRIES, WEBHOOK, notify
+from tests.webhook import SECRET, Hook
 
 RECORD = {"text": "Version 3 is champion.", "outcome": "promoted", "version": 3, "score": 0.9876}
-SECRET = "T0KEN-5up3r"
-
-
-class Hook(ThreadingHTTPServer):
-    """Collects what is posted; answers with the codes of `answers` in turn, the last one for ever; 0 is silence."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Post)
-        self.answers = [200]
-        self.posted: list[tuple[str, str, Any]] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://user:{SECRET}@127.0.0.1:{self.server_port}/services/{SECRET}?key={SECRET}"
-
-
-class Post(BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posted.append((self.path, self.headers["Content-Type"], json.loads(body)))
-        code = self.server.answers[min(len(self.server.posted), len(self.server.answers)) - 1]
-        if code == 0:
-            time.sleep(2)
-            return
-        self.send_response(code)
-        if code == 302:
-            self.send_header("Location", "/elsewhere")
-        if code == 503:
-            self.send_header("Retry-After", "3600")
-        self.end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
 
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    with Hook() as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with Hook.serve() as server:
         yield server
-        server.shutdown()
 
 
 def test_a_webhook_gets_the_record_as_json(hook: Hook, capfd: pytest.CaptureFixture[str]) -> None:
