@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import resource
 import shutil
 import signal
 import time
@@ -18,7 +19,7 @@ from regbench.data.archive import FolderSource
 from regbench.data.decoding import Former
 from regbench.data.ingest import ingest, read_rows
 from regbench.data.raw import write_raw
-from regbench.errors import InputError
+from regbench.errors import InputError, RejectedDataError
 from regbench.params import Data, Split
 from regbench.retraining.incoming import Merged, merge_incoming, plan_merge
 
@@ -102,7 +103,7 @@ def test_the_same_pixels_with_another_label_refuse_the_batch_and_all_are_named(t
     incoming = batch(tmp_path / "new", range(38, 48), label="1")  # 38 is 0 in the raw folder
     shutil.copy(incoming / IMAGES / "5.png", incoming / IMAGES / "again.png")
     (incoming / CSV).write_text((incoming / CSV).read_text() + "again.png,0\n")
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(RejectedDataError) as caught:
         merge_incoming(incoming, settings(raw))
     assert str(caught.value).splitlines() == [
         f"{incoming}: {CSV}: row 2: filename = '0.png' (label '1'): has the pixels of {raw}: {CSV}: row 40: "
@@ -118,7 +119,9 @@ def test_a_contradiction_that_the_raw_folder_holds_already_refuses_no_batch(tmp_
     (raw / CSV).write_text((raw / CSV).read_text() + "again.png,0\n")
     assert merge_incoming(batch(tmp_path / "one", range(7, 8), label="0"), settings(raw)).known == 1
     assert merge_incoming(batch(tmp_path / "other", range(7, 8), label="1"), settings(raw)).known == 1
-    with pytest.raises(InputError, match=r"'0.png' \(label '2'\): has the pixels of .* row 9: filename = '7.png'"):
+    with pytest.raises(
+        RejectedDataError, match=r"'0.png' \(label '2'\): has the pixels of .* row 9: filename = '7.png'"
+    ):
         merge_incoming(batch(tmp_path / "third", range(7, 8), label="2"), settings(raw))
 
 
@@ -129,7 +132,7 @@ def test_unusable_rows_refuse_the_batch_and_within_max_rejected_are_left_out(tmp
     (incoming / IMAGES / "3.png").unlink()
     (incoming / CSV).write_text((incoming / CSV).read_text().replace("4.png,0", "4.png,9"))
     named = r"row 4: .*'2.png'.*\n.*row 5: .*no such file.*\n.*row 6: .*label '9'.*one of data.classes \(0, 1\)"
-    with pytest.raises(InputError, match=rf"3 of 5 rows cannot be used: .* data.max_rejected = 0.*\n.*{named}"):
+    with pytest.raises(RejectedDataError, match=rf"3 of 5 rows cannot be used: .* data.max_rejected = 0.*\n.*{named}"):
         merge_incoming(incoming, settings(raw, classes=("0", "1")))
     assert contents(raw) == before
     merged = merge_incoming(incoming, settings(raw, classes=("0", "1"), max_rejected=3))
@@ -196,8 +199,24 @@ def test_wrong_settings_are_explained(tmp_path: Path, raw: Path) -> None:
         merge_incoming(tmp_path / "absent", settings(raw))
     batch(tmp_path / "half", range(3))
     (tmp_path / "half" / CSV).unlink()
-    with pytest.raises(InputError, match=r"half: Train/train.csv: missing"):
+    with pytest.raises(RejectedDataError, match=r"half: Train/train.csv: missing"):
         merge_incoming(tmp_path / "half", settings(raw))
+
+
+def test_a_disk_without_room_adds_nothing(tmp_path: Path, raw: Path) -> None:
+    """A limit on the size of files stands in for a full disk: images fit, the grown table does not."""
+    before = contents(raw)
+    plan = plan_merge(batch(tmp_path / "new", range(100, 120)), settings(raw))
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
+        try:
+            plan.carry_out()
+        except InputError as error:
+            os._exit(7 if "File too large: no row was added; the next job merges again" in str(error) else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert contents(raw) == before
 
 
 def test_the_plan_shows_the_new_images_and_writes_nothing(tmp_path: Path, raw: Path) -> None:

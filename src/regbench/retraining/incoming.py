@@ -16,7 +16,7 @@ from regbench.data.archive import FolderSource, Source, open_source
 from regbench.data.decoding import Former
 from regbench.data.ingest import Decoded, describe, read_rows
 from regbench.data.table import listing
-from regbench.errors import InputError
+from regbench.errors import InputError, RejectedDataError
 from regbench.params import Data
 from regbench.retraining.raw_folder import Addition, add_rows
 
@@ -65,10 +65,14 @@ class Plan:
         """Write the additions into the raw folder; killed and planned anew, the same bytes result.
 
         Raises:
-            OSError: a file cannot be read or written; no row was added.
+            InputError: a file cannot be read or written, as on a full disk; the tables are as they were.
         """
         if self.source is not None and self.additions:
-            add_rows(self.raw, self.data, self.source, self.additions)
+            try:
+                add_rows(self.raw, self.data, self.source, self.additions)
+            except OSError as error:
+                place, reason = error.filename or self.raw.top, error.strerror or error
+                raise InputError(f"{place}: {reason}: no row was added; the next job merges again") from None
         return self.merged
 
 
@@ -85,10 +89,20 @@ def plan_merge(incoming: Path, data: Data, former_dir: Path | None = None) -> Pl
     nothing new. Images that the last ingest left in `former_dir` are not decoded again. One job at a time is assumed.
 
     Raises:
-        InputError: no such path; `data.raw` is no folder, or is not split by hash; a row that ingest would refuse; or
-            an image that has another label already, in the raw folder or in the batch: all such rows are named.
+        InputError: no such path, or `data.raw` is no folder, or is not split by hash.
+        RejectedDataError: a batch without a table, a row that ingest would refuse, or an image that has another label
+            already, in the raw folder or in the batch: all such rows are named.
     """
     raw = _raw_folder(data)
+    if not incoming.exists():
+        raise InputError(f"params.yaml: retrain.incoming = '{incoming}': no such folder or .zip: make or correct it")
+    try:
+        return _compared(incoming, raw, data, former_dir)
+    except InputError as error:
+        raise RejectedDataError(str(error)) from None
+
+
+def _compared(incoming: Path, raw: FolderSource, data: Data, former_dir: Path | None) -> Plan:
     source = _open(incoming, data)
     if source is None:
         nothing = np.zeros((0, data.channels, *data.image_size), dtype=np.uint8)
@@ -129,8 +143,6 @@ def _raw_folder(data: Data) -> FolderSource:
 
 
 def _open(incoming: Path, data: Data) -> Source | None:
-    if not incoming.exists():
-        raise InputError(f"params.yaml: retrain.incoming = '{incoming}': no such folder or .zip: make or correct it")
     if incoming.is_dir() and not any(path.is_file() for path in incoming.rglob("[!.]*")):
         return None
     try:

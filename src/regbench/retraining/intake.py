@@ -32,15 +32,13 @@ def take_in(registry: Registry, log: Log, params: Params, place: Place, project:
     has read them: those are in the user's own raw data already.
 
     Raises:
+        InputError: a wrong parameter, or a full disk; nothing was merged.
         RejectedDataError: rows that cannot be used, or drift beyond a limit; nothing was merged, nothing is trained.
         PipelineError: DVC failed for another reason.
     """
     intake = Intake()
     if incoming := params.retrain.incoming:
-        try:
-            plan = plan_merge(Path(incoming), params.data, place.results.data)
-        except InputError as error:
-            raise RejectedDataError(str(error)) from None
+        plan = plan_merge(Path(incoming), params.data, place.results.data)
         if plan.additions:
             intake = _look(registry, log, params, place.results.data, plan)
         merged = plan.carry_out()

@@ -40,7 +40,7 @@ def add_rows(raw: FolderSource, data: Data, batch: Source, additions: Sequence[A
     done again, it leaves the same bytes as if it had not been killed.
 
     Raises:
-        OSError: a file cannot be read or written, and no row was added.
+        OSError: a file cannot be read or written; the tables are as they were.
     """
     staging = raw.top / STAGING
     shutil.rmtree(staging, ignore_errors=True)
