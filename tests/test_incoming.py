@@ -98,6 +98,16 @@ def test_a_file_that_no_row_names_is_not_overwritten(tmp_path: Path, raw: Path) 
     assert (raw / IMAGES / "100.png").read_text() == "notes"
 
 
+def test_a_name_is_taken_also_by_a_row_that_ingest_leaves_out(tmp_path: Path, raw: Path) -> None:
+    (raw / IMAGES / "5.png").unlink()
+    incoming = batch(tmp_path / "new", range(5, 6))
+    (incoming / IMAGES / "0.png").rename(incoming / IMAGES / "5.png")
+    (incoming / CSV).write_text("filename,label\n5.png,1\n")
+    merged = merge_incoming(incoming, settings(raw, max_rejected=1))
+    assert (merged.labelled, len(merged.renamed)) == (1, 1)
+    assert len(ingest(settings(raw, max_rejected=1)).rejected) == 1
+
+
 def test_the_same_pixels_with_another_label_refuse_the_batch_and_all_are_named(tmp_path: Path, raw: Path) -> None:
     before = contents(raw)
     incoming = batch(tmp_path / "new", range(38, 48), label="1")  # 38 is 0 in the raw folder
@@ -183,7 +193,8 @@ def test_files_under_a_top_folder_and_in_folders_of_their_own(tmp_path: Path) ->
 
 def test_nothing_is_new_in_an_empty_folder(tmp_path: Path, raw: Path) -> None:
     (tmp_path / "new" / "Train").mkdir(parents=True)
-    (tmp_path / "new" / ".keep").touch()
+    (tmp_path / "new" / ".git").mkdir()
+    (tmp_path / "new" / ".git" / "config").touch()
     plan = plan_merge(tmp_path / "new", settings(raw))
     assert plan.carry_out() == Merged(0, 0, 0, (), ()) and plan.images.shape == (0, 1, 8, 8)
 

@@ -56,6 +56,8 @@ class Decoded:
     """A line for each row that was left out: where, what, why."""
     unlisted: int
     """Image files in the folders that no row names."""
+    listed: frozenset[tuple[str, str]]
+    """csv and filename of every row, also of those that were left out."""
 
 
 def read_rows(source: Source, data: Data, former: Former, unlabelled_only: bool = False) -> Decoded:
@@ -78,7 +80,8 @@ def read_rows(source: Source, data: Data, former: Former, unlabelled_only: bool 
     names = source.names(data.train_images) | source.names(data.test_images)
     unlisted = sum(name.lower().endswith((".png", ".jpg", ".jpeg")) for name in names - set(listed["name"]))
     # Copied only if something was rejected: the array may be most of the memory.
-    return Decoded(rows, pixels if accepted.all() else pixels[accepted], rejected, unlisted)
+    used = pixels if accepted.all() else pixels[accepted]
+    return Decoded(rows, used, rejected, unlisted, frozenset(zip(listed["csv"], listed["filename"], strict=True)))
 
 
 def ingest(data: Data, former_dir: Path | None = None) -> Ingested:

@@ -117,7 +117,7 @@ def _compared(incoming: Path, raw: FolderSource, data: Data, former_dir: Path | 
         pd.MultiIndex.from_frame(present.rows[table])
     )
     new = batch.rows[~known]
-    additions = _named(new, source, raw, present.rows)
+    additions = _named(new, source, raw, present.listed)
     labelled = int((new["csv"] == data.train_csv).sum())
     renamed = tuple((row.source, row.target) for row in additions if row.source != row.target)
     merged = Merged(labelled, len(new) - labelled, int(known.sum()), renamed, batch.rejected)
@@ -143,7 +143,8 @@ def _raw_folder(data: Data) -> FolderSource:
 
 
 def _open(incoming: Path, data: Data) -> Source | None:
-    if incoming.is_dir() and not any(path.is_file() for path in incoming.rglob("[!.]*")):
+    visible = (path for path in incoming.rglob("*") if "/." not in f"/{path.relative_to(incoming)}")
+    if incoming.is_dir() and not any(path.is_file() for path in visible):
         return None
     try:
         return open_source(incoming, data.train_csv)
@@ -174,9 +175,10 @@ def _refuse_other_labels(source: Source, batch: Decoded, raw: Source, present: D
         raise InputError(listing(lines))
 
 
-def _named(new: pd.DataFrame, source: Source, raw: FolderSource, present: pd.DataFrame) -> tuple[Addition, ...]:
+def _named(
+    new: pd.DataFrame, source: Source, raw: FolderSource, listed: frozenset[tuple[str, str]]
+) -> tuple[Addition, ...]:
     """Give each new row the name of its file, with a part of the file's hash where another image has that name."""
-    listed = set(zip(present["csv"], present["filename"], strict=True))
     planned: dict[str, str] = {}
     additions = []
     columns = (new[column] for column in ("csv", "filename", "label", "name"))
