@@ -155,7 +155,7 @@ def test_every_schedule_starts_what_make_retrain_starts() -> None:
 
 def test_kubernetes_schemas_accept_the_manifests_strictly(tmp_path: Path) -> None:
     manifest = DEPLOY / "kubernetes" / "retrain.yaml"
-    tool("kubernetes-validate", "--strict", str(manifest))
+    tool("kubernetes-validate", "--strict", *map(str, manifest.parent.glob("*.yaml")))
     _, job = documents(manifest)
     spec = job["spec"]["jobTemplate"]["spec"]
     assert job["spec"]["concurrencyPolicy"] == "Forbid"
