@@ -97,7 +97,6 @@ def test_ten_generations(real: Digits, tmp_path: Path) -> None:
 
     write_rows(raw, [*grown[1], *poisoned(real.rows(OUTSIDE + 1_500, OUTSIDE + 3_000))])
     generation(KEPT, 2)
-    write_rows(raw, grown[1])
     generation(NOTHING_NEW, 2)
 
     write_rows(raw, grown[2])
