@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro track ui dashboard article interactions sizes yardstick test check lock lock-peers bench clean
+.PHONY: help install repro track ui dashboard retrain rollback predict article interactions sizes yardstick test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,16 @@ ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default
 
 dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOARD_PORT (default 8080)
 	@exec optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $(STUDIES)
+
+retrain: install ## new data in, a better champion out, or nothing changed (docs/retraining.md); RETRAINFLAGS=--force
+	@python -m stages.retrain $(TRACKED) retraining --zero $(RETRAINFLAGS)
+
+rollback: install ## put the champion before this one back, with a record of its own; REASON="a sentence"
+	@python -m stages.rollback $(TRACKED) retraining $(if $(REASON),--reason "$(REASON)")
+
+predict: install ## label the unlabelled images of RAW=PATH (Test/Test.csv) by the champion, or MODEL=runs/VARIANT
+	@test -n "$(RAW)" || { echo "make predict: needs RAW=PATH, a folder or .zip with Test/Test.csv" >&2; exit 2; }
+	@python -m stages.predict "$(RAW)" submission.csv $(if $(MODEL),--model "$(MODEL)")
 
 article: install ## judge the tutorial's claims by its own protocol: RAW=PATH, SEEDS="128 129 ..." (default 5)
 	@test -n "$(RAW)" || { echo "make article: needs RAW=PATH, a folder or .zip of images with labels" >&2; exit 2; }
@@ -69,7 +79,7 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 clean: ## delete the environment and every output (DVC's cache stays)
-	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports article interactions sizes yardstick mlflow.db mlartifacts .regbench
+	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports submission*.csv article interactions sizes yardstick mlflow.db mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from regbench.errors import RegbenchError
+from regbench.processes import follow_parent
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -25,6 +26,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def run(stage: Callable[[], None]) -> None:
     """Run a stage; a failure that has an explanation is printed without a traceback and sets the exit code."""
+    # A `dvc repro` that is killed would leave its stage running, and the next one would start a second writer.
+    if "DVC_STAGE" in os.environ:
+        follow_parent()
     try:
         stage()
     except RegbenchError as error:

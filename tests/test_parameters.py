@@ -19,16 +19,19 @@ from regbench.data.dataset import DataShape, Split, load_split
 from regbench.errors import InputError
 from regbench.evaluation import Evaluated, corrupted_images
 from regbench.params import Params
+from regbench.promotion import decide
 from regbench.randomness import generator
 from regbench.ranges import Range
 from regbench.recipe_settings import Recipe
 from regbench.recipes.augmentation import augmented, copies
 from regbench.recipes.whitening import fit_whitening
+from regbench.retraining.drift import Sample, drift_report
 from regbench.search import space
 from regbench.statistics.scores import calibration_error, headline
 from regbench.training.examples import Examples
 from regbench.training.fit import fit
 from regbench.training.runs import Material, build_model
+from tests.test_promotion import CLASSES, answers, pair
 
 BASE: dict[str, Any] = {
     "data": {"image_size": (8, 8), "split": {}},
@@ -42,6 +45,7 @@ BASE: dict[str, Any] = {
     "search": {},
     "evaluate": {},
     "track": {},
+    "retrain": {"gate": {"margin": 2.0}},
 }
 Effect = Callable[[Params, Path], Any]
 
@@ -158,6 +162,35 @@ def _device(params: Params, _: Path) -> Any:
         return str(error)
 
 
+def _gate(params: Params, _: Path) -> Any:
+    """Decisions on challengers that win by more or less, that lose a class, and that are dear."""
+    labels, policy = np.repeat([0, 1], 500), params.retrain.gate
+    pairs = [pair(60, 5, 1000), pair(30, 2, 1000), pair(22, 2, 1000), pair(1, 9, 1000)]
+    made = [decide(champion, challenger, found, CLASSES, policy, 15).promote for champion, challenger, found in pairs]
+    champion, challenger = np.ones((2, 1000), dtype=bool)
+    champion[:90], challenger[500:520] = False, False
+    return made, decide(answers(champion, labels), answers(challenger, labels), labels, CLASSES, policy, 15).promote
+
+
+def _drift(params: Params, _: Path) -> Any:
+    """Verdicts on images that differ a little in every respect."""
+    random = np.random.default_rng(3)
+    images = random.integers(0, 200, (2, 300, 1, 8, 8), dtype=np.uint8)
+    images[1, :75] += 55
+    confidence = random.uniform(0.5, 1, (2, 300))
+    confidence[1, :80] = 0.4
+    right = np.ones((2, 300), dtype=bool)
+    right[1, :60] = False
+    labels = [tuple("01"[n % 2] for n in range(300)), tuple("01"[n % 100 > 36] for n in range(300))]
+    old, new = (Sample(images[k], labels[k], confidence[k], right[k]) for k in range(2))
+    return [(check.name, check.level) for check in drift_report(new, old, params.retrain.drift).checks]
+
+
+def _job(section: str, name: str) -> Effect:
+    """Return what tests/test_retraining*.py and tests/test_notify.py show the effect of."""
+    return lambda params, _: getattr(getattr(params.retrain, section) if section else params.retrain, name)
+
+
 EFFECTS: dict[str, tuple[Any, Effect]] = {
     "data.raw": ("other", _ingest),
     "data.train_csv": ("few.csv", _ingest),
@@ -233,6 +266,28 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "evaluate.confidence": (0.8, _evaluate),
     "evaluate.calibration_bins": (3, _evaluate),
     "evaluate.robustness_images": (4, _corrupted),
+    "retrain.model": ("other", _job("", "model")),
+    "retrain.challenger": ("v", _job("", "challenger")),
+    "retrain.incoming": ("incoming", _job("", "incoming")),
+    "retrain.gate.rule": ("non_inferiority", _gate),
+    "retrain.gate.margin": (0.1, _gate),
+    "retrain.gate.confidence": (0.6, _gate),
+    "retrain.gate.class_veto": (False, _gate),
+    "retrain.gate.max_megabytes": (1.0, _gate),
+    "retrain.gate.max_milliseconds": (1.0, _gate),
+    "retrain.gate.max_calibration_error": (0.01, _gate),
+    "retrain.gate.require_commit": (False, _job("gate", "require_commit")),
+    "retrain.publish.push": (True, _job("publish", "push")),
+    "retrain.publish.remote": ("other", _job("publish", "remote")),
+    "retrain.drift.alpha": (0.001, _drift),
+    **{
+        f"retrain.drift.{name}.{limit}": (value, _drift)
+        for name, stop in (("labels", 0.12), ("pixels", 0.25), ("confidence", 0.25), ("agreement", 0.15))
+        for limit, value in (("warn", 0.299), ("stop", stop))
+    },
+    "retrain.notify.webhook": ("https://example.org", _job("notify", "webhook")),
+    "retrain.notify.command": (("cat",), _job("notify", "command")),
+    "retrain.notify.timeout": (1.0, _job("notify", "timeout")),
     "track.experiment": ("other", lambda params, _: params.track.experiment),
 }
 

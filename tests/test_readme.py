@@ -18,6 +18,9 @@ RUN_BY = {
     "make interactions VARIANT=cocktail": ("tests/test_make.py", '"interactions", "VARIANT='),
     'make sizes SIZES="500 1000 3000"': ("tests/test_make.py", '"sizes", "SIZES='),
     "make yardstick RAW=identify-the-digits.zip": ("tests/test_make.py", '"yardstick", "RAW='),
+    "make retrain": ("tests/test_deploy.py", "regbench.cron"),
+    "make rollback": ("tests/test_retraining.py", '"make", "rollback"'),
+    "python -m stages.retrain": ("tests/retraining_project.py", "stages.retrain"),
     "make help": ("tests/test_make.py", "help"),
     "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/test_stages.py",
@@ -31,7 +34,7 @@ RUN_BY = {
     "dvc exp diff": ("tests/test_stages.py", '"exp", "diff"'),
     "dvc exp show --only-changed": ("tests/test_stages.py", '"exp", "show"'),
     "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages.export"),
-    "python -m stages.predict runs/cocktail data labels.csv": ("tests/test_stages.py", "stages.predict"),
+    "make predict RAW=my-images.zip": ("tests/test_stages.py", '"predict", "RAW='),
     "source .venv/bin/activate": (".ci/run", "make install"),
     "mlflow models serve": ("tests/test_logged_model.py", "serve"),
 }

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -138,9 +139,12 @@ def test_own_colour_images_take_the_same_path(project: Project) -> None:
     architecture = json.loads((project.folder / "runs/baseline/seed-128/model.json").read_text())
     assert architecture["classes"] == ["cat", "dog"]
     assert (architecture["channels"], architecture["height"], architecture["width"]) == (3, 9, 12)
-    project.run("python", "-m", "stages.predict", "runs/baseline", "data", "labels.csv")
-    labels = pd.read_csv(project.folder / "labels.csv")
-    assert len(labels) == 7 and set(labels["label"]) <= {"cat", "dog"}
+    said = project.run("make", "predict", "RAW=mine.zip", "MODEL=runs/baseline", f"VENV={sys.prefix}")
+    assert "submission.csv: 7 labels by runs/baseline" in said
+    labels = pd.read_csv(project.folder / "submission.csv")
+    assert list(labels["filename"]) == [f"{number}.png" for number in range(90, 97)]
+    assert set(labels["label"]) <= {"cat", "dog"}
+    assert list(pd.read_csv(project.folder / "submission-probabilities.csv")) == ["filename", "cat", "dog"]
 
 
 def test_the_real_images_from_end_to_end(real_zip: Path, project: Project) -> None:

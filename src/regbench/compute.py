@@ -1,16 +1,12 @@
-"""What a process computes on: device, threads, and its fate when its parent dies."""
+"""What a process computes on: device and threads."""
 
 import ctypes
-import signal
 import sys
 
 import torch
 
 from regbench.errors import InputError
 from regbench.params import Compute
-
-PR_SET_PDEATHSIG = 1
-"""Linux prctl(2): the signal that a process gets when its parent dies."""
 
 
 def device(compute: Compute) -> str:
@@ -40,9 +36,3 @@ def prepare(compute: Compute) -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, 2**25)
         libc.mallopt(M_TRIM_THRESHOLD, 2**30)
-
-
-def follow_parent() -> None:
-    """Let this worker be killed with its parent: an orphan would go on writing beside the next training."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

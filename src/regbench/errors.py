@@ -33,3 +33,15 @@ class IntegrityError(RegbenchError):
     """A file whose content is not what its record says."""
 
     exit_code = 6
+
+
+class RejectedDataError(RegbenchError):
+    """New data that the scheduled job leaves alone: ingest refuses them, or they drifted too far (EX_DATAERR)."""
+
+    exit_code = 65
+
+
+class BusyError(RegbenchError):
+    """Another scheduled job is under way: try again later (EX_TEMPFAIL)."""
+
+    exit_code = 75

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from regbench.errors import InputError
 from regbench.recipe_settings import Augment, Recipe
+from regbench.retrain_settings import Retrain
 from regbench.search_settings import Search
 from regbench.section import Count, Name, Positive, Precision, Rate, Section, Seeds, Strength
 from regbench.variants import SearchableVariant, Variant
@@ -134,6 +135,7 @@ class Params(Section):
     search: Search = Search()
     evaluate: Evaluate
     track: Track
+    retrain: Retrain = Retrain()
 
     def recipe(self, variant: str) -> Recipe:
         """Return the recipe that a variant names."""

@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 from regbench.errors import InputError
 from regbench.messages import explain, nearest
 from regbench.params import Params, Train
+from regbench.retrain_settings import BEST
 from regbench.section import Section
 from regbench.variants import variant_problems
 
@@ -54,6 +55,10 @@ def _cross_checks(params: Params) -> list[str]:
         problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
     if len(set(params.seeds)) < len(params.seeds):
         problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
+    challenger = params.retrain.challenger
+    if challenger not in (BEST, *params.variants):
+        hint = nearest(challenger, (BEST, *params.variants))
+        problems.append(f"retrain.challenger = {challenger!r}: must be {BEST!r} or a key of variants: {hint}")
     for name, variant in params.variants.items():
         if variant.recipe not in params.recipes:
             hint = nearest(variant.recipe, params.recipes)

@@ -1,34 +1,90 @@
-"""Labels for images that have none: the mean probability of a variant's runs."""
+"""Labels for images that have none, by one saved network or by the mean probability of several."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
+from regbench import files
 from regbench.compute import device, prepare
-from regbench.data.dataset import Split
-from regbench.errors import InputError
-from regbench.model import load_model
-from regbench.params import Compute
+from regbench.data.archive import open_source
+from regbench.data.decoding import Former
+from regbench.data.ingest import read_rows
+from regbench.errors import InputError, IntegrityError
+from regbench.model import Perceptron, load_model
+from regbench.params import Compute, Data
 
 
-def predict(runs: Path, split: Split, compute: Compute) -> pd.DataFrame:
-    """Return `filename`, `label` and `probability` for every image of `split`, in its order.
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """Images of the table of unlabelled ones, in its order."""
 
-    `runs` is the folder of one variant; the probabilities of its seeds are averaged.
+    filenames: tuple[str, ...]
+    images: NDArray[np.uint8]
+    """Shape (N, C, H, W), 0..255."""
+    left_out: tuple[str, ...]
+    """A line for each unusable row, of which there are at most `data.max_rejected`."""
+
+
+def load_networks(folder: Path) -> list[Perceptron]:
+    """Return the network saved in `folder`, or those in its folders `seed-*`, which are the runs of a variant.
 
     Raises:
-        InputError: the folder holds no run, or the split no images.
+        InputError: it holds neither.
+        IntegrityError: one cannot be loaded, or takes other images or has other classes than the first.
     """
-    folders = sorted(runs.glob("seed-*"))
+    folders = [folder] if (folder / "model.json").is_file() else sorted(folder.glob("seed-*"))
     if not folders:
-        raise InputError(f"{runs}: holds no run: name a variant that was trained (dvc repro)")
-    if not len(split.filenames):
-        raise InputError("data.test_csv: the data set has no unlabelled images: add the table, run `dvc repro`")
+        raise InputError(f"{folder}: holds no run: name a variant that was trained (dvc repro)")
+    networks = [load_model(found) for found in folders]
+    for found, network in zip(folders, networks, strict=True):
+        if _answers_like(network) != _answers_like(networks[0]):
+            raise IntegrityError(f"{found}: has other classes or images than {folders[0]}: remove what is out of date")
+    return networks
+
+
+def read_unlabelled(raw: Path, data: Data, network: Perceptron) -> Unlabelled:
+    """Read the images that `data.test_csv` lists in a folder or .zip, converted to what a network takes.
+
+    Raises:
+        InputError: there is no such path or table, it breaks a rule, or more images than `data.max_rejected` cannot be
+            read: all are named.
+    """
+    if not raw.exists():
+        raise InputError(f"{raw}: no such folder or .zip: give the path of your images (RAW=PATH)")
+    takes = network.architecture
+    data = data.model_copy(update={"channels": takes.channels, "image_size": (takes.height, takes.width)})
+    decoded = read_rows(open_source(raw, data.test_csv), data, Former(), unlabelled_only=True)
+    images = decoded.pixels.reshape(-1, takes.channels, takes.height, takes.width)
+    return Unlabelled(tuple(decoded.rows["filename"]), images, decoded.rejected)
+
+
+def predict(networks: Sequence[Perceptron], images: NDArray[np.uint8], compute: Compute) -> NDArray[np.float32]:
+    """Return the mean of the networks' class probabilities, (N, K), for images (N, C, H, W), 0..255."""
     prepare(compute)
-    models = [load_model(folder).to(device(compute)) for folder in folders]
-    pixels = torch.from_numpy(split.images)
-    probabilities = np.mean([model.probabilities(pixels).numpy() for model in models], axis=0)
-    labels = np.array(models[0].classes)[probabilities.argmax(1)]
-    return pd.DataFrame({"filename": split.filenames, "label": labels, "probability": probabilities.max(1)})
+    pixels = torch.from_numpy(images)
+    found: NDArray[np.float32] = np.mean(
+        [network.to(device(compute)).probabilities(pixels).numpy() for network in networks], axis=0
+    )
+    return found
+
+
+def write_submission(
+    out: Path, filenames: Sequence[str], probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> Path:
+    """Write `filename,label` to `out`, and beside it `filename` and a column of probabilities a class; return that."""
+    labels = np.array(classes, dtype=object)[probabilities.argmax(1)]
+    names = pd.Series(filenames, name="filename")
+    beside = out.with_name(f"{out.stem}-probabilities{out.suffix}")
+    files.write_csv(beside, pd.concat([names, pd.DataFrame(probabilities, columns=list(classes))], axis="columns"))
+    files.write_csv(out, pd.DataFrame({"filename": names, "label": labels}))
+    return beside
+
+
+def _answers_like(network: Perceptron) -> tuple[object, ...]:
+    takes = network.architecture
+    return takes.classes, takes.channels, takes.height, takes.width

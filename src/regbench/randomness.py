@@ -8,7 +8,19 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "order", "dropout", "noise", "mixup", "augment", "preview", "corrupt", "search", "subset"]
+Purpose = Literal[
+    "weights",
+    "order",
+    "dropout",
+    "noise",
+    "mixup",
+    "augment",
+    "preview",
+    "corrupt",
+    "search",
+    "subset",
+    "drift",
+]
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

@@ -6,8 +6,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from regbench.compute import device, follow_parent, prepare
+from regbench.compute import device, prepare
 from regbench.params import Compute
+from regbench.processes import follow_parent
 
 _work: Callable[..., Any]
 """What this worker process does; set once by fork, so that the data in it is mapped and never copied."""

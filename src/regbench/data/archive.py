@@ -55,7 +55,7 @@ def open_source(path: Path, csv: str) -> Source:
 
 
 class FolderSource:
-    """A folder of raw files."""
+    """A folder of raw files; `top` is the folder, or the one in it, that their names are relative to."""
 
     def __init__(self, path: Path, csv: str) -> None:
         self.path = path
@@ -63,22 +63,22 @@ class FolderSource:
         present = [str(name) for folder in folders if (path / (name := folder / csv)).is_file()]
         if (path / csv).is_file():
             present.append(csv)
-        self._top = path / _top_folder(path, csv, present)
+        self.top = path / _top_folder(path, csv, present)
         self._root = f"{path.resolve()}{os.sep}"
 
     def names(self, folder: str) -> set[str]:
         found: set[str] = set()
-        for directory, _, names in os.walk(self._top / folder, followlinks=True):
-            below = PurePosixPath(Path(directory).relative_to(self._top))
+        for directory, _, names in os.walk(self.top / folder, followlinks=True):
+            below = PurePosixPath(Path(directory).relative_to(self.top))
             found.update(str(below / name) for name in names)
         return found
 
     def has(self, name: str) -> bool:
-        return (self._top / name).is_file()
+        return (self.top / name).is_file()
 
     def read(self, name: str) -> bytes:
         # Resolved each time: a link may stand anywhere in the path.
-        path = os.path.realpath(os.path.join(self._top, name))  # noqa: PTH118 (pathlib takes five times as long)
+        path = os.path.realpath(os.path.join(self.top, name))  # noqa: PTH118 (pathlib takes five times as long)
         if not path.startswith(self._root):
             raise InputError(f"{self.path / name}: leads outside {self.path}: replace the link by what it points to")
         with open(path, "rb") as file:  # noqa: PTH123

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,16 +43,30 @@ class Ingested:
         return hashlib.sha256("".join(tables).encode()).hexdigest()
 
 
-def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
-    """Read, check, convert and split a raw data set; images that `former_dir` already holds are not decoded again.
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """The rows of a raw data set that can be used, labelled ones first, in the order of their CSV files."""
+
+    rows: pd.DataFrame
+    """filename, label ("" without one), csv, row (line number there), name (of the image in the source), and the
+    fields of `Record`."""
+    pixels: NDArray[np.uint8]
+    """Shape (N, C * H * W), rows as in `rows`."""
+    rejected: tuple[str, ...]
+    """A line for each row that was left out: where, what, why."""
+    unlisted: int
+    """Image files in the folders that no row names."""
+    listed: frozenset[tuple[str, str]]
+    """csv and filename of every row, also of those that were left out."""
+
+
+def read_rows(source: Source, data: Data, former: Former, unlabelled_only: bool = False) -> Decoded:
+    """Read, check and convert the rows of the CSV files that are there; images that `former` holds are not decoded.
 
     Raises:
-        InputError: an unreadable source or CSV, more rows that cannot be used than `data.max_rejected`, fewer than
-            two classes, or an empty split.
+        InputError: a CSV that breaks a rule, or more rows that cannot be used than `data.max_rejected`.
     """
-    source = open_source(Path(data.raw), data.train_csv)
-    listed = _listed(source, data)
-    former = Former.load(former_dir) if former_dir else Former()
+    listed = _listed(source, data, unlabelled_only)
     pixels, results = decode_all(source, list(listed["name"]), data.channels, data.image_size, former)
     reasons = pd.Series(
         [None if isinstance(result, Record) else f"{result}: replace it" for result in results], dtype=object
@@ -61,17 +76,30 @@ def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
         reasons[unknown] = f"its label must be one of data.classes ({', '.join(data.classes)}): correct it"
     rejected = _rejected(source, data, listed, reasons)
     accepted = reasons.isna().to_numpy()
-    index = pd.concat([listed, pd.DataFrame(map(_fields, results))], axis="columns")[accepted].reset_index(drop=True)
+    rows = pd.concat([listed, pd.DataFrame(map(_fields, results))], axis="columns")[accepted].reset_index(drop=True)
+    names = source.names(data.train_images) | source.names(data.test_images)
+    unlisted = sum(name.lower().endswith((".png", ".jpg", ".jpeg")) for name in names - set(listed["name"]))
+    # Copied only if something was rejected: the array may be most of the memory.
+    used = pixels if accepted.all() else pixels[accepted]
+    return Decoded(rows, used, rejected, unlisted, frozenset(zip(listed["csv"], listed["filename"], strict=True)))
+
+
+def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
+    """Read, check, convert and split a raw data set; images that `former_dir` already holds are not decoded again.
+
+    Raises:
+        InputError: an unreadable source or CSV, more rows that cannot be used than `data.max_rejected`, fewer than
+            two classes, or an empty split.
+    """
+    source = open_source(Path(data.raw), data.train_csv)
+    decoded = read_rows(source, data, Former.load(former_dir) if former_dir else Former())
+    index = decoded.rows
     labelled = (index["csv"] == data.train_csv).to_numpy()
     classes = _classes(data, index["label"][labelled])
     index["split"] = "unlabelled"
     index.loc[labelled, "split"] = assign_splits(index["hash"][labelled], data.split)
     shape = DataShape(classes, data.channels, *data.image_size)
-    # Copied only if something was rejected: the array may be most of the memory.
-    images = (pixels if accepted.all() else pixels[accepted]).reshape(-1, *shape.image)
-    names = source.names(data.train_images) | source.names(data.test_images)
-    unlisted = sum(name.lower().endswith((".png", ".jpg", ".jpeg")) for name in names - set(listed["name"]))
-    return Ingested(shape, index, images, rejected, unlisted)
+    return Ingested(shape, index, decoded.pixels.reshape(-1, *shape.image), decoded.rejected, decoded.unlisted)
 
 
 def write(ingested: Ingested, out_dir: Path) -> None:
@@ -84,18 +112,27 @@ def write(ingested: Ingested, out_dir: Path) -> None:
     write_memory(out_dir, ingested.index)
 
 
-def _listed(source: Source, data: Data) -> pd.DataFrame:
-    """Return the rows of both CSV files: filename, label, csv, row (line number), name (of the image in `source`)."""
-    tables = [(data.train_csv, data.train_images, read_table(source, data.train_csv, ("filename", "label")))]
-    if source.has(data.test_csv):
-        tables.append((data.test_csv, data.test_images, read_table(source, data.test_csv, ("filename",))))
-    return pd.concat(
-        [
-            table.assign(csv=csv, row=table.index, name=prefix_of(folder) + table["filename"])
-            for csv, folder, table in tables
-        ],
-        ignore_index=True,
-    ).fillna({"label": ""})
+def describe(row: "pd.Series[Any]", train_csv: str) -> str:
+    """Return where a row stands and what it says, as messages name it."""
+    label = f" (label {row['label']!r})" if row["csv"] == train_csv else ""
+    return f"{row['csv']}: row {row['row']}: filename = {row['filename']!r}{label}"
+
+
+def _listed(source: Source, data: Data, unlabelled_only: bool) -> pd.DataFrame:
+    """Return the rows of the CSV files: filename, label, csv, row (line number), name (of the image in `source`)."""
+    layout = [
+        (data.train_csv, data.train_images, ("filename", "label")),
+        (data.test_csv, data.test_images, ("filename",)),
+    ]
+    tables = [
+        read_table(source, csv, columns)
+        .reindex(columns=["filename", "label"], fill_value="")
+        .assign(csv=csv, folder=prefix_of(folder))
+        for csv, folder, columns in layout[unlabelled_only:]
+        if source.has(csv)
+    ]
+    listed = pd.concat([table.assign(row=table.index) for table in tables], ignore_index=True)
+    return listed.assign(name=listed.pop("folder") + listed["filename"])
 
 
 def _fields(result: Record | str) -> dict[str, str | int]:
@@ -105,9 +142,7 @@ def _fields(result: Record | str) -> dict[str, str | int]:
 def _rejected(source: Source, data: Data, listed: pd.DataFrame, reasons: "pd.Series[str]") -> tuple[str, ...]:
     lines = []
     for position in np.flatnonzero(reasons.notna()):
-        row = listed.iloc[position]
-        label = f" (label {row['label']!r})" if row["csv"] == data.train_csv else ""
-        lines.append(f"{row['csv']}: row {row['row']}: filename = {row['filename']!r}{label}: {reasons[position]}")
+        lines.append(f"{describe(listed.iloc[position], data.train_csv)}: {reasons[position]}")
     if len(lines) > data.max_rejected:
         raise InputError(
             f"{source.path}: {len(lines)} of {len(listed)} rows cannot be used: at most data.max_rejected = "

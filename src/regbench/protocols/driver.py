@@ -25,7 +25,10 @@ from regbench.training.runs import Material, load_material, train_seed
 from regbench.tuned import read_tuned
 from regbench.workers import Workers
 
-AFTER_TRAINING = ("evaluation.py", "prediction.py", "protocols", "report", "search", "statistics", "tracking")
+AFTER_TRAINING = (
+    *("evaluation.py", "prediction.py", "protocols", "report", "search", "statistics", "tracking"),
+    *("model_version.py", "promotion.py", "registry.py", "retraining"),
+)
 """Parts of the library that no training passes through: their changes leave trained networks as they are."""
 
 

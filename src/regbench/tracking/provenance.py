@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,16 @@ class Provenance:
     """SHA-256 of `dvc.lock`."""
 
 
-def read_provenance(project: Path) -> Provenance:
-    """Describe the state of a project's folder; what cannot be known is `unknown`, and nothing is raised."""
+def read_provenance(project: Path, data: Sequence[Path] = ()) -> Provenance:
+    """Describe the state of a project's folder; what cannot be known is `unknown`, and nothing is raised.
+
+    Files and folders in `data` are neither code nor parameters.
+    """
     lock = project / "dvc.lock"
     commit = _git(project, "rev-parse", "HEAD")
-    excluded = [f":(exclude,literal){path}" for path in ("dvc.lock", *_outputs(lock))]
+    inside = [path.resolve() for path in data if path.resolve().is_relative_to(project.resolve())]
+    ignored = [str(path.relative_to(project.resolve())) for path in inside]
+    excluded = [f":(exclude,literal){path}" for path in ("dvc.lock", *ignored, *_outputs(lock))]
     changes = _git(project, "status", "--porcelain", "--", ".", *excluded)
     return Provenance(
         commit=commit or UNKNOWN,

@@ -15,7 +15,7 @@ from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.pages import shared_view
 from regbench.tracking.provenance import Provenance
 from regbench.tracking.run_record import RunRecord
-from regbench.tracking.store import Store, redact
+from regbench.tracking.store import Store, one_line
 
 if TYPE_CHECKING:
     from regbench.tracking.logged_model import ModelLogger
@@ -59,10 +59,10 @@ class Tracker:
                 if run is not None:
                     runs[record.key] = run.info.run_id
                 yield record, run
-            if records:
+            if records and shared:
                 self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise TrackingError(_one_line(error)) from error
+            raise TrackingError(one_line(error)) from error
 
     def _experiment(self, name: str) -> Experiment:
         """Find or create an experiment; artifacts of a store without a server go to an absolute path."""
@@ -164,9 +164,3 @@ class Tracker:
                 self.client.log_artifact(run.info.run_id, str(path), "report")
         if news:
             self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
-
-
-def _one_line(error: Exception) -> str:
-    """Return what an exception says, short, without line breaks and without passwords."""
-    text = redact(" ".join(str(error).split())) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -75,6 +75,12 @@ def redact(text: str) -> str:
     return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
+def one_line(error: Exception) -> str:
+    """Return what an exception says, short, without line breaks and without passwords."""
+    text = redact(" ".join(str(error).split())) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
 def configure_client(environment: MutableMapping[str, str] = os.environ) -> None:
     """Set what MLflow reads from the environment, where the user has not: call it before mlflow is imported."""
     for name, value in CLIENT_DEFAULTS.items():

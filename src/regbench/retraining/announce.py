@@ -1,0 +1,66 @@
+"""After a decision: MLflow and the page follow from the log, so that a later job completes what one lacks."""
+
+from pathlib import Path
+
+from regbench.files import read_json, write_json
+from regbench.params import Params
+from regbench.registry import Registry
+from regbench.retraining.page import write_page
+from regbench.retraining.place import Place
+from regbench.retraining.records import Log, Record
+from regbench.retraining.wording import markdown, numbers
+from regbench.tracking.provenance import UNKNOWN, Provenance
+from regbench.tracking.run_record import RunRecord
+from regbench.tracking.runs import Tracker
+from regbench.tracking.store import Store
+
+
+def announce(log: Log, registry: Registry, params: Params, place: Place) -> None:
+    """Bring MLflow's runs of decisions, the versions' descriptions and the page up to date with the log.
+
+    Raises:
+        TrackingError: MLflow failed; the page is written, and the next job completes the rest.
+    """
+    records = log.read()
+    write_page(place.decisions / "decisions.html", records, registry.name)
+    receipt = place.state / registry.store.receipt.name.replace("tracked-", "decisions-")
+    done = logged_so_far(receipt, records)
+    for number, record in enumerate(records[done:], start=done + 1):
+        _log(registry.store, record, f"{params.track.experiment}-decisions", number)
+        if record.challenger is not None:
+            registry.describe(record.challenger.version, markdown(record))
+        write_json(receipt, {"logged": number, "last": record.key})
+
+
+def _log(store: Store, record: Record, experiment: str, number: int) -> None:
+    """Log one decision as a run of its own, once."""
+    parties = {"champion": record.champion, "challenger": record.challenger}
+    versions = {who: party.version for who, party in parties.items() if party is not None}
+    run = RunRecord(
+        experiment=experiment,
+        name=f"{number} {record.outcome}",
+        tags={
+            "outcome": record.outcome,
+            "data_hash": record.data_hash or UNKNOWN,
+            "decision": record.key,
+            "time": record.time,
+            **{f"{who}.version": version for who, version in versions.items()},
+        },
+        note=markdown(record),
+        params={"data.raw": record.raw, **{f"gate.{name}": str(value) for name, value in record.gate.items()}},
+        curves={},
+        summary=numbers(record),
+    )
+    tracker = Tracker(store, Provenance(record.commit or UNKNOWN, record.dirty or UNKNOWN, UNKNOWN))
+    for _ in tracker.log_missing([run], {}):
+        pass
+
+
+def logged_so_far(receipt: Path, records: list[Record]) -> int:
+    """Return how many decisions are in MLflow; none where the receipt is of another log, or unreadable."""
+    try:
+        found = read_json(receipt)
+        done = int(found["logged"])
+        return done if records[done - 1].key == found["last"] else 0
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return 0

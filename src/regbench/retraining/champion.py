@@ -1,0 +1,32 @@
+"""The champion's files, for whoever wants to use it."""
+
+from pathlib import Path
+
+from regbench.errors import InputError
+from regbench.retraining.records import Log
+from regbench.tracking.store import configure_client, find_store
+
+
+def fetch_champion(model: str, decisions: Path, out: Path) -> str:
+    """Fetch the champion of a registered model into `out`, proven, ready for `load_model`; return its version.
+
+    `decisions` is the folder of the project's decision log, which proves the files once more; it may be absent.
+
+    Raises:
+        InputError: there is no champion.
+        IntegrityError: its files are not what was promoted.
+        TrackingError: MLflow does not answer.
+    """
+    configure_client()
+    from regbench.registry import Registry  # imports mlflow, which takes seconds
+    from regbench.retraining.gate import known_key
+
+    registry = Registry(find_store(Path.cwd()), model)
+    champion = registry.champion()
+    if champion is None:
+        raise InputError(
+            f"params.yaml: retrain.model = {model!r}: has no champion in {registry.store.shown}: run `make retrain`, "
+            "or name a model: MODEL=runs/VARIANT"
+        )
+    registry.folder(champion, out, known_key(Log(decisions).read(), champion))
+    return champion.number

@@ -1,0 +1,189 @@
+"""One challenger before the gate: it is registered, both models are asked, and the alias is moved or not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from regbench.data.dataset import Split, load_shape, load_split, read_index
+from regbench.files import read_json, write_csv
+from regbench.model_version import NETWORK, Offer, Version
+from regbench.params import Params
+from regbench.promotion import decide, summary
+from regbench.registry import ChampionChangedError, Registry
+from regbench.retraining.challenger import Chosen
+from regbench.retraining.place import Place
+from regbench.retraining.records import Log, Party, Record, champions, decision_key, rolled_back
+from regbench.statistics.intervals import Difference
+from regbench.tracking.provenance import Provenance
+
+IMAGES, REPORT = "images.csv", "data-report.json"
+"""Files of a version beside its network: hash, split and label of each image of its day, and the data report."""
+LEARNT = ("train", "validation")
+"""Splits that a network was trained and chosen on."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What is said of today's data in the decision about them."""
+
+    warnings: tuple[str, ...] = ()
+    """A line each: drift that is no reason to stop."""
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    """The drift report as JSON; empty where there was nothing to compare."""
+
+
+@dataclass(frozen=True)
+class Today:
+    """What both models are judged on and by."""
+
+    params: Params
+    place: Place
+    provenance: Provenance
+    intake: Intake
+    extra: str = ""
+    """Makes the decision one of its own although nothing is new."""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The data report."""
+        found: dict[str, Any] = read_json(self.place.results.data / "report" / "report.json")
+        return found
+
+    def images(self) -> pd.DataFrame:
+        """Return hash, split and label of all labelled images."""
+        tables = [read_index(self.place.results.data / f"{name}.csv") for name in (*LEARNT, "test")]
+        return pd.concat(tables)[["hash", "split", "label"]]
+
+
+def register(registry: Registry, today: Today, chosen: Chosen, run_id: str) -> Version:
+    """Make a version of a trained network, once, and let it be the challenger."""
+    report, tested = today.report, today.params.retrain.model
+    with TemporaryDirectory() as folder:
+        write_csv(Path(folder) / IMAGES, today.images())
+        files = {name: chosen.folder / name for name in NETWORK}
+        files |= {IMAGES: Path(folder) / IMAGES, REPORT: today.place.results.data / "report" / "report.json"}
+        tags = {
+            "variant": chosen.variant,
+            "seed": str(chosen.seed),
+            "data_hash": str(report["data_hash"]),
+            "git_commit": today.provenance.commit,
+            "git_dirty": today.provenance.dirty,
+        }
+        description = (
+            f"**{chosen.variant}**, seed {chosen.seed}: {100 * chosen.validation_accuracy:.2f} % of the validation "
+            f"images right.\n\nTrained for the model `{tested}` on data `{tags['data_hash'][:12]}` by commit "
+            f"`{tags['git_commit'][:12]}`."
+        )
+        return registry.register(Offer(files, registry.logged_model(run_id), tags, description))
+
+
+def judge(registry: Registry, log: Log, today: Today, version: Version) -> Record | None:
+    """Let a challenger and the champion answer, decide, move the alias if it won, and log the decision.
+
+    Returns None where nothing is new: the challenger is the champion, or was judged under the same circumstances.
+    """
+    while True:
+        champion = registry.champion()
+        record = _compare(registry, log, today, version, champion)
+        if record is None:
+            return None
+        if record.outcome == "kept":
+            log.append(record)
+            return record
+        log.begin(record)
+        try:
+            registry.promote(version, over=champion)
+        except ChampionChangedError:  # by another project that shares the registry
+            log.forget()
+            continue
+        log.finish()
+        return record
+
+
+def known_key(records: Sequence[Record], version: Version) -> str:
+    """Return the key under which this project's log knows a champion; empty if another made it."""
+    return next((party.key for party in reversed(champions(list(records))) if party.version == version.number), "")
+
+
+def _compare(registry: Registry, log: Log, today: Today, version: Version, champion: Version | None) -> Record | None:
+    """Return the decision between two versions, not carried out; None where there is nothing new to decide."""
+    params, records = today.params, log.read()
+    if champion is not None and champion.key == version.key:
+        return None
+    data = today.place.results.data
+    shape, test = load_shape(data / "dataset.json"), load_split(data, "test")
+    policy, bins = params.retrain.gate, params.evaluate.calibration_bins
+    with TemporaryDirectory() as folder:
+        theirs, ours = Path(folder) / "champion", Path(folder) / "challenger"
+        if champion is not None:
+            registry.folder(champion, theirs, known_key(records, champion))
+        registry.folder(version, ours, version.key)
+        refusals = refusals_of(today, test, theirs / IMAGES, records, version)
+        circumstances = [policy.model_dump(), bins, shape.classes, refusals, today.report["data_hash"], today.extra]
+        key = decision_key(version.key, champion and champion.key, *circumstances)
+        if any(record.key == key for record in records):
+            return None
+        from regbench.retraining.answers import ask  # imports torch, which nights without news do not need
+
+        challenger = ask(ours, test, shape, params.compute)
+        defender = ask(theirs, test, shape, params.compute) if champion is not None else None
+    decision = decide(defender, challenger, test.labels, shape.classes, policy, bins, refusals)
+    scored = partial(summary, labels=test.labels, confidence=policy.confidence, bins=bins)
+    return Record(
+        outcome="promoted" if decision.promote else "kept",
+        reasons=decision.reasons,
+        raw=params.data.raw,
+        data_hash=str(today.report["data_hash"]),
+        images=dict(today.report["images"]),
+        champion=replace(party(champion), scores=scored(defender)) if champion and defender else None,
+        challenger=replace(party(version), scores=scored(challenger)),
+        difference=_points(decision.difference),
+        lost_classes=decision.lost_classes,
+        gate=policy.model_dump(),
+        warnings=today.intake.warnings,
+        drift=today.intake.drift,
+        commit=today.provenance.commit,
+        dirty=today.provenance.dirty,
+        key=key,
+    ).dated()
+
+
+def _points(difference: Difference | None) -> dict[str, float]:
+    if difference is None:
+        return {}
+    points = {name: 100 * getattr(difference, name) for name in ("mean", "low", "high")}
+    return {**points, "p_value": difference.p_value, "discordant": difference.discordant}
+
+
+def party(version: Version) -> Party:
+    """Return a version as a record names it."""
+    return Party(version.number, version.key, version.tags.get("variant", ""), version.tags.get("seed", ""))
+
+
+def refusals_of(today: Today, test: Split, theirs: Path, records: list[Record], version: Version) -> tuple[str, ...]:
+    """Return what forbids a promotion whatever the scores."""
+    found = []
+    if today.params.retrain.gate.require_commit and today.provenance.dirty != "false":
+        what = "are not committed" if today.provenance.dirty == "true" else "cannot be traced: there is no git commit"
+        found.append(f"Code or parameters {what}: commit them, so that the model can be made again.")
+    tested = set(test.hashes)
+    if leaked := len(tested & learnt(today.images())):
+        found.append(f"{leaked:,} test images stand among the challenger's training images: set data.split back.")
+    if theirs.exists() and (leaked := len(tested & learnt(pd.read_csv(theirs, dtype=str, keep_default_na=False)))):
+        found.append(
+            f"The champion was trained on {leaked:,} of today's test images, so that its score says nothing: set "
+            "data.split back, or start anew with another retrain.model."
+        )
+    if when := rolled_back(records).get(version.key):
+        found.append(f"This very network was taken back by `make rollback` ({when}).")
+    return tuple(found)
+
+
+def learnt(images: pd.DataFrame) -> set[str]:
+    """Return the hashes of the images that a network was trained or chosen on."""
+    return set(images["hash"][images["split"].isin(LEARNT)])

@@ -1,0 +1,170 @@
+"""The job, from new data to a decision; safe to kill at any moment.
+
+Four things hold state: the *pipeline* (DVC's outputs), the *registry* (versions and the alias `champion`), the *log* of
+decisions, and what follows from the log (MLflow's runs, the page, what is published). They change in this order:
+
+1. Lock; complete what a killed job began; see that MLflow answers. Nothing has changed so far.
+2. Incoming images are merged, and `dvc repro` runs: what is finished is never repeated, so a killed job goes on there.
+3. The challenger becomes a version, found again by the hash of its network.
+4. The record is written to `pending.json`.
+5. The alias is moved: one write, the commit point. Before it the decision never happened, after it it did.
+6. The record is appended to the log. A job killed between 5 and 6 left `pending.json`, and the alias says what became
+   of it; the next job appends or forgets it (step 1).
+7. MLflow, the page and what is published are brought up to date with the log, whoever wrote it; people are told.
+
+So the registry has a champion at every moment after the first one, never two, and each step may be repeated.
+
+What is new is decided by content: the key of a decision is the hash of both networks, the data and the gate. If the log
+has it, nothing is new, however often the job runs. Changed parameters or code change the network, and so count as new.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regbench.errors import IntegrityError, RegbenchError, RejectedDataError
+from regbench.params import Params
+from regbench.params_file import load_params
+from regbench.retraining.locking import only_job
+from regbench.retraining.metrics_file import write_metrics
+from regbench.retraining.notify import notify
+from regbench.retraining.pipeline import publish, repro
+from regbench.retraining.place import Place
+from regbench.retraining.records import Log, Record, champions, decision_key
+from regbench.tracking.store import configure_client, find_store
+
+if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is turned away before.
+    from regbench.registry import Registry
+    from regbench.retraining.gate import Intake
+
+EXIT_CODES = {"promoted": 0, "kept": 10, "nothing new": 11}
+"""How a job that did its work may end; rejected data, a job under way and failures are errors, with codes of theirs."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended."""
+
+    outcome: str
+    """A key of `EXIT_CODES`, or `rolled back`, `rejected` or `failed`."""
+    record: Record | None = None
+    """The decision, if one was made."""
+    reasons: tuple[str, ...] = ()
+    """A line each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what people and programs are told."""
+        text = f"{self.outcome}: {' '.join(self.reasons)}" if self.reasons else self.outcome
+        return {"outcome": self.outcome, "text": text, "record": self.record and self.record.to_json()}
+
+
+def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
+    """Run the job; `force` trains and decides anew although nothing is new.
+
+    Raises:
+        BusyError: another job is under way, and still is after `wait` seconds.
+        RejectedDataError: the new data are not to be trained on.
+        RegbenchError: it failed, and says why; the champion is as it was, and the next job completes this one.
+    """
+    with only_job(place.state, wait):
+        params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()
+        try:
+            record = _retrain(params, log, place, force)
+        except Exception as error:
+            # An error of another kind is a mistake in this program: its text could hold anything.
+            reasons = str(error).splitlines() if isinstance(error, RegbenchError) else [type(error).__name__]
+            outcome = "rejected" if isinstance(error, RejectedDataError) else "failed"
+            tell(params, log, Ended(outcome, None, tuple(reasons)), begin)
+            raise
+        ended = Ended(record.outcome, record, record.reasons) if record else Ended("nothing new")
+        tell(params, log, ended, begin)
+        return ended
+
+
+def _retrain(params: Params, log: Log, place: Place, force: bool) -> Record | None:
+    configure_client()
+    from regbench.registry import Registry
+    from regbench.retraining.announce import announce
+    from regbench.retraining.intake import DriftedDataError, take_in
+
+    project = Path.cwd()
+    registry = Registry(find_store(project), params.retrain.model)
+    recover(registry, log)
+    try:
+        intake = take_in(registry, log, params, place, project)
+    except RejectedDataError as error:
+        drift = error.report.to_json() if isinstance(error, DriftedDataError) else {}
+        _reject(log, params, str(error), drift)
+        announce(log, registry, params, place)
+        raise
+    repro(project, *(["--force"] if force else []))
+    record = _challenge(registry, log, params, place, intake, force)
+    announce(log, registry, params, place)
+    publish(project, params.retrain.publish, _message(log))
+    return record
+
+
+def recover(registry: "Registry", log: Log) -> None:
+    """Complete or forget the move that a killed job began.
+
+    Raises:
+        IntegrityError: the registry has lost the champion that the log knows.
+    """
+    champion = registry.champion()
+    log.recover(champion.number if champion else None)
+    line = champions(log.read())
+    if champion is None and line:
+        raise IntegrityError(
+            f"{registry.store.shown}: has no champion, and by {log.path} version {line[-1].version} is: restore "
+            f"mlflow.db and mlartifacts from a backup, or move {log.path.parent} away to start anew"
+        )
+
+
+def _reject(log: Log, params: Params, reason: str, drift: Mapping[str, Any]) -> None:
+    """Log data that were rejected, once as long as they stay the same."""
+    records, key = log.read(), decision_key("rejected", reason)
+    if not records or records[-1].key != key:
+        champion = records[-1].in_use if records else None
+        reasons = tuple(reason.splitlines()[:20])
+        record = Record("rejected", reasons, raw=params.data.raw, champion=champion, drift=drift, key=key)
+        log.append(record.dated())
+
+
+def _challenge(
+    registry: "Registry", log: Log, params: Params, place: Place, intake: "Intake", force: bool
+) -> Record | None:
+    """Log all runs, find the challenger among them, and bring it before the gate."""
+    from regbench.retraining.challenger import choose
+    from regbench.retraining.gate import Today, judge, register
+    from regbench.retraining.logged import logged_run
+    from regbench.tracking.provenance import read_provenance
+    from regbench.tuned import with_tuned
+
+    params = with_tuned(params, place.results.tuned)
+    chosen = choose(params, place.results.runs)
+    run = logged_run(registry.store, params, place, chosen)
+    data = [Path(path) for path in (params.data.raw, params.retrain.incoming) if path]
+    provenance = read_provenance(Path.cwd(), [*data, place.decisions])
+    today = Today(params, place, provenance, intake, datetime.now(UTC).isoformat() if force else "")
+    return judge(registry, log, today, register(registry, today, chosen, run))
+
+
+def _message(log: Log) -> str:
+    judged = [record for record in log.read() if record.data_hash]
+    return f"Retrained on data {judged[-1].data_hash[:12]}: {judged[-1].outcome}" if judged else "Retrained"
+
+
+def tell(params: Params, log: Log, ended: Ended, begin: float) -> None:
+    """Tell programs and people how a job ended that began at `begin` of the monotonic clock."""
+    now = datetime.now(UTC)
+    try:
+        records = log.read()
+    except IntegrityError:  # that is why it failed
+        records = []
+    seconds = time.monotonic() - begin
+    write_metrics(log.path.with_name("metrics.prom"), ended.outcome, now.timestamp(), seconds, records)
+    about = {"model": params.retrain.model, "time": now.isoformat(timespec="seconds")}
+    notify(params.retrain.notify, {**ended.to_json(), **about})

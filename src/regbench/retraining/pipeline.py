@@ -1,0 +1,64 @@
+"""`dvc repro`, `dvc push` and the commit of `dvc.lock`, as the job runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from regbench.errors import RegbenchError
+from regbench.processes import follow_parent
+from regbench.retrain_settings import Publish
+
+
+class PipelineError(RegbenchError):
+    """A command of DVC or git that failed; what it said stands above."""
+
+
+def repro(project: Path, *arguments: str) -> None:
+    """Run `dvc repro`; it and its stages die with this process.
+
+    Raises:
+        PipelineError: it failed; outputs of stages that had finished stay.
+    """
+    if _run(project, _dvc("repro", *arguments)):
+        raise PipelineError("dvc repro failed, as it says above: nothing was decided, the champion is as it was")
+
+
+def publish(project: Path, settings: Publish, message: str) -> bool:
+    """Push data and models, then commit `dvc.lock`; return whether there was anything to publish.
+
+    In this order, so that no commit ever names data that are not there. A commit that is not made is made next time.
+
+    Raises:
+        PipelineError: pushing or committing failed.
+    """
+    if not settings.push or not _uncommitted(project, "dvc.lock"):
+        return False
+    if _run(project, _dvc("push", *(["--remote", settings.remote] if settings.remote else []))):
+        raise PipelineError("dvc push failed, as it says above: the decision stands; the next job publishes it")
+    commands = (["git", "add", "--", "dvc.lock"], ["git", "commit", "--only", "--message", message, "--", "dvc.lock"])
+    if any(_run(project, command) for command in commands):
+        raise PipelineError("git commit failed, as it says above: data are pushed; the next job commits dvc.lock")
+    return True
+
+
+def _uncommitted(project: Path, name: str) -> bool:
+    done = subprocess.run(
+        ["git", "status", "--porcelain", "--", name], cwd=project, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise PipelineError(f"git status failed: {done.stderr.strip()}: publishing needs a git repository")
+    return bool(done.stdout.strip())
+
+
+def _dvc(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "dvc", *arguments]
+
+
+def _run(project: Path, command: list[str]) -> int:
+    # Stages are started as `python`: it must be this one, also where cron knows of no environment.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # All that they say is progress: what this process prints itself is the result.
+    return subprocess.run(
+        command, cwd=project, env={**os.environ, "PATH": path}, stdout=sys.stderr, preexec_fn=follow_parent, check=False
+    ).returncode

@@ -1,0 +1,172 @@
+"""What the job decided, one record a decision, in a file that is only ever appended to (`decisions.jsonl`).
+
+A decision that moves the alias is written down twice. `pending.json` holds the whole record before the alias is moved,
+the log holds it afterwards. Killed in between, the next job sees from the registry whether the move happened, and
+completes or forgets it: see `Log.recover`.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from regbench.errors import IntegrityError
+from regbench.files import read_json, write_json
+
+Outcome = Literal["promoted", "kept", "rejected", "rolled back"]
+MOVES = ("promoted", "rolled back")
+"""Outcomes after which another version is champion."""
+
+
+@dataclass(frozen=True)
+class Party:
+    """One of the two models, with its scores on the judged images."""
+
+    version: str
+    key: str
+    """Hash of the network."""
+    variant: str
+    seed: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """As `promotion.summary`; empty where nothing was judged."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One decision."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    """A sentence each."""
+    raw: str = ""
+    """Where the images came from, `data.raw`."""
+    data_hash: str = ""
+    """Of all images and labels, as the data report has it."""
+    images: Mapping[str, int] = field(default_factory=dict)
+    """Split -> number of images."""
+    champion: Party | None = None
+    """The champion before."""
+    challenger: Party | None = None
+    """Whoever wanted its place; in a rollback, whoever got it back."""
+    difference: Mapping[str, float] = field(default_factory=dict)
+    """Points of accuracy that the challenger is ahead: mean, low, high; and p_value, discordant images."""
+    lost_classes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Drift of the new data that was no reason to stop, a line each."""
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    """The drift report; empty where there were no new images or no champion."""
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    """The section `retrain.gate` that it was judged by."""
+    commit: str = ""
+    dirty: str = ""
+    """`true` where code or parameters were not committed."""
+    key: str = ""
+    """Hash of what the decision followed from: equal keys, equal decisions."""
+    time: str = ""
+    """UTC, ISO 8601; for people only: the order of the log is the order of the decisions."""
+
+    @property
+    def in_use(self) -> Party | None:
+        """The champion after the decision."""
+        return self.challenger if self.outcome in MOVES else self.champion
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Rebuild what `to_json` made; TypeError or KeyError for other fields."""
+        parties = {who: fields[who] and Party(**fields[who]) for who in ("champion", "challenger")}
+        lists = {name: tuple(fields[name]) for name in ("reasons", "lost_classes", "warnings")}
+        return cls(**{**fields, **parties, **lists})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON knows it: a number that is not finite becomes null."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
+        return found
+
+    def dated(self) -> "Record":
+        """Return the record with the time of now."""
+        return replace(self, time=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def decision_key(*parts: Any) -> str:
+    """Return the hash of what a decision follows from."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class Log:
+    """The decisions of a project, oldest first; whoever appends holds the job's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.pending = folder / "decisions.jsonl", folder / "pending.json"
+
+    def read(self) -> list[Record]:
+        """Return all records; a last line that a crash cut off does not count.
+
+        Raises:
+            IntegrityError: another line is not a record.
+        """
+        if not self.path.exists():
+            return []
+        whole = self.path.read_bytes().rpartition(b"\n")[0]
+        records = []
+        for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
+            try:
+                records.append(Record.from_json(json.loads(line)))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise IntegrityError(
+                    f"{self.path}: line {number}: not a decision ({error}): restore the file from a backup"
+                ) from None
+        return records
+
+    def append(self, record: Record) -> None:
+        """Add a record, unless the log ends with it already, and flush it to disk."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(record.to_json(), sort_keys=True, allow_nan=False).encode() + b"\n"
+        with self.path.open("a+b") as file:
+            file.seek(0)
+            content = file.read()
+            if content.endswith(line):
+                return
+            file.truncate(content.rfind(b"\n") + 1)  # what a crash cut off
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def begin(self, record: Record) -> None:
+        """Write down a move of the alias that is about to be made."""
+        write_json(self.pending, record.to_json())
+
+    def finish(self) -> None:
+        """Append the move that was begun, which has been made."""
+        self.append(Record.from_json(read_json(self.pending)))
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the move that was begun."""
+        self.pending.unlink(missing_ok=True)
+
+    def recover(self, champion: str | None) -> None:
+        """Complete or forget a move that an earlier job began, by the version number that is champion now."""
+        if self.pending.exists():
+            begun = Record.from_json(read_json(self.pending))
+            made = begun.in_use is not None and begun.in_use.version == champion
+            self.finish() if made else self.forget()
+
+
+def champions(records: list[Record]) -> list[Party]:
+    """Return the champion and those before it, the present one last; a rollback takes the last one away."""
+    line: list[Party] = []
+    for record in records:
+        if record.outcome == "promoted" and record.challenger:
+            line.append(record.challenger)
+        elif record.outcome == "rolled back":
+            line.pop()
+    return line
+
+
+def rolled_back(records: list[Record]) -> dict[str, str]:
+    """Return the keys of the networks that were taken back, with the time."""
+    return {r.champion.key: r.time for r in records if r.outcome == "rolled back" and r.champion}

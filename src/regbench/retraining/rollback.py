@@ -1,0 +1,63 @@
+"""The previous champion back, by hand, as a decision with a record of its own."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from regbench.errors import InputError
+from regbench.params_file import load_params
+from regbench.retraining.job import Ended, recover, tell
+from regbench.retraining.locking import only_job
+from regbench.retraining.place import Place
+from regbench.retraining.records import Log, Record, champions, decision_key
+from regbench.tracking.provenance import read_provenance
+from regbench.tracking.store import configure_client, find_store
+
+
+def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
+    """Make the champion before this one champion again, and return the record of it.
+
+    Its files are proven first. The network that was taken back is not promoted again by a later job; another one is.
+
+    Raises:
+        BusyError: a job is under way.
+        InputError: the log knows of no champion before this one.
+        IntegrityError: the files of the champion before are not what they were.
+        TrackingError: MLflow fails; the champion is as it was.
+    """
+    with only_job(place.state, wait):
+        params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()
+        configure_client()
+        from regbench.registry import Registry  # imports mlflow
+        from regbench.retraining.announce import announce
+        from regbench.retraining.gate import party
+
+        registry = Registry(find_store(Path.cwd()), params.retrain.model)
+        recover(registry, log)
+        champion, records = registry.champion(), log.read()
+        line = champions(records)
+        if champion is None or len(line) < 2 or line[-1].version != champion.number:
+            raise InputError(
+                f"{log.path}: knows of no champion before {champion and f'version {champion.number}'}: set the alias "
+                f"`champion` of the model {registry.name} in MLflow by hand"
+            )
+        former = registry.version(line[-2].version)
+        with TemporaryDirectory() as folder:
+            registry.folder(former, Path(folder), line[-2].key)
+        provenance = read_provenance(Path.cwd())
+        record = Record(
+            outcome="rolled back",
+            reasons=(reason,),
+            raw=params.data.raw,
+            champion=party(champion),
+            challenger=party(former),
+            commit=provenance.commit,
+            dirty=provenance.dirty,
+            key=decision_key("rolled back", champion.key, former.key, len(records)),
+        ).dated()
+        log.begin(record)
+        registry.promote(former, over=champion)
+        log.finish()
+        announce(log, registry, params, place)
+        tell(params, log, Ended(record.outcome, record, record.reasons), begin)
+        return record
