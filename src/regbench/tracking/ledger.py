@@ -12,7 +12,7 @@ from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import read_records, report_id, results_id
 from regbench.tracking.results import Results
 from regbench.tracking.run_record import RunRecord
-from regbench.tracking.store import Store, configure_client
+from regbench.tracking.store import Store, configure_client, write_ahead
 
 PATIENCE = 600
 """Seconds to wait for another process that logs to the same store."""
@@ -45,6 +45,7 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
 
 def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt: Receipt) -> Receipt:
     configure_client()
+    write_ahead(store)
     from regbench.tracking.runs import Tracker  # imports mlflow
 
     known = dict(receipt.runs)
