@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro track ui dashboard article interactions sizes yardstick test check lock lock-peers bench clean
+.PHONY: help install repro sync ui show dashboard article interactions sizes yardstick test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,11 +30,15 @@ repro: install ## run the pipeline: whatever is out of date, then print the comp
 	@printf '\n'; cat reports/comparison.md
 	@printf '\nReport: reports/comparison.html (opens offline)\nMLflow: make ui (brings it up to date and prints the address of the side-by-side comparison)\n'
 
-track: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
+sync: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
 	@python -m stages.track $(TRACKED) --strict
 
-ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
+ui: sync ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
 	@exec python -m stages.ui --port $(PORT)
+
+show: install ## how to make an MLflow run again: RUN=ID, as MLflow's page shows it
+	@test -n "$(RUN)" || { echo "make show: needs RUN=ID, the id of an MLflow run" >&2; exit 2; }
+	@python -m stages.show "$(RUN)" tuned
 
 dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOARD_PORT (default 8080)
 	@exec optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $(STUDIES)

@@ -23,7 +23,7 @@ def main() -> None:
     store = find_store(Path.cwd())
     receipt = Receipt.read(store)
     if not receipt.variants:
-        raise TrackingError(f"{store.shown}: holds no results of this project: run `make track` first")
+        raise TrackingError(f"{store.shown}: holds no results of this project: run `make sync` first")
     # A plain `kill` stops the server too; and shells start background jobs with Ctrl-C ignored.
     for order in (signal.SIGINT, signal.SIGTERM):
         signal.signal(order, signal.default_int_handler)

@@ -83,7 +83,9 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     assert expected.items() <= run.data.params.items()
     tags = run.data.tags
     assert tags["data_hash"] == "d" * 64
-    assert tags["git_commit"] == tags["git_dirty"] == tags["dvc_lock"] == "unknown"
+    assert tags["git_commit"] == tags["git_dirty"] == tags["dvc_lock"] == tags["command"] == "unknown"
+    assert tags["dvc_stage"] == "train@l2" and tags["mlflow.source.name"] == "dvc repro train@l2"
+    assert (tags["processor"], tags["software"]) == ("Sample CPU", "python 3, torch 2")
     # The second variant in params.yaml; what MLflow chooses by itself repeats.
     assert tags["mlflow.runColor"] == "#0072B2"
     assert tags["comparison"] == Receipt.read(find_store(folder, {})).comparison

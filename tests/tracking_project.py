@@ -116,4 +116,5 @@ def write_variant(folder: Path, name: str, seeds: tuple[int, ...], better: float
     write_csv(folder / "evaluation" / name / "per_class.csv", recall)
     epochs = pd.DataFrame([(seed, epoch, 2.0, 1.5) for seed in seeds for epoch in range(EPOCHS)])
     epochs.columns = pd.Index(["seed", "epoch", "wall_seconds", "cpu_seconds"])
+    epochs = epochs.assign(processor="Sample CPU", software="python 3, torch 2")
     write_csv(folder / "timings" / f"{name}.csv", epochs)

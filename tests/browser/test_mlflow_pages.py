@@ -130,4 +130,4 @@ def test_taken_port_is_named(project: Path) -> None:
 def test_nothing_logged_is_told(tmp_path: Path) -> None:
     _, complaint = (process := start(tmp_path, free_port())).communicate(timeout=60)
     assert process.returncode == 4
-    assert complaint.strip().endswith("holds no results of this project: run `make track` first")
+    assert complaint.strip().endswith("holds no results of this project: run `make sync` first")

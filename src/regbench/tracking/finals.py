@@ -9,7 +9,7 @@ import pandas as pd
 from regbench.files import read_array, read_json
 from regbench.params import Params
 from regbench.tracking.metric_names import CURVES, INTERVAL, SCORES, SECONDS, TOTALS, Named, translate
-from regbench.tracking.results import Results
+from regbench.tracking.results import Results, machine_tags
 from regbench.tracking.run_record import Network, RunRecord
 from regbench.tracking.settings import colour, settings, text
 
@@ -37,6 +37,7 @@ class FinalsReader:
             experiment=self.params.track.experiment,
             name=name,
             tags={"variant": name, "data_hash": self.data_hash},
+            stage=f"train@{name}",
             note=f"Means over {len(seeds)} seeds ({text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
             f"of the {100 * self.params.evaluate.confidence:g} % interval. The model is that of seed {seeds[0]}.",
             params=settings(self.params, name) | {"seeds": text(seeds)},
@@ -46,6 +47,7 @@ class FinalsReader:
             network=self._network(name, seeds[0], scores["best_epoch"].loc[seeds[0]]),
             compared=True,
             **_durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
+            machine=machine_tags(self._timings(name)),
             colour=colour(self.params, name),
             report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
         )
@@ -59,6 +61,7 @@ class FinalsReader:
             experiment=f"{self.params.track.experiment}-seeds",
             name=f"{name} {seed}",
             tags={"variant": name, "seed": str(seed), "data_hash": self.data_hash},
+            stage=f"train@{name}",
             note="One training. The model and the summary numbers are those of the best epoch.",
             params=settings(self.params, name) | {"seed": str(seed)},
             curves=translate(pd.read_csv(folder / "history.csv").to_dict("list"), CURVES),
@@ -67,6 +70,7 @@ class FinalsReader:
             network=self._network(name, seed, scores["best_epoch"]),
             compared=True,
             **_durations(timings[timings["seed"] == seed]),
+            machine=machine_tags(timings),
             colour=colour(self.params, name),
             report=(self._picture(name),),
         )

@@ -7,7 +7,6 @@ from tqdm import tqdm
 
 from regbench.errors import TrackingError
 from regbench.params import Params
-from regbench.tracking.provenance import read_provenance
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import read_records, report_id, results_id
 from regbench.tracking.results import Results
@@ -40,7 +39,7 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
             receipt.write(store)
             return receipt
     except Timeout:
-        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make track` later") from None
+        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make sync` later") from None
 
 
 def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt: Receipt) -> Receipt:
@@ -52,7 +51,7 @@ def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt
     runs: dict[str, str] = {}
     variants: dict[str, str] = {}
     experiment = ""
-    tracker = Tracker(store, read_provenance(store.project))
+    tracker = Tracker(store)
     progress = tqdm(total=len(records), desc="MLflow", unit="run", disable=None)
     try:
         for record, run in tracker.log_missing(records, shared):
@@ -66,7 +65,7 @@ def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt
         pending = sum(record.key not in known | runs for record in records)
         Receipt(runs=known | runs).write(store)
         raise TrackingError(
-            f"{pending} runs not logged yet: {store.shown}: {error}: run `make track` when it is back"
+            f"{pending} runs not logged yet: {store.shown}: {error}: run `make sync` when it is back"
         ) from error
     finally:
         progress.close()

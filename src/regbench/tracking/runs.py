@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from regbench.errors import TrackingError
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.pages import shared_view
-from regbench.tracking.provenance import Provenance
+from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
-from regbench.tracking.store import Store, redact
+from regbench.tracking.store import Store, one_line
 
 if TYPE_CHECKING:
     from regbench.tracking.logged_model import ModelLogger
@@ -29,8 +29,8 @@ METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 class Tracker:
     """Writes records into one store."""
 
-    def __init__(self, store: Store, provenance: Provenance) -> None:
-        self.store, self.provenance = store, provenance
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def log_missing(
         self, records: Sequence[RunRecord], shared: Mapping[str, str]
@@ -62,7 +62,7 @@ class Tracker:
             if records:
                 self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise TrackingError(_one_line(error)) from error
+            raise TrackingError(one_line(error)) from error
 
     def _experiment(self, name: str) -> Experiment:
         """Find or create an experiment; artifacts of a store without a server go to an absolute path."""
@@ -118,16 +118,18 @@ class Tracker:
     def _search(self, key: str, experiment: str) -> list[Run]:
         return list(self.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", ViewType.ALL))
 
+    @cached_property
+    def _provenance(self) -> Provenance:
+        """Read only where there is something to log: `dvc.lock` takes a second."""
+        return read_provenance(self.store.project)
+
     def _tags(self, record: RunRecord) -> dict[str, Any]:
         return {
             **record.tags,
+            **record.machine,
+            **self._provenance.tags(record.stage),
             KEY: record.key,
-            "git_commit": self.provenance.commit,
-            "git_dirty": self.provenance.dirty,
-            "dvc_lock": self.provenance.dvc_lock,
             "mlflow.note.content": record.note,
-            "mlflow.source.name": "dvc repro",
-            "mlflow.source.git.commit": self.provenance.commit,
         }
 
     def _fill(self, run: Run, record: RunRecord) -> None:
@@ -164,9 +166,3 @@ class Tracker:
                 self.client.log_artifact(run.info.run_id, str(path), "report")
         if news:
             self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
-
-
-def _one_line(error: Exception) -> str:
-    """Return what an exception says, short, without line breaks and without passwords."""
-    text = redact(" ".join(str(error).split())) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -77,6 +77,12 @@ def redact(text: str) -> str:
     return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
+def one_line(error: Exception) -> str:
+    """Return what an exception says, short, without line breaks and without passwords."""
+    text = redact(" ".join(str(error).split())) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
 def write_ahead(store: Store) -> None:
     """Let a SQLite database append its changes to a log of its own, which it remembers.
 

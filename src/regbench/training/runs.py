@@ -15,6 +15,7 @@ from regbench.compute import device, prepare
 from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
 from regbench.files import write_csv, write_json
+from regbench.machine import processor, software
 from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Params
 from regbench.recipes.folder import read_copies, read_whitening
@@ -69,8 +70,10 @@ def train_variant(params: Params, variant: str, material: Material, out: Path, t
     """
     with Workers(params.compute, partial(train_seed, params, variant, material, out), len(params.seeds)) as workers:
         results = [future.result() for future in [workers.submit(seed) for seed in params.seeds]]
+    # Seconds say little without the machine; results must not depend on its name, so it stands here.
+    machine = {"processor": processor(), "software": software()}
     rows = [
-        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu}
+        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, **machine}
         for seed, seconds in zip(params.seeds, results, strict=True)
         for epoch, (wall, cpu) in enumerate(seconds)
     ]
