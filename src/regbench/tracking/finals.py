@@ -16,13 +16,17 @@ from regbench.tracking.settings import colour, settings, text
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries, beside the picture of its own."""
 
+DIGITS = 4
+"""Decimals of the summary numbers; the files among the artifacts have all."""
+
 
 class FinalsReader:
     """Reads the files that all variants share once."""
 
     def __init__(self, params: Params, results: Results) -> None:
         self.params, self.results = params, results
-        self.split = read_json(results.evaluation / "split.json")["split"]
+        evaluated = read_json(results.evaluation / "split.json")
+        self.split, self.images = evaluated["split"], evaluated["images"]
         self.data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
         self.table = pd.read_csv(results.reports / "comparison.csv", dtype={"variant": str}).set_index("variant")
         self.curves = pd.read_csv(results.reports / "curves.csv", dtype={"variant": str})
@@ -36,7 +40,11 @@ class FinalsReader:
         return RunRecord(
             experiment=self.params.track.experiment,
             name=name,
-            tags={"variant": name, "data_hash": self.data_hash},
+            tags={
+                "variant": name,
+                "data_hash": self.data_hash,
+                "n": f"{self.images:,} images x {len(seeds)} seeds",
+            },
             stage=f"train@{name}",
             note=f"Means over {len(seeds)} seeds ({text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
             f"of the {100 * self.params.evaluate.confidence:g} % interval. The model is that of seed {seeds[0]}.",
@@ -99,7 +107,8 @@ class FinalsReader:
 
     def _summary(self, row: dict[Any, Any], names: dict[str, tuple[Named, ...]]) -> dict[str, float]:
         found = translate({str(column): [value] for column, value in row.items()}, names, self.split)
-        return {name: values[0] for name, values in found.items()}
+        # MLflow's tables show all digits that there are.
+        return {name: round(values[0], DIGITS) for name, values in found.items()}
 
 
 def _durations(table: pd.DataFrame) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, LifecycleStage, Param, Run, RunTag, ViewType
+from mlflow.entities import LifecycleStage, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
 from regbench.tracking.entities import dataset_of, metrics_of
-from regbench.tracking.pages import shared_view
+from regbench.tracking.experiments import Experiments
 from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, one_line
@@ -44,47 +45,27 @@ class Tracker:
         Raises:
             TrackingError: the store cannot be reached or refuses; what was yielded before is complete.
         """
-        try:
+        with _explained():
             # The first call makes the schema of a new database: the caller holds the store's lock.
             self.client = MlflowClient(self.store.uri)
-            experiments: dict[str, Experiment] = {}
+            self.experiments = Experiments(self.client, self.store)
+            found: dict[str, str] = {}
             runs: dict[str, str] = {}
             for record in records:
-                if record.experiment not in experiments:
-                    experiments[record.experiment] = self._experiment(record.experiment)
+                if record.experiment not in found:
+                    found[record.experiment] = self.experiments.find(record.experiment).experiment_id
                 run = None
                 if not record.parent or record.parent in runs:
                     placed = self._placed(record, shared, runs.get(record.parent))
-                    run = self._log(record, experiments[record.experiment].experiment_id, placed)
+                    run = self._log(record, found[record.experiment], placed)
                 if run is not None:
                     runs[record.key] = run.info.run_id
                 yield record, run
-            if records:
-                self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise TrackingError(one_line(error)) from error
 
-    def _experiment(self, name: str) -> Experiment:
-        """Find or create an experiment; artifacts of a store without a server go to an absolute path."""
-        found = self.client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                self.client.create_experiment(name, None if self.store.served else self.store.artifacts.as_uri())
-            except MlflowException:
-                # Its reply may have been lost after the server did the work; or another machine was faster.
-                if self.client.get_experiment_by_name(name) is None:
-                    raise
-            found = self.client.get_experiment_by_name(name)
-        assert found is not None
-        if found.lifecycle_stage != LifecycleStage.ACTIVE:
-            raise TrackingError(
-                f"experiment {name!r} was deleted in MLflow: restore it there, or choose another track.experiment"
-            )
-        return found
-
-    def _share_view(self, experiment: str, comparison: str) -> None:
-        """Store the view that `charts_page` opens, as the button "Share" of MLflow's page does."""
-        self.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{comparison}", shared_view(comparison))
+    def present(self, name: str, comparison: str, variants: Mapping[str, str], table: str) -> None:
+        """Describe the experiments, as `Experiments.present`; TrackingError as above."""
+        with _explained():
+            self.experiments.present(name, comparison, variants, table)
 
     def _log(self, record: RunRecord, experiment: str, placed: dict[str, str]) -> Run | None:
         run = self._claim(record, experiment, placed)
@@ -166,3 +147,12 @@ class Tracker:
                 self.client.log_artifact(run.info.run_id, str(path), "report")
         if news:
             self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what MLflow raises into one line."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise TrackingError(one_line(error)) from error
