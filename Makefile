@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro sync ui show dashboard article interactions sizes yardstick test check lock lock-peers bench clean
+.PHONY: help install repro sync watch ui show dashboard article interactions sizes yardstick test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ repro: install ## run the pipeline: whatever is out of date, then print the comp
 
 sync: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
 	@python -m stages.track $(TRACKED) --strict
+
+watch: install ## show running trainings in MLflow, epoch by epoch, while `dvc repro` goes on elsewhere
+	@exec python -m stages.watch .regbench/live
 
 ui: sync ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
 	@exec python -m stages.ui --port $(PORT)

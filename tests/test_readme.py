@@ -13,6 +13,7 @@ RUN_BY = {
     "make test": (".ci/run", "make test"),
     "make ui": ("tests/test_make.py", "ui"),
     "make sync": ("tests/test_make.py", '"make", "sync"'),
+    "make watch": ("tests/test_live.py", "stages.watch"),
     "make show RUN=ID": ("tests/test_make.py", '"make", "show"'),
     "make dashboard": ("tests/test_make.py", "dashboard"),
     "make article RAW=identify-the-digits.zip": ("tests/test_make.py", '"article", "RAW='),

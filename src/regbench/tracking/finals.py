@@ -43,11 +43,12 @@ class FinalsReader:
             tags={
                 "variant": name,
                 "data_hash": self.data_hash,
-                "n": f"{self.images:,} images x {len(seeds)} seeds",
+                "n": f"{self.images:,} x {len(seeds)}",
             },
             stage=f"train@{name}",
             note=f"Means over {len(seeds)} seeds ({text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
-            f"of the {100 * self.params.evaluate.confidence:g} % interval. The model is that of seed {seeds[0]}.",
+            f"of the {100 * self.params.evaluate.confidence:g} % interval; `n` is images x seeds. "
+            f"The model is that of seed {seeds[0]}.",
             params=settings(self.params, name) | {"seeds": text(seeds)},
             curves=translate(self.curves[self.curves["variant"] == name].to_dict("list"), CURVES),
             summary=self._summary(row.to_dict(), SCORES | INTERVAL),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from regbench.errors import TrackingError
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import Experiments
+from regbench.tracking.live import Watcher
 from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, one_line
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
+LIVE = Path(".regbench/live")
+"""Folder of what running trainings show, in the project."""
 METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 """MLflow takes no more than 1,000 of both."""
 
@@ -45,7 +49,7 @@ class Tracker:
         Raises:
             TrackingError: the store cannot be reached or refuses; what was yielded before is complete.
         """
-        with _explained():
+        with explained():
             # The first call makes the schema of a new database: the caller holds the store's lock.
             self.client = MlflowClient(self.store.uri)
             self.experiments = Experiments(self.client, self.store)
@@ -63,9 +67,10 @@ class Tracker:
                 yield record, run
 
     def present(self, name: str, comparison: str, variants: Mapping[str, str], table: str) -> None:
-        """Describe the experiments, as `Experiments.present`; TrackingError as above."""
-        with _explained():
+        """Describe the experiments, as `Experiments.present`, and end what was shown live; TrackingError as above."""
+        with explained():
             self.experiments.present(name, comparison, variants, table)
+            Watcher(self.client, self.store, name, self.store.project / LIVE).forget()
 
     def _log(self, record: RunRecord, experiment: str, placed: dict[str, str]) -> Run | None:
         run = self._claim(record, experiment, placed)
@@ -150,8 +155,8 @@ class Tracker:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what MLflow raises into one line."""
+def explained() -> Iterator[None]:
+    """Turn what MLflow raises into a TrackingError of one line."""
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
