@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import read_records
 from regbench.tracking.store import find_store
 from tests.tracking_project import EPOCHS, FOLDERS, write_project
-from tests.tracking_store import RUNS, assert_complete, environ, experiment, results, runs_of, stage, track
+from tests.tracking_store import RUNS, assert_complete, contents, environ, experiment, results, runs_of, stage, track
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +126,12 @@ def test_without_news_mlflow_is_not_imported_and_time_is_short(project: Path) ->
 def test_lost_database_is_logged_again(project: Path) -> None:
     # In processes of their own: within one, MLflow keeps the deleted file open and goes on reading it.
     assert stage(project).returncode == 0
+    shutil.copy(project / "mlflow.db", project / "before.db")
     (project / "mlflow.db").unlink()
     assert stage(project).returncode == 0
     assert_complete(MlflowClient(find_store(project, {}).uri))
+    before = replace(find_store(project, {}), uri=f"sqlite:///{project / 'before.db'}")
+    assert contents(find_store(project, {})) == contents(before)
 
 
 def test_changed_result_makes_new_runs_of_that_variant_only(project: Path) -> None:
