@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 TRACKED := data tuned studies runs timings evaluation reports
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro track ui dashboard retrain rollback predict article interactions sizes yardstick test check lock lock-peers bench clean
+.PHONY: help install repro sync watch ui show dashboard retrain rollback predict article interactions sizes yardstick test check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,11 +30,18 @@ repro: install ## run the pipeline: whatever is out of date, then print the comp
 	@printf '\n'; cat reports/comparison.md
 	@printf '\nReport: reports/comparison.html (opens offline)\nMLflow: make ui (brings it up to date and prints the address of the side-by-side comparison)\n'
 
-track: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
+sync: install ## log to MLflow whatever it lacks (store: MLFLOW_TRACKING_URI, default mlflow.db)
 	@python -m stages.track $(TRACKED) --strict
 
-ui: track ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
+watch: install ## show running trainings in MLflow, epoch by epoch, while `dvc repro` goes on elsewhere
+	@exec python -m stages.watch .regbench/live
+
+ui: sync ## open the comparison in MLflow: starts it on 127.0.0.1:PORT (default 5000)
 	@exec python -m stages.ui --port $(PORT)
+
+show: install ## how to make an MLflow run again: RUN=ID, as MLflow's page shows it
+	@test -n "$(RUN)" || { echo "make show: needs RUN=ID, the id of an MLflow run" >&2; exit 2; }
+	@python -m stages.show "$(RUN)" tuned
 
 dashboard: install ## open the searches in optuna-dashboard on 127.0.0.1:DASHBOARD_PORT (default 8080)
 	@exec optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $(STUDIES)
@@ -79,7 +86,7 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 clean: ## delete the environment and every output (DVC's cache stays)
-	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports submission*.csv article interactions sizes yardstick mlflow.db mlartifacts .regbench
+	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports submission*.csv article interactions sizes yardstick mlflow.db* mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."

@@ -16,10 +16,11 @@ def main() -> None:
     arguments.add_argument("recipe", type=Path, help="folder of the variant's materialised recipe")
     arguments.add_argument("out", type=Path, help="folder of the variant's runs")
     arguments.add_argument("timings", type=Path, help="CSV of the seconds that each epoch took")
+    arguments.add_argument("--live", type=Path, default=Path(".regbench/live"), help="default: %(default)s, for watch")
     given = arguments.parse_args()
     params = load_params(given.params).with_resolved({given.variant: read_tuned(given.tuned)})
     material = load_material(given.data, given.recipe)
-    train_variant(params, given.variant, material, given.out, given.timings)
+    train_variant(params, given.variant, material, given.out, given.timings, given.live)
 
 
 if __name__ == "__main__":

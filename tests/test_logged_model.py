@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -46,27 +48,57 @@ def test_model_carries_the_numbers_of_its_epoch(logged: tuple[Path, MlflowClient
     assert model.tags["classes"] == json.dumps(CLASSES)
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-seeds"])
-def test_served_model_answers_with_probabilities(logged: tuple[Path, MlflowClient], name: str) -> None:
+@pytest.fixture(scope="module")
+def served(logged: tuple[Path, MlflowClient], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of `mlflow models serve` for a registered champion, started elsewhere than in the project."""
     folder, client = logged
-    run = runs_of(client, name)["l2" if name == "digits" else "l2 1"]
+    run = runs_of(client, "digits-seeds")["l2 1"]
+    client.create_registered_model("digits")
+    model = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    version = client.create_model_version("digits", model.artifact_location, run.info.run_id, model_id=model.model_id)
+    client.set_registered_model_alias("digits", "champion", version.version)
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", f"runs:/{run.info.run_id}/model"]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/digits@champion"]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     environment = environ(MLFLOW_TRACKING_URI=find_store(folder, {}).uri)
-    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    # The model is whole: neither the project nor regbench is at hand.
+    del environment["PYTHONPATH"]
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    process = subprocess.Popen(command, cwd=elsewhere, env=environment, start_new_session=True)
     try:
         _wait_for(f"http://127.0.0.1:{port}/ping", process)
-        images = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 4), dtype=np.uint8)
-        expected = load_model(folder / "runs/l2/seed-1").probabilities(torch.from_numpy(images)).numpy()
-        for count in (1, 3):
-            answer = _post(f"http://127.0.0.1:{port}/invocations", {"inputs": images[:count].tolist()})
-            assert np.asarray(answer["predictions"]) == pytest.approx(expected[:count], abs=1e-6)
-        with pytest.raises(HTTPError, match="400"):
-            _post(f"http://127.0.0.1:{port}/invocations", {"inputs": [[[[300] * 4] * 4]]})
+        yield f"http://127.0.0.1:{port}/invocations"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
+
+
+def test_served_champion_answers_every_form_with_labels_and_probabilities(
+    logged: tuple[Path, MlflowClient], served: str
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 4), dtype=np.uint8)
+    network = load_model(logged[0] / "runs/l2/seed-1")
+    expected = network.probabilities(torch.from_numpy(images)).numpy()
+    rows = pd.DataFrame(images.reshape(3, 16), columns=[f"pixel{k}" for k in range(16)])
+    forms = [
+        {"inputs": images[0, 0].tolist()},
+        {"inputs": images.tolist()},
+        {"instances": images[:, 0].tolist()},
+        {"dataframe_split": rows.to_dict(orient="split")},
+        {"dataframe_records": rows.to_dict(orient="records")},
+    ]
+    for form in forms:
+        answer = _post(served, form)["predictions"]
+        count = len(answer)
+        assert count == (1 if form is forms[0] else 3)
+        assert np.array([row["probabilities"] for row in answer]) == pytest.approx(expected[:count], abs=1e-7)
+        assert [row["label"] for row in answer] == [network.classes[best] for best in expected[:count].argmax(1)]
+
+
+def test_served_champion_refuses_what_is_no_image(served: str) -> None:
+    with pytest.raises(HTTPError, match="400") as refused:
+        _post(served, {"inputs": [[[300] * 4] * 4]})
+    assert json.load(refused.value)["message"].endswith("Error: images: pixels must be whole numbers from 0 to 255")
 
 
 def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
@@ -81,8 +113,8 @@ def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError(f"{address} does not answer")
 
 
-def _post(address: str, content: object) -> dict[str, list[list[float]]]:
+def _post(address: str, content: object) -> dict[str, list[dict[str, Any]]]:
     request = Request(address, json.dumps(content).encode(), {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as reply:
-        answer: dict[str, list[list[float]]] = json.load(reply)
+        answer: dict[str, list[dict[str, Any]]] = json.load(reply)
         return answer

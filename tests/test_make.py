@@ -39,11 +39,16 @@ def test_repro_prints_the_table_and_where_to_look_then_does_no_work(project: Pro
     assert table in second and project.ran(second) == ["track"]
 
 
-def test_track_leaves_each_result_logged_once(project: Project) -> None:
+def test_sync_leaves_each_result_logged_once(project: Project) -> None:
     """After `make repro` there is nothing to add: a run a variant, and one a variant and seed."""
-    project.run("make", "track", f"VENV={sys.prefix}")
+    project.run("make", "sync", f"VENV={sys.prefix}")
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as store:
         assert store.execute("select count(*) from runs").fetchone() == (3 + 3 * 2,)
+        (run,) = store.execute("select run_uuid from runs where name = 'l2 128'").fetchone()
+    told = project.run("make", "show", f"RUN={run}", f"VENV={sys.prefix}")
+    assert "dvc repro train@l2\n" in told and "Parameters: as now\n" in told
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    assert f"Commit: {commit}, as now\n" in told and "which runs: python -m stages.train l2 " in told
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,10 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_clean_tree_has_its_commit_and_lock(repository: Path) -> None:
-    expected = Provenance(git(repository, "rev-parse", "HEAD"), "false", sha256(repository / "dvc.lock"))
-    assert read_provenance(repository) == expected
+    found = read_provenance(repository)
+    lock = sha256(repository / "dvc.lock")
+    assert found == Provenance(git(repository, "rev-parse", "HEAD"), "false", "", lock, found.stages)
+    assert {name: stage.command for name, stage in found.stages.items()} == {"train@l2": "python -m stages.train"}
 
 
 @pytest.mark.parametrize("path", ["dvc.lock", "metrics/l2.json", "runs/l2/new"])
@@ -61,9 +63,9 @@ def test_project_in_a_folder_of_a_repository_ignores_its_neighbours(repository: 
 
 
 def test_without_git_or_lock_it_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_provenance(tmp_path) == Provenance("unknown", "unknown", "unknown")
+    assert read_provenance(tmp_path) == Provenance("unknown", "unknown", "", "unknown")
     monkeypatch.setenv("PATH", "")
-    assert read_provenance(tmp_path) == Provenance("unknown", "unknown", "unknown")
+    assert read_provenance(tmp_path) == Provenance("unknown", "unknown", "", "unknown")
 
 
 def test_without_a_commit_it_is_unknown(tmp_path: Path) -> None:
@@ -76,3 +78,30 @@ def test_broken_lock_has_no_outputs(repository: Path, text: str) -> None:
     (repository / "dvc.lock").write_text(text, encoding="utf-8")
     (repository / "metrics/l2.json").write_text("2", encoding="utf-8")
     assert read_provenance(repository).dirty == "true"
+
+
+def test_the_difference_is_that_of_the_content(repository: Path) -> None:
+    """Of changed and of new files; back again, it is as before, and outputs do not count."""
+    seen = {""}
+    for path, text in (("params.yaml", "2"), ("params.yaml", "3"), ("src/new.py", "2"), ("src/new.py", "3")):
+        (repository / path).write_text(text, encoding="utf-8")
+        found = read_provenance(repository).diff
+        assert found not in seen
+        seen.add(found)
+    (repository / "metrics/l2.json").write_text("2", encoding="utf-8")
+    assert read_provenance(repository).diff == found
+    (repository / "src/new.py").unlink()
+    (repository / "params.yaml").write_text("1", encoding="utf-8")
+    assert read_provenance(repository).diff == ""
+
+
+def test_a_stage_is_known_by_its_entry(repository: Path) -> None:
+    def entry() -> str:
+        return read_provenance(repository).tags("train@l2")["dvc_stage_lock"]
+
+    first = entry()
+    (repository / "dvc.lock").write_text(f"{LOCK}  other:\n    cmd: x\n", encoding="utf-8")
+    assert entry() == first
+    (repository / "dvc.lock").write_text(LOCK.replace("runs/l2", "runs/l3"), encoding="utf-8")
+    assert entry() != first
+    assert read_provenance(repository).tags("train@none")["command"] == "unknown"

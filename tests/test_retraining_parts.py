@@ -65,7 +65,7 @@ def test_a_run_without_a_finite_accuracy_never_challenges(runs: Path) -> None:
         choose(params, runs)
 
 
-CLEAN = Provenance("c" * 40, "false", "l")
+CLEAN = Provenance("c" * 40, "false", "", "l")
 VERSION = Version("2", "m-2", {"regbench.key": "k2"})
 
 
@@ -93,7 +93,7 @@ def test_nothing_forbids_what_is_clean(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("dirty", "said"), [("true", "are not committed"), ("unknown", "there is no git commit")])
 def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: Path, dirty: str, said: str) -> None:
-    provenance = Provenance("c", dirty, "l")
+    provenance = Provenance("c", dirty, "", "l")
     (found,) = refusals(tmp_path, provenance)
     assert said in found
     assert refusals(tmp_path, provenance, gate={"require_commit": False}) == ()

@@ -1,4 +1,6 @@
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ import pytest
 from regbench.tracking.metric_names import CURVES, SCORES, finite, translate
 from regbench.tracking.pages import charts_page, table_page
 from regbench.tracking.receipt import Receipt, fingerprint
-from regbench.tracking.store import configure_client, find_store
+from regbench.tracking.store import configure_client, find_store, write_ahead
 
 
 def test_default_store_is_a_database_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,3 +99,20 @@ def test_pages_are_those_of_one_comparison() -> None:
     assert charts.endswith("&compareRunsMode=CHART&workflowType=machine_learning")
     table = table_page("http://127.0.0.1:5000", "3", {"l2": "r1", "l1": "r2"})
     assert "/#/compare-runs?runs=%5B%22r1%22%2C%20%22r2%22%5D&experiments=%5B%223%22%5D&" in table
+
+
+def test_a_database_keeps_its_changes_in_a_log(tmp_path: Path) -> None:
+    """It is made if need be, and remembers."""
+    store = find_store(tmp_path, {})
+    write_ahead(store)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("not a database, but longer than a header of one " * 9)
+    before = (tmp_path / "mlflow.db").read_bytes()
+    write_ahead(find_store(tmp_path, {}))
+    write_ahead(find_store(tmp_path, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}))
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import read_records
 from regbench.tracking.store import find_store
 from tests.tracking_project import EPOCHS, FOLDERS, write_project
-from tests.tracking_store import RUNS, assert_complete, environ, experiment, results, runs_of, stage, track
+from tests.tracking_store import RUNS, assert_complete, contents, environ, experiment, results, runs_of, stage, track
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,9 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     assert expected.items() <= run.data.params.items()
     tags = run.data.tags
     assert tags["data_hash"] == "d" * 64
-    assert tags["git_commit"] == tags["git_dirty"] == tags["dvc_lock"] == "unknown"
+    assert tags["git_commit"] == tags["git_dirty"] == tags["dvc_lock"] == tags["command"] == "unknown"
+    assert tags["dvc_stage"] == "train@l2" and tags["mlflow.source.name"] == "dvc repro train@l2"
+    assert (tags["processor"], tags["software"]) == ("Sample CPU", "python 3, torch 2")
     # The second variant in params.yaml; what MLflow chooses by itself repeats.
     assert tags["mlflow.runColor"] == "#0072B2"
     assert tags["comparison"] == Receipt.read(find_store(folder, {})).comparison
@@ -123,9 +126,12 @@ def test_without_news_mlflow_is_not_imported_and_time_is_short(project: Path) ->
 def test_lost_database_is_logged_again(project: Path) -> None:
     # In processes of their own: within one, MLflow keeps the deleted file open and goes on reading it.
     assert stage(project).returncode == 0
+    shutil.copy(project / "mlflow.db", project / "before.db")
     (project / "mlflow.db").unlink()
     assert stage(project).returncode == 0
     assert_complete(MlflowClient(find_store(project, {}).uri))
+    before = replace(find_store(project, {}), uri=f"sqlite:///{project / 'before.db'}")
+    assert contents(find_store(project, {})) == contents(before)
 
 
 def test_changed_result_makes_new_runs_of_that_variant_only(project: Path) -> None:

@@ -64,6 +64,8 @@ def write_project(
     write_json(folder / "evaluation/split.json", {"split": "test", "images": 9, "classes": CLASSES, "seeds": seeds})
     (folder / "reports").mkdir(exist_ok=True)
     (folder / "reports/comparison.html").write_text("<h1>comparison</h1>", encoding="utf-8")
+    rows = "".join(f"| {name} | {20 - k} |\n" for k, name in enumerate(variants))
+    (folder / "reports/comparison.md").write_text(f"| variant | test error % |\n|---|---|\n{rows}", encoding="utf-8")
     Image.new("L", (8, 8)).save(folder / "reports/comparison.png")
     (folder / "reports/variants").mkdir(exist_ok=True)
     for name in variants:
@@ -116,4 +118,5 @@ def write_variant(folder: Path, name: str, seeds: tuple[int, ...], better: float
     write_csv(folder / "evaluation" / name / "per_class.csv", recall)
     epochs = pd.DataFrame([(seed, epoch, 2.0, 1.5) for seed in seeds for epoch in range(EPOCHS)])
     epochs.columns = pd.Index(["seed", "epoch", "wall_seconds", "cpu_seconds"])
+    epochs = epochs.assign(processor="Sample CPU", software="python 3, torch 2")
     write_csv(folder / "timings" / f"{name}.csv", epochs)

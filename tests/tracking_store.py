@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
@@ -58,6 +59,20 @@ def runs_of(client: MlflowClient, name: str, view: int = ViewType.ACTIVE_ONLY) -
     # A second copy of a run would hide in a dictionary.
     assert len(set(names)) == len(names)
     return {run.info.run_name: run for run in found}
+
+
+def contents(store: Store) -> dict[str, tuple[Any, ...]]:
+    """Return all that a store holds of results: key -> name, status, parameters, last numbers, tags."""
+    client = MlflowClient(store.uri)
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
+    found = {}
+    for run in runs:
+        # Ids differ from store to store.
+        tags = {name: value for name, value in run.data.tags.items() if name != "mlflow.parentRunId"}
+        found[tags["regbench.key"]] = (run.info.run_name, run.info.status, run.data.params, run.data.metrics, tags)
+    assert len(found) == len(runs)
+    return found
 
 
 def assert_complete(client: MlflowClient, name: str = "digits") -> None:

@@ -17,6 +17,7 @@ from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
 from regbench.tracking.results import Results
 from regbench.tracking.store import find_store
+from tests.browser.screenshots import save
 from tests.tracking_project import FOLDERS, write_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def addresses(project: Path) -> Iterator[list[str]]:
     port = free_port()
     process = start(project, port)
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(2)]
+    lines = [process.stdout.readline() for _ in range(3)]
     yield [found for line in lines for found in re.findall(r"http://\S+", line)]
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
@@ -106,14 +107,36 @@ def test_charts_page_shows_variants_side_by_side(addresses: list[str], page: Pag
     # All are drawn, none only listed.
     assert text.count("Hide run") == len(VARIANTS)
     assert foreign == []
+    save(page, "mlflow-charts")
+
+
+def test_runs_page_shows_error_interval_and_n_best_first(addresses: list[str], page: Page) -> None:
+    # Columns that do not fit are not in the page.
+    page.set_viewport_size({"width": 2200, "height": 1200})
+    page.goto(addresses[1])
+    page.get_by_text(f"{len(VARIANTS)} matching runs").wait_for(timeout=DRAWN)
+    headers = page.get_by_role("columnheader").all_inner_texts()
+    for name in ("test/error_pct", "test/error_pct_low", "test/error_pct_high", "n"):
+        assert name in headers
+    names = page.get_by_role("link", name=re.compile("^variant_.$")).all_inner_texts()
+    assert names == list(reversed(VARIANTS))
+    save(page, "mlflow-runs")
+    # What the experiment is about stands above, with links that lead to the other pages.
+    link = page.get_by_role("link", name="side by side").first.get_attribute("href")
+    assert link is not None and link.startswith("#/compare-runs?")
+    page.goto(addresses[1].partition("#")[0] + link)
+    page.get_by_text(f"Comparing {len(VARIANTS)} Runs from 1 Experiment").wait_for(timeout=DRAWN)
 
 
 def test_table_page_shows_parameters_and_metrics_in_columns(addresses: list[str], page: Page) -> None:
-    page.goto(addresses[1])
+    page.goto(addresses[2])
     page.get_by_text(f"Comparing {len(VARIANTS)} Runs from 1 Experiment").wait_for(timeout=DRAWN)
     text = page.inner_text("body")
     for expected in (*VARIANTS, "test/error_pct", "train.epochs"):
         assert expected in text
+    # The parallel coordinates end in the error.
+    page.locator(".js-plotly-plot").get_by_text("test/error_pct").first.wait_for(timeout=DRAWN)
+    save(page, "mlflow-side-by-side")
 
 
 def test_taken_port_is_named(project: Path) -> None:
@@ -130,4 +153,4 @@ def test_taken_port_is_named(project: Path) -> None:
 def test_nothing_logged_is_told(tmp_path: Path) -> None:
     _, complaint = (process := start(tmp_path, free_port())).communicate(timeout=60)
     assert process.returncode == 4
-    assert complaint.strip().endswith("holds no results of this project: run `make track` first")
+    assert complaint.strip().endswith("holds no results of this project: run `make sync` first")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from regbench.report.comparison import compare
 from regbench.report.page import write_reports
+from tests.browser.screenshots import save
 from tests.outputs import ROOT, small_params, write_outputs
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -83,6 +84,7 @@ def report(visit: Visit, root: Path) -> Visit:
 def test_report_asks_for_nothing_and_complains_about_nothing(report: Visit, root: Path) -> None:
     assert report.requests == [(root / "reports/comparison.html").as_uri()]
     assert report.complaints == []
+    save(report.page, "report")
 
 
 def test_forest_shows_every_variant_in_order(report: Visit, root: Path) -> None:

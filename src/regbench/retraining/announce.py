@@ -9,7 +9,7 @@ from regbench.retraining.page import write_page
 from regbench.retraining.place import Place
 from regbench.retraining.records import Log, Record
 from regbench.retraining.wording import markdown, numbers
-from regbench.tracking.provenance import UNKNOWN, Provenance
+from regbench.tracking.provenance import UNKNOWN
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.runs import Tracker
 from regbench.tracking.store import Store
@@ -44,15 +44,20 @@ def _log(store: Store, record: Record, experiment: str, number: int) -> None:
             "data_hash": record.data_hash or UNKNOWN,
             "decision": record.key,
             "time": record.time,
+            # Of the moment of the decision, which may be long past.
+            "git_commit": record.commit or UNKNOWN,
+            "git_dirty": record.dirty or UNKNOWN,
+            "mlflow.source.name": "python -m stages.retrain",
+            "mlflow.source.git.commit": record.commit or UNKNOWN,
             **{f"{who}.version": version for who, version in versions.items()},
         },
+        stage="track",
         note=markdown(record),
         params={"data.raw": record.raw, **{f"gate.{name}": str(value) for name, value in record.gate.items()}},
         curves={},
         summary=numbers(record),
     )
-    tracker = Tracker(store, Provenance(record.commit or UNKNOWN, record.dirty or UNKNOWN, UNKNOWN))
-    for _ in tracker.log_missing([run], {}):
+    for _ in Tracker(store).log_missing([run], {}):
         pass
 
 

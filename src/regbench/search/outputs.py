@@ -11,6 +11,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from regbench.files import write_csv, write_json
+from regbench.machine import processor, software
 from regbench.search.space import directions
 from regbench.search.study import Plan
 from regbench.search.winner import Repeat
@@ -38,9 +39,9 @@ def write_repeats(path: Path, repeats: Sequence[Repeat]) -> None:
 
 
 def write_timings(path: Path, trials: Sequence[FrozenTrial]) -> None:
-    """Write the seconds of each trial, also of those that an earlier run of the stage made."""
+    """Write the seconds of each trial, also of those that an earlier run of the stage made, and this machine."""
     rows = [(trial.number, *(trial.user_attrs[name] for name in TIMINGS[1:])) for trial in trials]
-    write_csv(path, pd.DataFrame(rows, columns=TIMINGS))
+    write_csv(path, pd.DataFrame(rows, columns=TIMINGS).assign(processor=processor(), software=software()))
 
 
 def write_summary(path: Path, plan: Plan, trials: Sequence[FrozenTrial], winner: int) -> None:

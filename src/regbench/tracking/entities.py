@@ -13,13 +13,14 @@ def metrics_of(record: RunRecord, start: int) -> Iterator[Metric]:
 
     Curves have a step an epoch. Summary numbers stand at step 0, which makes MLflow draw them as bars.
     """
+    # First what is compared: MLflow's page of runs side by side draws the first number of a run.
+    for name, value in (record.summary | record.totals).items():
+        for step, number in finite([value]):
+            yield Metric(name, number, start, step)
     wall = record.seconds.get(WALL, [])
     for name, values in (record.curves | record.seconds).items():
         for epoch, value in finite(values):
             yield Metric(name, value, start + round(1000 * sum(wall[: epoch + 1])), epoch)
-    for name, value in (record.summary | record.totals).items():
-        for step, number in finite([value]):
-            yield Metric(name, number, start, step)
 
 
 def dataset_of(record: RunRecord) -> DatasetInput:

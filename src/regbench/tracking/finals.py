@@ -9,12 +9,15 @@ import pandas as pd
 from regbench.files import read_array, read_json
 from regbench.params import Params
 from regbench.tracking.metric_names import CURVES, INTERVAL, SCORES, SECONDS, TOTALS, Named, translate
-from regbench.tracking.results import Results
+from regbench.tracking.results import Results, machine_tags
 from regbench.tracking.run_record import Network, RunRecord
 from regbench.tracking.settings import colour, settings, text
 
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries, beside the picture of its own."""
+
+DIGITS = 4
+"""Decimals of the summary numbers; the files among the artifacts have all."""
 
 
 class FinalsReader:
@@ -22,7 +25,8 @@ class FinalsReader:
 
     def __init__(self, params: Params, results: Results) -> None:
         self.params, self.results = params, results
-        self.split = read_json(results.evaluation / "split.json")["split"]
+        evaluated = read_json(results.evaluation / "split.json")
+        self.split, self.images = evaluated["split"], evaluated["images"]
         self.data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
         self.table = pd.read_csv(results.reports / "comparison.csv", dtype={"variant": str}).set_index("variant")
         self.curves = pd.read_csv(results.reports / "curves.csv", dtype={"variant": str})
@@ -36,9 +40,15 @@ class FinalsReader:
         return RunRecord(
             experiment=self.params.track.experiment,
             name=name,
-            tags={"variant": name, "data_hash": self.data_hash},
+            tags={
+                "variant": name,
+                "data_hash": self.data_hash,
+                "n": f"{self.images:,} x {len(seeds)}",
+            },
+            stage=f"train@{name}",
             note=f"Means over {len(seeds)} seeds ({text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
-            f"of the {100 * self.params.evaluate.confidence:g} % interval. The model is that of seed {seeds[0]}.",
+            f"of the {100 * self.params.evaluate.confidence:g} % interval; `n` is images x seeds. "
+            f"The model is that of seed {seeds[0]}.",
             params=settings(self.params, name) | {"seeds": text(seeds)},
             curves=translate(self.curves[self.curves["variant"] == name].to_dict("list"), CURVES),
             summary=self._summary(row.to_dict(), SCORES | INTERVAL),
@@ -46,6 +56,7 @@ class FinalsReader:
             network=self._network(name, seeds[0], scores["best_epoch"].loc[seeds[0]]),
             compared=True,
             **_durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
+            machine=machine_tags(self._timings(name)),
             colour=colour(self.params, name),
             report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
         )
@@ -59,6 +70,7 @@ class FinalsReader:
             experiment=f"{self.params.track.experiment}-seeds",
             name=f"{name} {seed}",
             tags={"variant": name, "seed": str(seed), "data_hash": self.data_hash},
+            stage=f"train@{name}",
             note="One training. The model and the summary numbers are those of the best epoch.",
             params=settings(self.params, name) | {"seed": str(seed)},
             curves=translate(pd.read_csv(folder / "history.csv").to_dict("list"), CURVES),
@@ -67,6 +79,7 @@ class FinalsReader:
             network=self._network(name, seed, scores["best_epoch"]),
             compared=True,
             **_durations(timings[timings["seed"] == seed]),
+            machine=machine_tags(timings),
             colour=colour(self.params, name),
             report=(self._picture(name),),
         )
@@ -95,7 +108,8 @@ class FinalsReader:
 
     def _summary(self, row: dict[Any, Any], names: dict[str, tuple[Named, ...]]) -> dict[str, float]:
         found = translate({str(column): [value] for column, value in row.items()}, names, self.split)
-        return {name: values[0] for name, values in found.items()}
+        # MLflow's tables show all digits that there are.
+        return {name: round(values[0], DIGITS) for name, values in found.items()}
 
 
 def _durations(table: pd.DataFrame) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from tqdm import tqdm
 
 from regbench.errors import TrackingError
 from regbench.params import Params
-from regbench.tracking.provenance import read_provenance
 from regbench.tracking.receipt import Receipt
-from regbench.tracking.records import read_records, report_id, results_id
+from regbench.tracking.records import read_records, read_table, report_id, results_id
 from regbench.tracking.results import Results
 from regbench.tracking.run_record import RunRecord
-from regbench.tracking.store import Store, configure_client
+from regbench.tracking.store import Store, configure_client, write_ahead
 
 PATIENCE = 600
 """Seconds to wait for another process that logs to the same store."""
@@ -29,29 +28,31 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
     records = read_records(params, results)
     comparison = results_id(record for record in records if record.compared)
     report = report_id(records)
+    table = read_table(results)
     content = f"{results_id(records)} {report}"
     store.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(store.lock, timeout=PATIENCE):
             receipt = Receipt.read(store)
             if ask or receipt.content != content:
-                receipt = _log(records, {"comparison": comparison, "report": report}, store, receipt)
+                receipt = _log(records, {"comparison": comparison, "report": report}, table, store, receipt)
             receipt = replace(receipt, fingerprint=fingerprint, content=content)
             receipt.write(store)
             return receipt
     except Timeout:
-        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make track` later") from None
+        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make sync` later") from None
 
 
-def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt: Receipt) -> Receipt:
+def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: Store, receipt: Receipt) -> Receipt:
     configure_client()
+    write_ahead(store)
     from regbench.tracking.runs import Tracker  # imports mlflow
 
     known = dict(receipt.runs)
     runs: dict[str, str] = {}
     variants: dict[str, str] = {}
     experiment = ""
-    tracker = Tracker(store, read_provenance(store.project))
+    tracker = Tracker(store)
     progress = tqdm(total=len(records), desc="MLflow", unit="run", disable=None)
     try:
         for record, run in tracker.log_missing(records, shared):
@@ -61,11 +62,12 @@ def _log(records: list[RunRecord], shared: dict[str, str], store: Store, receipt
                     experiment = run.info.experiment_id
                     variants[record.name] = run.info.run_id
             progress.update()
+        tracker.present(records[0].experiment, shared["comparison"], variants, table)
     except TrackingError as error:
         pending = sum(record.key not in known | runs for record in records)
         Receipt(runs=known | runs).write(store)
         raise TrackingError(
-            f"{pending} runs not logged yet: {store.shown}: {error}: run `make track` when it is back"
+            f"{pending} runs not logged yet: {store.shown}: {error}: run `make sync` when it is back"
         ) from error
     finally:
         progress.close()

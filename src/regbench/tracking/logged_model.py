@@ -36,7 +36,8 @@ class ModelLogger:
         torch.set_num_threads(1)
         with TemporaryDirectory() as folder:
             path = Path(folder) / NAME
-            self.folders.write(path, network, run.info.run_id, model.model_id, model.artifact_location)
+            # MLflow would write where the artifacts are, which may be below somebody's home.
+            self.folders.write(path, network, run.info.run_id, model.model_id, NAME)
             self.client.log_model_artifacts(model.model_id, str(path))
         if model.model_id not in linked:
             self.client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, network.best_epoch)])

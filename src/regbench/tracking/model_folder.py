@@ -1,4 +1,4 @@
-"""MLflow's folder of a model: raw pixels in, class probabilities out, as an exported graph without pickle."""
+"""MLflow's folder of a model: an exported graph without pickle, and the few lines that give its outputs labels."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,16 +8,24 @@ from tempfile import TemporaryDirectory
 import mlflow.pytorch
 import numpy as np
 import torch
+from mlflow import pyfunc
 from mlflow.models import Model, ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.types.schema import Array
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from regbench.model import Architecture, load_model
+from regbench.tracking import served_classifier
 from regbench.tracking.run_record import Network
 
-DESCRIPTION, GRAPH = "MLmodel", "data/model.pt2"
+DESCRIPTION, GRAPH = OWN = "MLmodel", "data/model.pt2"
 """Files of the folder that differ from model to model."""
+ANSWER = ModelSignature(
+    # No inputs: MLflow would refuse all but one of the forms that the classifier takes.
+    outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(Array(DataType.double), "probabilities")])
+)
 
 
 class Probabilities(nn.Module):
@@ -59,7 +67,8 @@ class ModelFolders:
         trained = load_model(network.folder)
         servable = Probabilities(trained).eval()
         if trained.architecture not in self._templates:
-            self._templates[trained.architecture] = make_template(servable, network)
+            made = make_template(servable, trained.architecture, network.example)
+            self._templates[trained.architecture] = made
         template = self._templates[trained.architecture]
         for place, content in template.files.items():
             (path / place).parent.mkdir(parents=True, exist_ok=True)
@@ -79,16 +88,14 @@ class ModelFolders:
             signature=shared.signature,
             saved_input_example_info=shared.saved_input_example_info,
             model_size_bytes=shared.model_size_bytes,
+            metadata=shared.metadata,
         ).save(str(path / DESCRIPTION))
 
 
-def make_template(servable: Probabilities, network: Network) -> Template:
-    """Let MLflow save a model, and return what it wrote."""
-    with torch.inference_mode():
-        classes = servable(torch.from_numpy(network.example)).shape[1]
+def make_template(servable: Probabilities, architecture: Architecture, example: NDArray[np.uint8]) -> Template:
+    """Let MLflow save a model, and return what it wrote, with our loader as the one that serves it."""
     # Unnamed: MLflow would pass named tensors as a dictionary, which its PyTorch models refuse.
-    inputs = TensorSpec(np.dtype(np.uint8), (-1, *network.example.shape[1:]))
-    outputs = TensorSpec(np.dtype(np.float32), (-1, classes))
+    inputs = TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         mlflow.pytorch.save_model(
@@ -96,17 +103,27 @@ def make_template(servable: Probabilities, network: Network) -> Template:
             servable.eval(),
             str(path),
             serialization_format="pt2",
-            signature=ModelSignature(Schema([inputs]), Schema([outputs])),
+            signature=ModelSignature(Schema([inputs])),
             # Two images: with one, the exported graph would take single images only.
-            input_example=network.example,
+            input_example=example,
             # Given, since MLflow would spend ten seconds to find them out.
             pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", "numpy", "torch")],
+            code_paths=[str(served_classifier.__file__)],
         )
-        files = [file for file in path.rglob("*") if file.is_file()]
-        contents = {str(file.relative_to(path)): file.read_bytes() for file in files}
+        description = Model.load(str(path))
         # Loaded, its weights are its own, and no longer those of the model that it was traced from.
         program = torch.export.load(path / GRAPH)
-        description = Model.load(str(path))
-    return Template(
-        program, description, {place: held for place, held in contents.items() if place not in (DESCRIPTION, GRAPH)}
+        written = [file for file in path.rglob("*") if file.is_file()]
+        files = {str(file.relative_to(path)): file.read_bytes() for file in written}
+    environment = description.flavors.pop("python_function")["env"]
+    pyfunc.add_to_model(
+        description,
+        Path(served_classifier.__file__).stem,
+        "data",
+        "code",
+        environment["conda"],
+        environment["virtualenv"],
     )
+    description.signature = ANSWER
+    description.metadata = {"classes": list(architecture.classes), "image": list(example.shape[1:])}
+    return Template(program, description, {place: held for place, held in files.items() if place not in OWN})

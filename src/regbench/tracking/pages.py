@@ -4,6 +4,10 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
+METRICS = ("test/error_pct", "test/error_pct_low", "test/error_pct_high", "test/gap_pct", "test/log_loss")
+TAGS = ("n", "data_hash")
+"""Columns of the table of runs."""
+
 
 def charts_page(server: str, experiment: str, comparison: str) -> str:
     """Return the page with curves laid over each other and bars side by side, as `shared_view` says.
@@ -14,6 +18,12 @@ def charts_page(server: str, experiment: str, comparison: str) -> str:
     return f"{server}/#/experiments/{experiment}/runs?{urlencode(query)}"
 
 
+def runs_page(server: str, experiment: str, comparison: str) -> str:
+    """Return the table of a comparison's runs, best first, with the columns of `shared_view`."""
+    query = {"viewStateShareKey": comparison, "workflowType": "machine_learning"}
+    return f"{server}/#/experiments/{experiment}/runs?{urlencode(query)}"
+
+
 def shared_view(comparison: str) -> str:
     """Return MLflow's JSON for a view of all runs of one comparison, best first; by itself it would draw ten."""
     view = {
@@ -21,6 +31,7 @@ def shared_view(comparison: str) -> str:
         "orderByKey": "metrics.`test/error_pct`",
         "orderByAsc": True,
         "runsHiddenMode": "SHOWALL",
+        "selectedColumns": [*(f"metrics.`{name}`" for name in METRICS), *(f"tags.`{name}`" for name in TAGS)],
     }
     return json.dumps(view)
 

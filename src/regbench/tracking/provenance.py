@@ -1,10 +1,13 @@
-"""Which code and which pipeline state results come from: git commit, dirty flag, hash of `dvc.lock`."""
+"""Which code and which pipeline state results come from: git's commit and changes, and the entries of `dvc.lock`."""
 
+import hashlib
+import json
 import os
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -16,6 +19,16 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One stage as `dvc.lock` has it."""
+
+    command: str
+    """As it was run from the project's folder, so without the folder's own path."""
+    entry: str
+    """SHA-256 of the entry: command, parameters, and hashes of all that it read and wrote."""
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where results come from; every field is text, as MLflow's tags are."""
 
@@ -23,8 +36,27 @@ class Provenance:
     """Full hash of the commit that is checked out."""
     dirty: str
     """`true` where code or parameters differ from the commit; outputs and `dvc.lock` do not count."""
+    diff: str
+    """SHA-256 of these differences; empty where there are none."""
     dvc_lock: str
     """SHA-256 of `dvc.lock`."""
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    """Name, such as `train@l2` -> what `dvc.lock` says of it."""
+
+    def tags(self, stage: str) -> dict[str, str]:
+        """Return MLflow's tags of a run whose numbers a stage made."""
+        entry = self.stages.get(stage, Stage(UNKNOWN, UNKNOWN))
+        return {
+            "git_commit": self.commit,
+            "git_dirty": self.dirty,
+            "git_diff": self.diff,
+            "dvc_lock": self.dvc_lock,
+            "dvc_stage": stage,
+            "dvc_stage_lock": entry.entry,
+            "command": entry.command,
+            "mlflow.source.name": f"dvc repro {stage}",
+            "mlflow.source.git.commit": self.commit,
+        }
 
 
 def read_provenance(project: Path, data: Sequence[Path] = ()) -> Provenance:
@@ -33,25 +65,41 @@ def read_provenance(project: Path, data: Sequence[Path] = ()) -> Provenance:
     Files and folders in `data` are neither code nor parameters.
     """
     lock = project / "dvc.lock"
+    stages = _stages(lock)
     commit = _git(project, "rev-parse", "HEAD")
+    outputs = {out["path"] for entry in stages.values() for out in entry.get("outs", [])}
     inside = [path.resolve() for path in data if path.resolve().is_relative_to(project.resolve())]
-    ignored = [str(path.relative_to(project.resolve())) for path in inside]
-    excluded = [f":(exclude,literal){path}" for path in ("dvc.lock", *ignored, *_outputs(lock))]
-    changes = _git(project, "status", "--porcelain", "--", ".", *excluded)
+    others = sorted(outputs | {str(path.relative_to(project.resolve())) for path in inside})
+    ours = ["--", ".", *(f":(exclude,literal){path}" for path in ("dvc.lock", *others))]
+    changes = _git(project, "status", "--porcelain", *ours)
     return Provenance(
         commit=commit or UNKNOWN,
         dirty=UNKNOWN if changes is None or commit is None else str(bool(changes)).lower(),
+        diff=_difference(project, ours) if changes and commit else "",
         dvc_lock=sha256(lock) if lock.is_file() else UNKNOWN,
+        stages={name: Stage(str(entry.get("cmd", UNKNOWN)), _hash(entry)) for name, entry in stages.items()},
     )
 
 
-def _outputs(lock: Path) -> list[str]:
-    """Return the paths of all stages' outputs: `dvc.lock` is where DVC lists them with all names filled in."""
+def _difference(project: Path, ours: list[str]) -> str:
+    """Hash the changed lines, and the names and contents of new files."""
+    changed = _git(project, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-color", *ours) or ""
+    added = (_git(project, "ls-files", "-z", "--others", "--exclude-standard", *ours) or "").split("\0")
+    contents = {name: sha256(project / name) for name in added if (project / name).is_file()}
+    return _hash([changed, contents])
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _stages(lock: Path) -> dict[str, Any]:
+    """Return the stages of `dvc.lock`, which is where DVC lists them with all names filled in."""
     try:
-        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
-        return sorted({out["path"] for stage in stages.values() for out in stage.get("outs", [])})
+        stages: dict[str, Any] = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+        return stages if all("path" in out for stage in stages.values() for out in stage.get("outs", [])) else {}
     except (OSError, YAMLError, KeyError, TypeError, AttributeError):
-        return []
+        return {}
 
 
 def _git(project: Path, *arguments: str) -> str | None:
@@ -61,6 +109,6 @@ def _git(project: Path, *arguments: str) -> str | None:
     command = ["git", *arguments]
     try:
         done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

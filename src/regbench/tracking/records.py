@@ -32,6 +32,14 @@ def read_records(params: Params, results: Results) -> list[RunRecord]:
         raise InputError(f"{results.reports}: lacks {error}: run `make repro` first") from None
 
 
+def read_table(results: Results) -> str:
+    """Return the comparison in Markdown."""
+    try:
+        return (results.reports / "comparison.md").read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise missing(error) from None
+
+
 def report_id(records: list[RunRecord]) -> str:
     """Return the hash of the report's files."""
     try:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from regbench.errors import InputError
 
 
@@ -22,3 +24,8 @@ class Results:
 def missing(error: FileNotFoundError) -> InputError:
     """Return the error that says what to do about a file that is not there."""
     return InputError(f"{error.filename}: no such file: run `make repro` first")
+
+
+def machine_tags(timings: pd.DataFrame) -> dict[str, str]:
+    """Return what a table of timings says of processor and software: the last machine, where there were several."""
+    return {name: str(timings[name].iloc[-1]) for name in ("processor", "software") if name in timings}

@@ -35,6 +35,8 @@ class RunRecord:
     experiment: str
     name: str
     tags: dict[str, str]
+    stage: str
+    """Name of the DVC stage that made the numbers, such as `train@l2`."""
     note: str
     """Description in Markdown."""
     params: dict[str, str]
@@ -53,6 +55,8 @@ class RunRecord:
     """A duration an epoch; changes from run to run, so it is no part of the key, nor is what follows."""
     totals: dict[str, float] = field(default_factory=dict)
     """Durations of all of it."""
+    machine: dict[str, str] = field(default_factory=dict)
+    """Tags that name processor and software."""
     colour: str = ""
     """As #RRGGBB; empty: MLflow's choice."""
     report: tuple[Path, ...] = ()

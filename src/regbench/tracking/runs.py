@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, LifecycleStage, Param, Run, RunTag, ViewType
+from mlflow.entities import LifecycleStage, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
 from regbench.tracking.entities import dataset_of, metrics_of
-from regbench.tracking.pages import shared_view
-from regbench.tracking.provenance import Provenance
+from regbench.tracking.experiments import Experiments
+from regbench.tracking.live import Watcher
+from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, one_line
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
+LIVE = Path(".regbench/live")
+"""Folder of what running trainings show, in the project."""
 METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 """MLflow takes no more than 1,000 of both."""
 
@@ -29,8 +34,8 @@ METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 class Tracker:
     """Writes records into one store."""
 
-    def __init__(self, store: Store, provenance: Provenance) -> None:
-        self.store, self.provenance = store, provenance
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def log_missing(
         self, records: Sequence[RunRecord], shared: Mapping[str, str]
@@ -44,47 +49,28 @@ class Tracker:
         Raises:
             TrackingError: the store cannot be reached or refuses; what was yielded before is complete.
         """
-        try:
+        with explained():
             # The first call makes the schema of a new database: the caller holds the store's lock.
             self.client = MlflowClient(self.store.uri)
-            experiments: dict[str, Experiment] = {}
+            self.experiments = Experiments(self.client, self.store)
+            found: dict[str, str] = {}
             runs: dict[str, str] = {}
             for record in records:
-                if record.experiment not in experiments:
-                    experiments[record.experiment] = self._experiment(record.experiment)
+                if record.experiment not in found:
+                    found[record.experiment] = self.experiments.find(record.experiment).experiment_id
                 run = None
                 if not record.parent or record.parent in runs:
                     placed = self._placed(record, shared, runs.get(record.parent))
-                    run = self._log(record, experiments[record.experiment].experiment_id, placed)
+                    run = self._log(record, found[record.experiment], placed)
                 if run is not None:
                     runs[record.key] = run.info.run_id
                 yield record, run
-            if records and shared:
-                self._share_view(experiments[records[0].experiment].experiment_id, shared["comparison"])
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise TrackingError(one_line(error)) from error
 
-    def _experiment(self, name: str) -> Experiment:
-        """Find or create an experiment; artifacts of a store without a server go to an absolute path."""
-        found = self.client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                self.client.create_experiment(name, None if self.store.served else self.store.artifacts.as_uri())
-            except MlflowException:
-                # Its reply may have been lost after the server did the work; or another machine was faster.
-                if self.client.get_experiment_by_name(name) is None:
-                    raise
-            found = self.client.get_experiment_by_name(name)
-        assert found is not None
-        if found.lifecycle_stage != LifecycleStage.ACTIVE:
-            raise TrackingError(
-                f"experiment {name!r} was deleted in MLflow: restore it there, or choose another track.experiment"
-            )
-        return found
-
-    def _share_view(self, experiment: str, comparison: str) -> None:
-        """Store the view that `charts_page` opens, as the button "Share" of MLflow's page does."""
-        self.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{comparison}", shared_view(comparison))
+    def present(self, name: str, comparison: str, variants: Mapping[str, str], table: str) -> None:
+        """Describe the experiments, as `Experiments.present`, and end what was shown live; TrackingError as above."""
+        with explained():
+            self.experiments.present(name, comparison, variants, table)
+            Watcher(self.client, self.store, name, self.store.project / LIVE).forget()
 
     def _log(self, record: RunRecord, experiment: str, placed: dict[str, str]) -> Run | None:
         run = self._claim(record, experiment, placed)
@@ -118,16 +104,18 @@ class Tracker:
     def _search(self, key: str, experiment: str) -> list[Run]:
         return list(self.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", ViewType.ALL))
 
+    @cached_property
+    def _provenance(self) -> Provenance:
+        """Read only where there is something to log: `dvc.lock` takes a second."""
+        return read_provenance(self.store.project)
+
     def _tags(self, record: RunRecord) -> dict[str, Any]:
         return {
+            **record.machine,
+            **self._provenance.tags(record.stage),
             **record.tags,
             KEY: record.key,
-            "git_commit": self.provenance.commit,
-            "git_dirty": self.provenance.dirty,
-            "dvc_lock": self.provenance.dvc_lock,
             "mlflow.note.content": record.note,
-            "mlflow.source.name": "dvc repro",
-            "mlflow.source.git.commit": self.provenance.commit,
         }
 
     def _fill(self, run: Run, record: RunRecord) -> None:
@@ -164,3 +152,12 @@ class Tracker:
                 self.client.log_artifact(run.info.run_id, str(path), "report")
         if news:
             self.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in news.items()])
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what MLflow raises into a TrackingError of one line."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise TrackingError(one_line(error)) from error

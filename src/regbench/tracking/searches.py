@@ -10,7 +10,7 @@ import pandas as pd
 from regbench.files import read_json
 from regbench.params import Params
 from regbench.tracking.metric_names import BEST, CURVES, SECONDS, TOTALS, TRIALS, WINNER, translate
-from regbench.tracking.results import Results
+from regbench.tracking.results import Results, machine_tags
 from regbench.tracking.run_record import RunRecord, Status
 from regbench.tracking.settings import colour, settings, text
 
@@ -34,15 +34,20 @@ def read_search(params: Params, results: Results, name: str) -> list[RunRecord]:
     trials = pd.read_csv(folder / "trials.csv", dtype=str, keep_default_na=False)
     curves = pd.read_csv(folder / "curves.csv")
     timings = pd.read_csv(folder / "timings.csv")
-    place = {"experiment": f"{params.track.experiment}-search"}
     tags = {"variant": name, "data_hash": data_hash, "study": summary["study"]}
-    study = _study(params, name, summary, folder, timings, {**place, "tags": tags})
-    place["parent"] = study.key
+    shared = {
+        "experiment": f"{params.track.experiment}-search",
+        "tags": tags,
+        "stage": f"tune@{name}",
+        "machine": machine_tags(timings),
+    }
+    study = _study(params, name, summary, folder, timings, shared)
+    shared["parent"] = study.key
     records = [study]
     for cells in trials.to_dict("records"):
         row = {str(column): str(value) for column, value in cells.items()}
         curve, seconds = (table[table["trial"] == int(row["trial"])] for table in (curves, timings))
-        records.append(_trial(row, summary, curve, seconds, {**place, "tags": tags, "name": f"{name} {row['trial']}"}))
+        records.append(_trial(row, summary, curve, seconds, {**shared, "name": f"{name} {row['trial']}"}))
     return records
 
 

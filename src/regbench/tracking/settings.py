@@ -1,5 +1,6 @@
 """What MLflow shows of a variant apart from its results: its settings, and its colour in charts."""
 
+from pathlib import PurePath
 from typing import Any
 
 from regbench.params import Params
@@ -29,7 +30,10 @@ def settings(params: Params, name: str) -> dict[str, str]:
         "data.split.": params.data.split.model_dump(),
         "compute.": params.compute.model_dump(include={"device", "precision", "threads"}),
     }
-    return {prefix + key: text(value) for prefix, part in sections.items() for key, value in part.items()}
+    found = {prefix + key: text(value) for prefix, part in sections.items() for key, value in part.items()}
+    raw = PurePath(params.data.raw)
+    # Where on a machine the images are is nobody's business, and makes no difference; their hash stands in a tag.
+    return found | {"data.raw": raw.name if raw.is_absolute() else params.data.raw}
 
 
 def text(value: Any) -> str:

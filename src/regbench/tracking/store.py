@@ -3,7 +3,9 @@
 import hashlib
 import os
 import re
+import sqlite3
 from collections.abc import Mapping, MutableMapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,6 +81,17 @@ def one_line(error: Exception) -> str:
     """Return what an exception says, short, without line breaks and without passwords."""
     text = redact(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def write_ahead(store: Store) -> None:
+    """Let a SQLite database append its changes to a log of its own, which it remembers.
+
+    Logging then takes half the time (one sync of the disk a change instead of four), as durably, and MLflow's pages can
+    be read meanwhile. A database that cannot be opened is left to MLflow, which says why.
+    """
+    if store.database is not None:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(store.database)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
 
 
 def configure_client(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -15,6 +15,7 @@ from regbench.compute import device, prepare
 from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
 from regbench.files import write_csv, write_json
+from regbench.machine import processor, software
 from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Params
 from regbench.recipes.folder import read_copies, read_whitening
@@ -22,6 +23,7 @@ from regbench.recipes.whitening import Whitening
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, in_order
 from regbench.training.fit import EpochRecord, FitResult, fit
+from regbench.training.live import shown
 from regbench.training.sparsity import compressed_bytes, dead_units, zero_weights
 from regbench.workers import Workers
 
@@ -60,30 +62,42 @@ def load_material(data: Path, recipe: Path) -> Material:
     return Material(shape, train, learnt, _examples(splits["validation"], whitening))
 
 
-def train_variant(params: Params, variant: str, material: Material, out: Path, timings: Path) -> None:
+def train_variant(
+    params: Params, variant: str, material: Material, out: Path, timings: Path, live: Path | None = None
+) -> None:
     """Train a variant under every seed and write each run's folder into `out`, and the seconds into `timings`.
+
+    `live` is a folder for files that show each running training, see `training.live`.
 
     Raises:
         DivergedError: a loss is no longer finite; names the variant and the seed.
         InputError: the variant still has ranges.
     """
-    with Workers(params.compute, partial(train_seed, params, variant, material, out), len(params.seeds)) as workers:
+    work = partial(train_seed, params, variant, material, out, live=live)
+    with Workers(params.compute, work, len(params.seeds)) as workers:
         results = [future.result() for future in [workers.submit(seed) for seed in params.seeds]]
+    # Seconds say little without the machine; results must not depend on its name, so it stands here.
+    machine = {"processor": processor(), "software": software()}
     rows = [
-        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu}
+        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, **machine}
         for seed, seconds in zip(params.seeds, results, strict=True)
         for epoch, (wall, cpu) in enumerate(seconds)
     ]
     write_csv(timings, pd.DataFrame(rows))
 
 
-def train_seed(params: Params, variant: str, material: Material, out: Path, seed: int) -> list[tuple[float, float]]:
+def train_seed(
+    params: Params, variant: str, material: Material, out: Path, seed: int, live: Path | None = None
+) -> list[tuple[float, float]]:
     """Train one run, write its folder `out/seed-SEED`, and return the wall and CPU seconds of its epochs."""
     prepare(params.compute)
     epochs = params.training(variant).epochs
-    with tqdm(total=epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar:
+    with (
+        tqdm(total=epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar,
+        shown(live, variant, seed, epochs) as show,
+    ):
         try:
-            model, result = train_model(params, variant, material, seed, _progress(bar))
+            model, result = train_model(params, variant, material, seed, _progress(bar, show))
         except DivergedError as error:
             raise DivergedError(f"variants.{variant}, {error}") from None
     folder = out / f"seed-{seed}"
@@ -164,8 +178,9 @@ def _summary(variant: str, seed: int, model: Perceptron, result: FitResult, mate
     }
 
 
-def _progress(bar: "tqdm[Any]") -> Callable[[EpochRecord], None]:
+def _progress(bar: "tqdm[Any]", also: Callable[[EpochRecord], None]) -> Callable[[EpochRecord], None]:
     def show(record: EpochRecord) -> None:
+        also(record)
         bar.set_postfix_str(f"validation {100 * record.validation_accuracy:.2f} %", refresh=False)
         bar.update()
 

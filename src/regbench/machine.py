@@ -1,0 +1,20 @@
+"""What a computation ran on: processor and versions, in words."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("numpy", "torch")
+"""What a training's numbers depend on."""
+
+
+def processor(information: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's model; where Linux does not name it, what Python knows of it, such as `arm64`."""
+    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def software() -> str:
+    """Return versions as `python 3.11.7, numpy 2.4.0, torch 2.14.1`."""
+    return ", ".join([f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in LIBRARIES)])
