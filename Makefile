@@ -72,8 +72,10 @@ yardstick: install ## how good the network can get: the variants of PRESET (pres
 	@test -n "$(RAW)" || { echo "make yardstick: needs RAW=PATH, a folder or .zip of images with labels" >&2; exit 2; }
 	@python -m stages.yardstick "$(RAW)" yardstick $(if $(PRESET),--params "$(PRESET)")
 
+# Two processes: most tests wait for stages, servers and browsers that they started.
+TESTFLAGS ?= -n 2 --dist loadfile
 test: install ## run all tests (browser tests need chromium, and say so where it is absent)
-	@python -m pytest
+	@python -m pytest $(TESTFLAGS)
 
 check: install ## lint, formatting, types and the direction of imports
 	@ruff check .
