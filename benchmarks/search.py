@@ -51,12 +51,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=6, help="of a training (default: %(default)s)")
     parser.add_argument("--grid", type=int, default=9, help="points of a grid of one range; fewer a range for two")
+    parser.add_argument("--fresh", type=int, nargs="+", default=[29, 30, 31, 32], help="seeds that choose the winner")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--variant", nargs="+", default=["tuned_l2", "tuned_dropout", "tuned_cocktail"])
     given = parser.parse_args()
-    params = _params(given.epochs, given.precision)
+    params = _params(given.epochs, given.precision, given.fresh)
     data = _prepare(params, given.raw, given.folder, given.variant)
-    about = {name: getattr(given, name) for name in ("trials", "epochs", "precision")}
+    about = {name: getattr(given, name) for name in ("trials", "epochs", "fresh", "precision")}
     found: dict[str, Any] = {"about": {**about, "train_images": data, "seeds": list(params.seeds)}, "variants": {}}
     for name in given.variant:
         case = Case(params, name, given.folder)
@@ -139,11 +140,11 @@ class Case:
         return self.params.model_copy(update={"variants": {**self.params.variants, self.variant: changed}})
 
 
-def _params(epochs: int, precision: str) -> Params:
-    """Return the shipped parameters with other epochs, for trials as for final trainings, and precision."""
+def _params(epochs: int, precision: str, fresh: list[int]) -> Params:
+    """Return the shipped parameters with other epochs, for trials as for final trainings, fresh seeds and precision."""
     params = load_params(ROOT / "params.yaml").model_dump()
     params["train"]["epochs"], params["search"]["epochs"] = epochs, 0
-    params["compute"]["precision"] = precision
+    params["search"]["fresh_seeds"], params["compute"]["precision"] = fresh, precision
     return Params.model_validate(params)
 
 
