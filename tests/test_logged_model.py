@@ -19,7 +19,9 @@ import torch
 from mlflow import MlflowClient
 
 from regbench.model import load_model
+from regbench.registry import Registry
 from regbench.tracking.store import find_store
+from tests.test_registry import offer
 from tests.tracking_project import CLASSES, write_project
 from tests.tracking_store import (
     environ,
@@ -51,12 +53,9 @@ def test_model_carries_the_numbers_of_its_epoch(logged: tuple[Path, MlflowClient
 @pytest.fixture(scope="module")
 def served(logged: tuple[Path, MlflowClient], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of `mlflow models serve` for a registered champion, started elsewhere than in the project."""
-    folder, client = logged
-    run = runs_of(client, "digits-seeds")["l2 1"]
-    client.create_registered_model("digits")
-    model = client.get_logged_model(run.outputs.model_outputs[0].model_id)
-    version = client.create_model_version("digits", model.artifact_location, run.info.run_id, model_id=model.model_id)
-    client.set_registered_model_alias("digits", "champion", version.version)
+    folder, _ = logged
+    registry = Registry(find_store(folder, {}), "digits")
+    registry.promote(registry.register(offer(folder)), over=None)
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/digits@champion"]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
