@@ -16,6 +16,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from regbench.errors import RegbenchError
 from regbench.processes import follow_parent
 
+# A `dvc repro` that is killed would leave its stage running, and the next one would start a second writer. Here, since
+# a stage may be killed while it still imports torch.
+if "DVC_STAGE" in os.environ:
+    follow_parent()
+
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return a parser of a stage's arguments, with the option that all stages share."""
@@ -26,9 +31,6 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def run(stage: Callable[[], None]) -> None:
     """Run a stage; a failure that has an explanation is printed without a traceback and sets the exit code."""
-    # A `dvc repro` that is killed would leave its stage running, and the next one would start a second writer.
-    if "DVC_STAGE" in os.environ:
-        follow_parent()
     try:
         stage()
     except RegbenchError as error:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from regbench.errors import RegbenchError
-from regbench.processes import follow_parent
+from regbench.processes import JOB, follow_parent
 from regbench.retrain_settings import Publish
 
 
@@ -58,7 +58,8 @@ def _dvc(*arguments: str) -> list[str]:
 def _run(project: Path, command: list[str]) -> int:
     # Stages are started as `python`: it must be this one, also where cron knows of no environment.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {**os.environ, "PATH": path, JOB: str(os.getpid())}
     # All that they say is progress: what this process prints itself is the result.
     return subprocess.run(
-        command, cwd=project, env={**os.environ, "PATH": path}, stdout=sys.stderr, preexec_fn=follow_parent, check=False
+        command, cwd=project, env=environment, stdout=sys.stderr, preexec_fn=follow_parent, check=False
     ).returncode
