@@ -68,8 +68,8 @@ def contents(store: Store) -> dict[str, tuple[Any, ...]]:
     runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
     found = {}
     for run in runs:
-        # Ids differ from store to store.
-        tags = {name: value for name, value in run.data.tags.items() if name != "mlflow.parentRunId"}
+        # Ids differ from store to store, and DVC adds the stage track to its lock file after that has logged.
+        tags = {name: value for name, value in run.data.tags.items() if name not in ("mlflow.parentRunId", "dvc_lock")}
         found[tags["regbench.key"]] = (run.info.run_name, run.info.status, run.data.params, run.data.metrics, tags)
     assert len(found) == len(runs)
     return found
