@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from regbench.errors import InputError
+
+if TYPE_CHECKING:  # Importing pandas takes longer than it takes to turn a second job away.
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,6 @@ def missing(error: FileNotFoundError) -> InputError:
     return InputError(f"{error.filename}: no such file: run `make repro` first")
 
 
-def machine_tags(timings: pd.DataFrame) -> dict[str, str]:
+def machine_tags(timings: "pd.DataFrame") -> dict[str, str]:
     """Return what a table of timings says of processor and software: the last machine, where there were several."""
     return {name: str(timings[name].iloc[-1]) for name in ("processor", "software") if name in timings}
