@@ -151,7 +151,7 @@ def _write_runs(root: Path, variant: str, seeds: Sequence[int], epochs: int, err
         folder = root / "runs" / variant / f"seed-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
-        timings += [(seed, epoch, 2.0 + order, 1.5 + order) for epoch in ran]
+        timings += [(seed, epoch, 2.0 + order, 1.5 + order, 300.0) for epoch in ran]
     (root / "timings").mkdir(exist_ok=True)
-    columns = ["seed", "epoch", "wall_seconds", "cpu_seconds"]
+    columns = ["seed", "epoch", "wall_seconds", "cpu_seconds", "peak_megabytes"]
     pd.DataFrame(timings, columns=columns).to_csv(root / "timings" / f"{variant}.csv", index=False)

@@ -289,6 +289,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "retrain.notify.command": (("cat",), _job("notify", "command")),
     "retrain.notify.timeout": (1.0, _job("notify", "timeout")),
     "track.experiment": ("other", lambda params, _: params.track.experiment),
+    "track.system_metrics": (True, lambda params, _: params.track.system_metrics),  # tests/test_tracking.py
 }
 
 

@@ -70,6 +70,16 @@ def test_variant_run_holds_means_interval_and_curves(logged: tuple[Path, MlflowC
     assert [point.step for point in client.get_metric_history(run.info.run_id, "test/error_pct")] == [0]
 
 
+def test_system_metrics_are_curves_where_they_are_asked_for(project: Path) -> None:
+    params = load_params(project / "params.yaml")
+    assert not any("system/" in name for record in read_records(params, results(project)) for name in record.seconds)
+    asked = params.model_copy(update={"track": params.track.model_copy(update={"system_metrics": True})})
+    record = read_records(asked, results(project))[-1]
+    assert record.seconds["system/cpu_utilization_percentage"] == [75.0] * EPOCHS
+    assert record.seconds["system/system_memory_usage_megabytes"] == [300.0 + epoch for epoch in range(EPOCHS)]
+    assert record.key == read_records(params, results(project))[-1].key, "they are no results"
+
+
 def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClient]) -> None:
     folder, client = logged
     run = runs_of(client, "digits")["l2"]

@@ -1,6 +1,8 @@
-"""What a computation ran on: processor and versions, in words."""
+"""What a computation runs on: processor and versions, in words, and its memory."""
 
 import platform
+import resource
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,3 +20,9 @@ def processor(information: Path = Path("/proc/cpuinfo")) -> str:
 def software() -> str:
     """Return versions as `python 3.11.7, numpy 2.4.0, torch 2.14.1`."""
     return ", ".join([f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in LIBRARIES)])
+
+
+def peak_megabytes() -> float:
+    """Return the most memory that this process has held so far, in 10^6 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -118,6 +118,8 @@ class Track(Section):
 
     experiment: Name = "regbench"
     """One run a variant; `-seeds` is appended for the runs of single seeds, `-search` for searches."""
+    system_metrics: bool = False
+    """Whether runs that are logged from now on have curves of processor and memory use, named as MLflow names them."""
 
 
 class Params(Section):

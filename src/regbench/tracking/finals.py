@@ -8,7 +8,17 @@ import pandas as pd
 
 from regbench.files import read_array, read_json
 from regbench.params import Params
-from regbench.tracking.metric_names import CURVES, INTERVAL, SCORES, SECONDS, TOTALS, Named, translate
+from regbench.tracking.metric_names import (
+    CPU_SHARE,
+    CURVES,
+    INTERVAL,
+    MEMORY,
+    SCORES,
+    SECONDS,
+    TOTALS,
+    Named,
+    translate,
+)
 from regbench.tracking.results import Results, machine_tags
 from regbench.tracking.run_record import Network, RunRecord
 from regbench.tracking.settings import colour, settings, text
@@ -55,7 +65,7 @@ class FinalsReader:
             files={f"tables/{path.name}": path for path in self._tables(name)},
             network=self._network(name, seeds[0], scores["best_epoch"].loc[seeds[0]]),
             compared=True,
-            **_durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
+            **self._durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
             machine=machine_tags(self._timings(name)),
             colour=colour(self.params, name),
             report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
@@ -78,7 +88,7 @@ class FinalsReader:
             files={"result.json": folder / "result.json"},
             network=self._network(name, seed, scores["best_epoch"]),
             compared=True,
-            **_durations(timings[timings["seed"] == seed]),
+            **self._durations(timings[timings["seed"] == seed]),
             machine=machine_tags(timings),
             colour=colour(self.params, name),
             report=(self._picture(name),),
@@ -106,13 +116,16 @@ class FinalsReader:
     def _tables(self, name: str) -> list[Path]:
         return sorted((self.results.evaluation / name).glob("*.csv"))
 
+    def _durations(self, table: pd.DataFrame) -> dict[str, Any]:
+        """Return the record's fields of what depends on the machine, from a row an epoch."""
+        seconds = {name: table[column].tolist() for column, name in SECONDS.items()}
+        totals = {TOTALS[name]: sum(values) for name, values in seconds.items()}
+        if self.params.track.system_metrics:
+            seconds[CPU_SHARE] = (100 * table["cpu_seconds"] / table["wall_seconds"]).tolist()
+            seconds[MEMORY] = table["peak_megabytes"].tolist()
+        return {"seconds": seconds, "totals": totals}
+
     def _summary(self, row: dict[Any, Any], names: dict[str, tuple[Named, ...]]) -> dict[str, float]:
         found = translate({str(column): [value] for column, value in row.items()}, names, self.split)
         # MLflow's tables show all digits that there are.
         return {name: round(values[0], DIGITS) for name, values in found.items()}
-
-
-def _durations(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the record's fields of durations from a row an epoch."""
-    seconds = {name: table[column].tolist() for column, name in SECONDS.items()}
-    return {"seconds": seconds, "totals": {TOTALS[name]: sum(values) for name, values in seconds.items()}}

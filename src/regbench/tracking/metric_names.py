@@ -91,6 +91,9 @@ WINNER: dict[str, tuple[Named, ...]] = {
 WALL, WALL_TOTAL = "work/epoch_wall_seconds", "work/wall_seconds"
 SECONDS = {"wall_seconds": WALL, "cpu_seconds": "work/epoch_cpu_seconds"}
 """Columns of the timings."""
+CPU_SHARE, MEMORY = "system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"
+"""As MLflow calls what its own sampler logs. Here they are of the training process: processor time by wall time, where
+one busy core is 100 %, and the most memory so far."""
 TOTALS = {WALL: WALL_TOTAL, "work/epoch_cpu_seconds": "work/cpu_seconds"}
 """Names of their sums."""
 

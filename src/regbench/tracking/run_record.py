@@ -52,7 +52,10 @@ class RunRecord:
     compared: bool = False
     """Whether it belongs to the comparison, whose name and report it then carries."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
-    """A duration an epoch; changes from run to run, so it is no part of the key, nor is what follows."""
+    """A duration an epoch, or use of the machine; it changes from run to run, so it is no part of the key.
+
+    What follows is none either.
+    """
     totals: dict[str, float] = field(default_factory=dict)
     """Durations of all of it."""
     machine: dict[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from regbench.compute import device, prepare
 from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
 from regbench.files import write_csv, write_json
-from regbench.machine import processor, software
+from regbench.machine import peak_megabytes, processor, software
 from regbench.model import Architecture, Perceptron, save_model
 from regbench.params import Params
 from regbench.recipes.folder import read_copies, read_whitening
@@ -79,25 +79,29 @@ def train_variant(
     # Seconds say little without the machine; results must not depend on its name, so it stands here.
     machine = {"processor": processor(), "software": software()}
     rows = [
-        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, **machine}
-        for seed, seconds in zip(params.seeds, results, strict=True)
-        for epoch, (wall, cpu) in enumerate(seconds)
+        {"seed": seed, "epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, "peak_megabytes": peak, **machine}
+        for seed, epochs in zip(params.seeds, results, strict=True)
+        for epoch, (wall, cpu, peak) in enumerate(epochs)
     ]
     write_csv(timings, pd.DataFrame(rows))
 
 
 def train_seed(
     params: Params, variant: str, material: Material, out: Path, seed: int, live: Path | None = None
-) -> list[tuple[float, float]]:
-    """Train one run, write its folder `out/seed-SEED`, and return the wall and CPU seconds of its epochs."""
+) -> list[tuple[float, float, float]]:
+    """Train one run and write its folder `out/seed-SEED`.
+
+    Returns an epoch's wall seconds, CPU seconds, and the most megabytes (10^6 bytes) that the process has held so far.
+    """
     prepare(params.compute)
     epochs = params.training(variant).epochs
+    peaks: list[float] = []
     with (
         tqdm(total=epochs, desc=f"{variant}, seed {seed}", unit="epoch", leave=False, disable=None) as bar,
         shown(live, variant, seed, epochs) as show,
     ):
         try:
-            model, result = train_model(params, variant, material, seed, _progress(bar, show))
+            model, result = train_model(params, variant, material, seed, _progress(bar, show, peaks))
         except DivergedError as error:
             raise DivergedError(f"variants.{variant}, {error}") from None
     folder = out / f"seed-{seed}"
@@ -109,7 +113,7 @@ def train_seed(
         "compressed_bytes": compressed_bytes(folder / "model.safetensors"),
     }
     write_json(folder / "result.json", _summary(variant, seed, model, result, material) | sparsity)
-    return result.seconds
+    return [(*seconds, peak) for seconds, peak in zip(result.seconds, peaks, strict=True)]
 
 
 def train_model(
@@ -178,9 +182,12 @@ def _summary(variant: str, seed: int, model: Perceptron, result: FitResult, mate
     }
 
 
-def _progress(bar: "tqdm[Any]", also: Callable[[EpochRecord], None]) -> Callable[[EpochRecord], None]:
+def _progress(
+    bar: "tqdm[Any]", also: Callable[[EpochRecord], None], peaks: list[float]
+) -> Callable[[EpochRecord], None]:
     def show(record: EpochRecord) -> None:
         also(record)
+        peaks.append(peak_megabytes())
         bar.set_postfix_str(f"validation {100 * record.validation_accuracy:.2f} %", refresh=False)
         bar.update()
 
