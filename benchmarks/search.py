@@ -144,7 +144,7 @@ def _params(epochs: int, precision: str, fresh: list[int]) -> Params:
     """Return the shipped parameters with other epochs, for trials as for final trainings, fresh seeds and precision."""
     params = load_params(ROOT / "params.yaml").model_dump()
     params["train"]["epochs"], params["search"]["epochs"] = epochs, 0
-    params["search"]["fresh_seeds"], params["compute"]["precision"] = fresh, precision
+    params["search"]["fresh_seeds"], params["compute"]["precision"] = tuple(fresh), precision
     return Params.model_validate(params)
 
 
