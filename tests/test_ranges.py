@@ -60,7 +60,7 @@ def tuned(search: dict[str, Any]) -> dict[str, Any]:
         ("l2__search", {"trial": 3}, "l2.search.trial = 3: unknown key: did you mean 'trials'?"),
         ("tuned_l2", tuned({"sampler": "cmaes"}), "tuned_l2: search.sampler = 'cmaes': needs two or more ranges"),
         ("tuned_l2", tuned({"pruner": "wilcoxon"}), "tuned_l2: search.seeds = [28]: wilcoxon needs 5 or more"),
-        ("tuned_l2", tuned({"second": "nonzero_weights"}), "search.pruner = 'median': must be 'none' where there is"),
+        ("tuned_l2", tuned({"second": "nonzero_weights"}), "search.pruner = 'asha': must be 'none' where there is"),
         ("tuned_l2", tuned({"seeds": [29]}), "search.fresh_seeds = [29]: must not be among seeds: replace [29]"),
         ("tuned_l2", tuned({"seeds": [1, 1]}), "search.seeds = [1, 1]: must differ from each other"),
     ],
