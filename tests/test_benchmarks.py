@@ -74,7 +74,7 @@ def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     assert found["pruning"]["none"]["epochs"] == 5 * 4 and found["pruning"]["none"]["fraction"] == 1
     assert (found["grid"]["grid_trials"], found["grid"]["tpe_trials"]) == (4, 2)
     # What a pruner does to recorded curves is what it does while they are made.
-    params = search._params(4, "float32")
+    params = search._params(4, "float32", [29, 30, 31, 32])
     case = search.Case(params, "tuned_l2", tmp_path / "work")
     plan, trials = case._study(trials=5, sampler="random", pruner="median")
     assert search._spent(plan, trials) == {k: v for k, v in found["pruning"]["median"].items() if k != "fraction"}
