@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, create_trial
 
@@ -52,6 +53,31 @@ def test_the_winner_has_the_best_mean_and_no_divergence() -> None:
     assert (winner(loss, diverged), winner(accuracy, diverged)) == (7, 4)
     with pytest.raises(DivergedError, match="every finalist diverged under a fresh seed"):
         winner(loss, diverged[-1:])
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        # Gains 0.1, 0.1, 0.4: mean 0.2, standard error 0.1.
+        ((0.5, 0.5, 0.2), 1),
+        # Gains 0.1, 0, 0.5: mean 0.2, standard error 0.153.
+        ((0.5, 0.6, 0.1), 1),
+        # Gains -0.2, 0.1, 0.4: mean 0.1, standard error 0.173.
+        ((0.8, 0.5, 0.2), 0),
+        # Equal means.
+        ((0.6, 0.6, 0.6), 0),
+        # One seed has no error: the better one wins.
+        ((0.59,), 1),
+        ((0.61,), 0),
+    ],
+)
+def test_the_start_gives_way_by_more_than_a_standard_error(losses: tuple[float, ...], expected: int) -> None:
+    start = [Repeat(0, 29 + place, 0.6, 0.5) for place in range(len(losses))]
+    other = [Repeat(1, 29 + place, loss, 0.5) for place, loss in enumerate(losses)]
+    assert winner(plan(), start + other) == winner(plan(), other + start) == expected
+    # Without a start, the best mean wins.
+    best = 1 if np.mean(losses) < 0.6 else 0
+    assert winner(plan(sampler="grid"), start + other) == best
 
 
 def test_a_resolved_variant_survives_its_file(tmp_path: Path) -> None:

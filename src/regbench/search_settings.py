@@ -42,7 +42,8 @@ class Search(Section):
     """Seeds that each trial is trained under."""
     top_k: Count = 2
     """Trials that are trained again under `fresh_seeds` for `train.epochs`; the best mean wins. If there are
-    two or more, the trial of `start` is one of them: whatever beats it has to do so twice."""
+    two or more, the trial of `start` is one of them, and gives way only to a mean that is better by more than one
+    standard error over the fresh seeds."""
     fresh_seeds: Seeds = (29, 30)
     """Seeds that no trial has seen, so that luck does not choose."""
     parallel: Count = 2

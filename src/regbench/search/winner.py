@@ -1,13 +1,17 @@
 """Which trial wins: the best ones are trained again under seeds that no trial has seen, and the best mean wins.
 
-The best of many trials is partly the luckiest one; fresh seeds take the luck away.
+The best of many trials is partly the luckiest one; fresh seeds take the luck away. What is left of it is weighed by the
+one-standard-error rule (Breiman, Friedman, Olshen and Stone: Classification and Regression Trees, 1984, 3.4.3): values
+that were chosen with care, the start, are given up only for some that are better by more than the error of measuring.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
+from scipy.stats import sem
 
 from regbench.errors import DivergedError
 from regbench.ranges import Value
@@ -44,8 +48,7 @@ def finalists(plan: Plan, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     ranked = sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
     different = [trial for place, trial in enumerate(ranked) if all(trial.params != t.params for t in ranked[:place])]
     best = different[: plan.search.top_k]
-    started = plan.search.sampler != "grid" and given(plan.space, plan.search, 0)
-    start = next((trial for trial in complete if started and trial.number == 0), None)
+    start = next((trial for trial in complete if trial.number == _start(plan)), None)
     if start is None or len(best) < 2 or any(trial.params == start.params for trial in best):
         return best
     return [*best[:-1], start]
@@ -79,18 +82,31 @@ def repeat_one(trainer: Trainer, task: tuple[dict[str, Value], int]) -> tuple[st
 def winner(plan: Plan, repeats: Sequence[Repeat]) -> int:
     """Return the number of the trial with the best mean of the objective; of equals the one that comes first.
 
+    The start stays the winner unless the best one beats it, seed by seed, by more than one standard error of the mean
+    difference. Under a single fresh seed there is no such error, and the better one wins.
+
     Raises:
         DivergedError: every finalist diverged under a fresh seed.
     """
     sign = 1 if directions(plan.search)[0] == "minimize" else -1
-    means: dict[int, float] = {}
+    costs: dict[int, NDArray[np.float64]] = {}
     for trial in dict.fromkeys(repeat.trial for repeat in repeats):
         own = [repeat for repeat in repeats if repeat.trial == trial]
         if np.isfinite([repeat.validation_loss for repeat in own]).all():
-            means[trial] = sign * float(np.mean([getattr(repeat, plan.search.objective) for repeat in own]))
-    if not means:
+            costs[trial] = sign * np.array([getattr(repeat, plan.search.objective) for repeat in own])
+    if not costs:
         raise DivergedError("every finalist diverged under a fresh seed: lower the upper ends of the ranges")
-    return min(means, key=lambda trial: means[trial])
+    best, start = min(costs, key=lambda trial: costs[trial].mean()), _start(plan)
+    if start is None or start not in costs:
+        return best
+    gains = costs[start] - costs[best]
+    error = sem(gains) if len(gains) > 1 else 0
+    return best if gains.mean() > error else start
+
+
+def _start(plan: Plan) -> int | None:
+    """Return the number of the trial that takes the ranges' `start`; None if none does."""
+    return 0 if plan.search.sampler != "grid" and given(plan.space, plan.search, 0) else None
 
 
 def _key(trial: int, seed: int) -> str:
