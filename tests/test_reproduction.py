@@ -94,6 +94,22 @@ def test_uncommitted_changes_are_told(logged: tuple[Path, LoggedRun], tmp_path: 
     assert f"{told}the commit alone does not give this run" in described(dirty, folder)
 
 
+def test_a_run_that_no_stage_made_is_told(logged: tuple[Path, LoggedRun]) -> None:
+    folder, run = logged
+    kept = {name: value for name, value in run.tags.items() if name in ("git_commit", "data_hash")}
+    decision = LoggedRun(
+        "3f", "2 kept", {**kept, "mlflow.source.name": "python -m stages.retrain"}, {"data.raw": "raw"}
+    )
+    commit = git(folder, "rev-parse", "HEAD")
+    assert described(decision, folder) == [
+        "2 kept, MLflow run 3f",
+        "",
+        "Made by python -m stages.retrain, not by a stage of the pipeline: it cannot be run again.",
+        f"Commit: {commit}, as now",
+        "Data: raw dddddddddddd, as now",
+    ]
+
+
 def test_the_stage_prints_it_and_an_unknown_run_is_one_line(logged: tuple[Path, LoggedRun]) -> None:
     folder, run = logged
 

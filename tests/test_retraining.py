@@ -176,8 +176,9 @@ def test_rollback_puts_the_champion_before_back_and_stays(project: Project) -> N
 
 
 def test_every_decision_is_in_mlflow_once_and_on_the_page(project: Project) -> None:
-    made = records(project)
-    assert sorted(run["decision"] for run in decision_runs(project)) == sorted(record.key for record in made)
+    made, runs = records(project), decision_runs(project)
+    assert sorted(run["decision"] for run in runs) == sorted(record.key for record in made)
+    assert all("dvc_stage" not in run for run in runs), "no stage of the pipeline decides"
     page = (project.folder / "retraining/decisions.html").read_text()
     assert page.count("<article") == len(made) and "It misreads sevens." in page
 

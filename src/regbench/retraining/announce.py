@@ -51,7 +51,7 @@ def _log(store: Store, record: Record, experiment: str, number: int) -> None:
             "mlflow.source.git.commit": record.commit or UNKNOWN,
             **{f"{who}.version": version for who, version in versions.items()},
         },
-        stage="track",
+        stage="",
         note=markdown(record),
         params={"data.raw": record.raw, **{f"gate.{name}": str(value) for name, value in record.gate.items()}},
         curves={},

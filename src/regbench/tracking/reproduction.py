@@ -26,21 +26,23 @@ class LoggedRun:
 
 
 def describe(run: LoggedRun, params: Params, project: Path) -> str:
-    """Return, in lines, the commands that make a run again, and each thing that differs from `project` as it is."""
+    """Return, in lines, the commands that make a run again, and each thing that differs from `project` as it is.
+
+    A run that no stage made, such as that of a decision, is told as such: there is nothing to run again.
+    """
+    title = f"{run.name}, MLflow run {run.run_id}"
+    if "dvc_stage" not in run.tags:
+        made = f"Made by {run.tag('mlflow.source.name')}, not by a stage of the pipeline: it cannot be run again."
+        return "\n".join([title, "", made, *_code(run, project), *_data(run, project)])
+    again = [
+        "To make it again:",
+        f"  git checkout {run.tag('git_commit')}",
+        "  dvc pull            # optional: fetches what a remote holds, so that it need not be computed",
+        f"  dvc repro {run.tag('dvc_stage')}",
+        f"which runs: {run.tag('command')}",
+    ]
     facts = [*_code(run, project), *_data(run, project), *_machine(run), *_parameters(run, params)]
-    return "\n".join(
-        [
-            f"{run.name}, MLflow run {run.run_id}",
-            "",
-            "To make it again:",
-            f"  git checkout {run.tag('git_commit')}",
-            "  dvc pull            # optional: fetches what a remote holds, so that it need not be computed",
-            f"  dvc repro {run.tag('dvc_stage')}",
-            f"which runs: {run.tag('command')}",
-            "",
-            *facts,
-        ]
-    )
+    return "\n".join([title, "", *again, "", *facts])
 
 
 def _code(run: LoggedRun, project: Path) -> Iterator[str]:

@@ -112,7 +112,7 @@ class Tracker:
     def _tags(self, record: RunRecord) -> dict[str, Any]:
         return {
             **record.machine,
-            **self._provenance.tags(record.stage),
+            **(self._provenance.tags(record.stage) if record.stage else {}),
             **record.tags,
             KEY: record.key,
             "mlflow.note.content": record.note,
