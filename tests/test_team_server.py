@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import boto3
 import psutil
 import pytest
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from moto.server import ThreadedMotoServer
 
 from tests.postgresql import PASSWORD, postgresql
 from tests.tracking_project import write_project
@@ -25,14 +29,28 @@ DOCUMENT = (Path(__file__).parents[1] / "docs/team-server.md").read_text()
 ADMIN, ADMIN_PASSWORD = "admin", "canary-admin-password"
 
 
+LOGIN = {"MLFLOW_TRACKING_USERNAME": ADMIN, "MLFLOW_TRACKING_PASSWORD": ADMIN_PASSWORD}
+BUCKET = "team"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the server that the document's command starts, with its folder and port replaced."""
-    folder, port = tmp_path_factory.mktemp("team"), str(free_port())
+    with _served(tmp_path_factory.mktemp("team"), {}) as address:
+        yield address
+
+
+@contextmanager
+def _served(folder: Path, others: Mapping[str, str], **variables: str) -> Iterator[str]:
+    """Start the document's command; `others` replaces more of it, `variables` are added to its environment."""
+    port = str(free_port())
     (command,) = re.findall(r"^mlflow server .*$", DOCUMENT, re.MULTILINE)
     (ini,) = re.findall(r"```ini\n(.*?)```", DOCUMENT, re.DOTALL)
     (folder / "auth.ini").write_text(ini.replace("/srv/mlflow", str(folder)))
-    words = shlex.split(command.replace("/srv/mlflow", str(folder)).replace("5000", port))
+    for old, new in {**others, "/srv/mlflow": str(folder), "5000": port}.items():
+        command = command.replace(old, new)
+    assert all(new in command for new in (*others.values(), port))
+    words = shlex.split(command)
     with postgresql() as database, (folder / "log").open("wb") as log:
         environment = environ(
             MLFLOW_BACKEND_STORE_URI=database,
@@ -41,6 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             MLFLOW_FLASK_SERVER_SECRET_KEY="canary-secret-key",
             MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
             MLFLOW_DISABLE_TELEMETRY="true",
+            **variables,
         )
         process = subprocess.Popen(
             [sys.executable, "-m", *words], env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
@@ -82,7 +101,6 @@ def test_four_pipelines_at_once_lose_and_double_nothing(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two clones with the same results, and two with other seeds."""
-    login = {"MLFLOW_TRACKING_USERNAME": ADMIN, "MLFLOW_TRACKING_PASSWORD": ADMIN_PASSWORD}
     seeds = {"a": (1,), "b": (1,), "c": (2,), "d": (3,)}
     for name, chosen in seeds.items():
         (tmp_path / name).mkdir()
@@ -91,7 +109,7 @@ def test_four_pipelines_at_once_lose_and_double_nothing(
         name: subprocess.Popen(
             STAGE,
             cwd=tmp_path / name,
-            env=environ(MLFLOW_TRACKING_URI=server, **login),
+            env=environ(MLFLOW_TRACKING_URI=server, **LOGIN),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -103,8 +121,8 @@ def test_four_pipelines_at_once_lose_and_double_nothing(
     for name, words in told.items():
         if "not logged yet" in words:
             assert name in ("a", "b"), words
-            assert stage(tmp_path / name, "--strict", MLFLOW_TRACKING_URI=server, **login).returncode == 0
-    for name, value in login.items():
+            assert stage(tmp_path / name, "--strict", MLFLOW_TRACKING_URI=server, **LOGIN).returncode == 0
+    for name, value in LOGIN.items():
         monkeypatch.setenv(name, value)
     client = MlflowClient(server)
     logged = Counter[str]()
@@ -120,3 +138,44 @@ def test_four_pipelines_at_once_lose_and_double_nothing(
         [f"l2, seeds {seed}" for seed in (1, 2, 3)] + [f"l2 {seed}, seeds -" for seed in (1, 2, 3)]
     )
     assert PASSWORD not in str(told) and ADMIN_PASSWORD not in str(told)
+
+
+def test_models_go_to_s3_through_the_server_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket is moto's, spoken to over HTTP; only the server has its key."""
+    key = {
+        "AWS_ACCESS_KEY_ID": "canary-key",
+        "AWS_SECRET_ACCESS_KEY": "canary-secret",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    store = ThreadedMotoServer("127.0.0.1", port=free_port(), verbose=False)
+    store.start()
+    try:
+        host, port = store.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        bucket = boto3.resource(
+            "s3", endpoint_url=endpoint, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+        ).Bucket(BUCKET)
+        bucket.create(CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        (tmp_path / "served").mkdir()
+        others = {"/srv/mlflow/artifacts": f"s3://{BUCKET}/mlflow"}
+        with _served(tmp_path / "served", others, MLFLOW_S3_ENDPOINT_URL=endpoint, **key) as address:
+            (tmp_path / "project").mkdir()
+            write_project(tmp_path / "project", ("l2",), seeds=(1,))
+            done = stage(tmp_path / "project", "--strict", MLFLOW_TRACKING_URI=address, **LOGIN)
+            assert done.returncode == 0, done.stderr
+            # Else MLflow asks its default store for a model that is named by its id.
+            for name, value in {**LOGIN, "MLFLOW_TRACKING_URI": address}.items():
+                monkeypatch.setenv(name, value)
+            client = MlflowClient()
+            experiment = client.get_experiment_by_name("digits-seeds")
+            assert experiment is not None
+            (model,) = client.search_logged_models([experiment.experiment_id])
+            folder = f"mlflow/{experiment.experiment_id}/models/{model.model_id}/artifacts/"
+            kept = {item.key.removeprefix(folder): item for item in bucket.objects.filter(Prefix=folder)}
+            assert "data/model.pt2" in kept
+            fetched = Path(download_artifacts(f"models:/{model.model_id}"))
+            for name, item in kept.items():
+                assert (fetched / name).read_bytes() == item.get()["Body"].read(), name
+            assert "canary" not in done.stderr + done.stdout
+    finally:
+        store.stop()
