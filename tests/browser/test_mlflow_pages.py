@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 from regbench.params_file import load_params
 from regbench.tracking.ledger import bring_up_to_date
+from regbench.tracking.pages import CHARTS
 from regbench.tracking.results import Results
 from regbench.tracking.store import find_store
 from tests.browser.screenshots import save
@@ -99,8 +100,13 @@ def test_charts_page_shows_variants_side_by_side(addresses: list[str], page: Pag
     assert f"{len(VARIANTS)} matching runs" in text
     # The section that matters most comes first.
     sections = re.findall(r"^(\w+)\n\((\d+)\)\nAdd chart$", text, re.MULTILINE)
-    assert [name for name, _ in sections] == ["test", "train", "validation", "weights", "work"]
+    assert [name for name, _ in sections] == ["comparison", "test", "train", "validation", "weights", "work"]
     assert all(int(charts) > 0 for _, charts in sections)
+    # Its charts are drawn: bars, curves, one variant a point, and strengths beside each other.
+    assert sections[0] == ("comparison", str(len(CHARTS)))
+    page.locator(".parcoords").first.wait_for(timeout=DRAWN)
+    for kind in (".bars", ".scatterlayer"):
+        assert page.locator(f".js-plotly-plot {kind}").count() > 0
     # Best first.
     names = page.get_by_role("link", name=re.compile("^variant_.$")).all_inner_texts()
     assert names == list(reversed(VARIANTS))
