@@ -73,7 +73,7 @@ class Registry:
         with self._explained():
             outputs = self.client.get_run(run_id).outputs
         if outputs is None or not outputs.model_outputs:
-            raise TrackingError(f"{self.store.shown}: run {run_id} has no model: run `make track`")
+            raise TrackingError(f"{self.store.shown}: run {run_id} has no model: run `make sync`")
         return str(outputs.model_outputs[0].model_id)
 
     def register(self, offer: Offer) -> Version:

@@ -8,17 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, sync_playwright
 
 from regbench.params_file import load_params
+from regbench.registry import CHALLENGER, CHAMPION, Registry
 from regbench.tracking.ledger import bring_up_to_date
 from regbench.tracking.pages import CHARTS
 from regbench.tracking.results import Results
 from regbench.tracking.store import find_store
 from tests.browser.screenshots import save
+from tests.test_registry import offer
 from tests.tracking_project import FOLDERS, write_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +146,30 @@ def test_table_page_shows_parameters_and_metrics_in_columns(addresses: list[str]
     # The parallel coordinates end in the error.
     page.locator(".js-plotly-plot").get_by_text("test/error_pct").first.wait_for(timeout=DRAWN)
     save(page, "mlflow-side-by-side")
+
+
+def test_registered_model_shows_champion_challenger_and_what_they_are(
+    project: Path, addresses: list[str], page: Page, tmp_path: Path
+) -> None:
+    registry = Registry(find_store(project, {}), "digits")
+    first = registry.register(offer(project, VARIANTS[0]))
+    registry.promote(first, over=None)
+    other = offer(project, VARIANTS[1])
+    # The sample's networks are all the same; another file makes it another one.
+    (tmp_path / "model.json").write_text(other.files["model.json"].read_text() + "\n")
+    second = registry.register(replace(other, files={**other.files, "model.json": tmp_path / "model.json"}))
+    assert (first.number, second.number) == ("1", "2")
+    page.goto(f"{addresses[0].partition('#')[0]}#/models/digits")
+    page.get_by_text("Version 2").first.wait_for(timeout=DRAWN)
+    aliased = {
+        alias: page.get_by_role("row").filter(has_text=re.compile(f"@\\s*{alias}")) for alias in (CHAMPION, CHALLENGER)
+    }
+    assert "Version 1" in aliased[CHAMPION].inner_text() and "Version 2" in aliased[CHALLENGER].inner_text()
+    assert "names the model in use." in page.inner_text("body")
+    save(page, "mlflow-registered-model")
+    page.goto(f"{addresses[0].partition('#')[0]}#/models/digits/versions/2")
+    page.get_by_text(VARIANTS[1]).first.wait_for(timeout=DRAWN)
+    save(page, "mlflow-version")
 
 
 def test_taken_port_is_named(project: Path) -> None:
