@@ -1,11 +1,14 @@
 """Is the search worth its time? Three questions, on a raw data set; writes search.json and prints it.
 
-    python -m benchmarks.search --raw PATH --folder FOLDER [--trials N] [--epochs N] [--grid N] [--variant NAME ...]
+    python -m benchmarks.search --raw PATH --folder FOLDER [--trials N] [--epochs N] [--variant NAME ...] [--ask ...]
 
-1. Is each tuned variant no worse on validation than the fixed one, in the mean over the seeds of `params.yaml`?
-2. Which fraction of the epochs does each pruner spend for the same settings (sampler random), at the same best value?
-3. Does TPE meet the best of a whole grid with half of its trials?
+1. `tuned`: is each tuned variant no worse on validation than the fixed one, in the mean over the seeds of
+   `params.yaml`?
+2. `pruning`: which fraction of the epochs does each pruner spend for the same settings (sampler random), and how much
+   of the best value is lost? Beside it stands how far equal values lie apart from seed to seed: `deviation` in `tuned`.
+3. `grid`: does TPE meet the best of a whole grid with half of its trials?
 
+Each answer is written as soon as it is there, with the settings that it was found by, in the place of an earlier one.
 For the second question trials are trained once, without pruning; each pruner then decides on the recorded curves, which
 is what would have happened, since a training does not depend on when it is stopped.
 """
@@ -24,7 +27,7 @@ from benchmarks.race import ROOT
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample
-from regbench.files import write_json
+from regbench.files import read_json, write_json
 from regbench.params import Params
 from regbench.params_file import load_params
 from regbench.recipes.folder import write_recipe
@@ -38,6 +41,7 @@ from regbench.workers import Workers
 
 TUNED = "tuned_"
 """A variant of this prefix is compared with the one of the same name without it."""
+QUESTIONS = ("tuned", "pruning", "grid")
 PRUNERS = ("median", "asha", "hyperband")
 GRID_RANGES = 2
 """Most ranges of a variant that gets a grid: its trials multiply."""
@@ -54,19 +58,21 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, nargs="+", default=[29, 30, 31, 32], help="seeds that choose the winner")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--variant", nargs="+", default=["tuned_l2", "tuned_dropout", "tuned_cocktail"])
+    parser.add_argument("--ask", nargs="+", default=QUESTIONS, choices=QUESTIONS, help="questions; default: all")
     given = parser.parse_args()
     params = _params(given.epochs, given.precision, given.fresh)
-    data = _prepare(params, given.raw, given.folder, given.variant)
-    about = {name: getattr(given, name) for name in ("trials", "epochs", "fresh", "precision")}
-    found: dict[str, Any] = {"about": {**about, "train_images": data, "seeds": list(params.seeds)}, "variants": {}}
+    settings = {name: getattr(given, name) for name in ("trials", "epochs", "grid", "fresh", "precision")}
+    settings |= {"train_images": _prepare(params, given.raw, given.folder, given.variant), "seeds": list(params.seeds)}
+    out = given.out / "search.json"
+    found: dict[str, Any] = read_json(out) if out.exists() else {}
     for name in given.variant:
         case = Case(params, name, given.folder)
-        answers = found["variants"][name] = {}
-        for question in ("tuned", "pruning", "grid"):
+        for question in given.ask:
             if question != "grid" or len(params.variants[name].ranges) <= GRID_RANGES:
-                answers[question] = getattr(case, question)(given.grid if question == "grid" else given.trials)
-                write_json(given.out / "search.json", found)
-    print(json.dumps(found, indent=2))
+                answer = getattr(case, question)(given.grid if question == "grid" else given.trials)
+                found.setdefault(name, {})[question] = {**answer, "settings": settings}
+                write_json(out, found)
+    print(json.dumps({name: found[name] for name in given.variant}, indent=2))
 
 
 class Case:
@@ -97,7 +103,11 @@ class Case:
             plan, tried = self._study(partial(_replay, recorded), trials=trials, sampler="random", pruner=pruner)
             assert [trial.params for trial in tried] == [trial.params for trial in whole]
             found[pruner] = _spent(plan, tried)
-        return {name: {**one, "fraction": one["epochs"] / found["none"]["epochs"]} for name, one in found.items()}
+        whole_epochs, best = found["none"]["epochs"], found["none"]["best"]
+        return {
+            name: {**one, "fraction": one["epochs"] / whole_epochs, "lost": one["best"] - best}
+            for name, one in found.items()
+        }
 
     def grid(self, points: int) -> dict[str, Any]:
         """Question 3."""
@@ -127,12 +137,17 @@ class Case:
         with Workers(params.compute, partial(attempt, objective or trainer), settings.parallel) as workers:
             return plan, run_study(plan, Journal(self.folder / "journal", plan), workers)
 
-    def _seeds(self, params: Params) -> dict[str, float]:
+    def _seeds(self, params: Params) -> dict[str, Any]:
         trainer = Trainer(params, self.variant, self.material)
         with Workers(params.compute, partial(repeat_one, trainer), len(params.seeds)) as workers:
             futures = [workers.submit(({}, seed)) for seed in params.seeds]
-            loss, accuracy = np.mean([[float(text) for text in future.result()] for future in futures], axis=0)
-        return {"validation_loss": float(loss), "validation_accuracy": float(accuracy)}
+            losses, accuracies = np.array([[float(text) for text in future.result()] for future in futures]).T
+        return {
+            "validation_loss": float(losses.mean()),
+            "validation_accuracy": float(accuracies.mean()),
+            "losses": losses.tolist(),
+            "deviation": float(losses.std(ddof=1)),
+        }
 
     def _with(self, **search: Any) -> Params:
         variant = self.params.variants[self.variant]

@@ -69,15 +69,22 @@ def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     given = ["--raw", str(raw), "--out", str(tmp_path), "--variant", "tuned_l2", *options]
     monkeypatch.setattr(sys, "argv", ["search", *given])
     search.main()
-    found = json.loads((tmp_path / "search.json").read_text())["variants"]["tuned_l2"]
-    assert set(found["tuned"]) == {"values", "tuned", "fixed"}
+    found = json.loads((tmp_path / "search.json").read_text())["tuned_l2"]
+    assert set(found["tuned"]) == {"values", "tuned", "fixed", "settings"}
+    assert len(found["tuned"]["fixed"]["losses"]) == 4 and found["tuned"]["fixed"]["deviation"] > 0
     assert found["pruning"]["none"]["epochs"] == 5 * 4 and found["pruning"]["none"]["fraction"] == 1
     assert (found["grid"]["grid_trials"], found["grid"]["tpe_trials"]) == (4, 2)
     # What a pruner does to recorded curves is what it does while they are made.
     params = search._params(4, "float32", [29, 30, 31, 32])
     case = search.Case(params, "tuned_l2", tmp_path / "work")
     plan, trials = case._study(trials=5, sampler="random", pruner="median")
-    assert search._spent(plan, trials) == {k: v for k, v in found["pruning"]["median"].items() if k != "fraction"}
+    spent, replayed = search._spent(plan, trials), found["pruning"]["median"]
+    assert spent == {key: replayed[key] for key in ("epochs", "pruned", "best")}
+    assert replayed["lost"] == spent["best"] - found["pruning"]["none"]["best"] >= 0
+    # One question alone leaves the others as they were.
+    monkeypatch.setattr(sys, "argv", ["search", *given, "--ask", "grid"])
+    search.main()
+    assert json.loads((tmp_path / "search.json").read_text())["tuned_l2"] == found
 
 
 def test_without_any_race_the_tables_still_name_machine_and_data(tmp_path: Path) -> None:
