@@ -16,7 +16,7 @@ KEPT = {
     "comparison.md": ".md",
     "further.md": ".further.md",
     "robustness.csv": ".robustness.csv",
-    "sizes.csv": ".sizes.csv",
+    "compression.csv": ".compression.csv",
     "ensembles.csv": ".ensembles.csv",
     "timings.csv": ".timings.csv",
 }

@@ -24,7 +24,7 @@ from tests.outputs import ROOT, small_params, write_outputs
 
 SPECS = "const specs = "
 FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
-FILES |= {"curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "sizes.csv", "timings.csv"}
+FILES |= {"compression.csv", "curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "timings.csv"}
 FILES |= {f"variants/{name}.png" for name in ("baseline", "l2", "early_stopping")}
 
 

@@ -69,15 +69,15 @@ def test_sections_are_written_and_left_out_where_there_is_nothing(
     assert pd.read_csv(tmp_path / "ensembles.csv")["variant"].tolist() == further.ensembles["variant"].tolist()
     text = sections_markdown(further.sections())
     assert all(f"## {title}" in text for title in ("Ensembles", "Robustness", "Size"))
-    assert set(further.charts) == {"robustness", "sizes"}
+    assert set(further.charts) == {"robustness", "compression"}
     for variant in params.variants:
         header = "seed,corruption,severity,accuracy\n"
         (evaluation / variant / "robustness.csv").write_text(header)
     bare = Further.read(params, compare(params, evaluation), evaluation)
-    assert "Robustness" not in sections_markdown(bare.sections()) and set(bare.charts) == {"sizes"}
+    assert "Robustness" not in sections_markdown(bare.sections()) and set(bare.charts) == {"compression"}
 
 
-def test_sizes_are_means_over_seeds_smallest_first(evaluation: Path, params: Params) -> None:
+def test_compression_is_means_over_seeds_smallest_first(evaluation: Path, params: Params) -> None:
     file = evaluation / "l2/scores.csv"
     scores = pd.read_csv(file)
     scores.assign(compressed_bytes=[1e6, 2e6, 3e6], zero_weights=[0.2, 0.4, 0.6], dead_units=[1, 2, 6]).to_csv(file)

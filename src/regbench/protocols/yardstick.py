@@ -12,7 +12,7 @@ from regbench.report.summary import markdown
 def write_yardstick(params: Params, data: Path, out: Path) -> str:
     """Train, evaluate and compare all variants of `params` on the ingested `data`; return the Markdown.
 
-    Writes yardstick.csv, ensembles.csv, robustness.csv, sizes.csv, and all of them as yardstick.md, to `out`.
+    Writes yardstick.csv, ensembles.csv, robustness.csv, compression.csv, and all of them as yardstick.md, to `out`.
 
     Raises:
         InputError: a variant has ranges.

@@ -1,4 +1,4 @@
-"""The further sections of a report: ensembles of seeds, and robustness to corrupted images, size."""
+"""The further sections of a report: ensembles of seeds, robustness to corrupted images, and size."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Further:
     comparison: Comparison
     ensembles: pd.DataFrame
     robustness: pd.DataFrame
-    sizes: pd.DataFrame
+    compression: pd.DataFrame
 
     @classmethod
     def read(cls, params: Params, comparison: Comparison, evaluation: Path) -> "Further":
@@ -46,12 +46,12 @@ class Further:
         """Write the tables as CSV."""
         write_csv(out / "ensembles.csv", self.ensembles)
         write_csv(out / "robustness.csv", self.robustness)
-        write_csv(out / "sizes.csv", self.sizes)
+        write_csv(out / "compression.csv", self.compression)
 
     @property
     def charts(self) -> dict[str, ChartType]:
         """Charts by the name of the section they belong to."""
-        charts = {"sizes": compression_chart(self.sizes, self.comparison)}
+        charts = {"compression": compression_chart(self.compression, self.comparison)}
         if len(self.robustness):
             charts["robustness"] = robustness_chart(self.robustness, self.comparison.order)
         return charts
@@ -75,11 +75,11 @@ class Further:
                 *robustness_rows(self.robustness, comparison.order),
             )
         yield Section(
-            "sizes",
+            "compression",
             "Size",
             "The saved weights after compression, mean over seeds. Zeros: hidden weights that are exactly 0. Dead: "
             "hidden units that no weight reaches or leaves.",
-            *compression_rows(self.sizes, comparison),
+            *compression_rows(self.compression, comparison),
         )
 
 
