@@ -11,10 +11,9 @@ from regbench.errors import InputError
 MAX_LISTED = 20
 """Problems printed at most; the others are counted."""
 
-PRESENT = pa.Check(lambda text: text != "", element_wise=True, error="must not be blank: fill it in or remove the row")
+PRESENT = pa.Check(lambda cells: cells != "", error="must not be blank: fill it in or remove the row")
 INSIDE = pa.Check(
-    lambda text: not text.startswith("/") and not {"\\", "\0"} & set(text) and ".." not in text.split("/"),
-    element_wise=True,
+    lambda names: ~names.str.contains(r"^/|[\\\x00]|(?:^|/)\.\.(?:/|$)"),
     error="must be a path inside the folder of images, with forward slashes: correct it",
 )
 UNIQUE = pa.Check(
