@@ -21,8 +21,8 @@ REPEATS = 50
 def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Answers:
     """Return what the network in `folder` says of all images of `split`; columns are the classes of `shape`.
 
-    A class that the network does not know has probability 0; one that is no longer in use keeps no column, and an image
-    that the network takes for it loses that probability evenly to none: such rows are scaled to sum to 1 again.
+    A class that the network does not know has probability 0. One that is no longer in use has no column, and rows are
+    scaled to sum to 1 without it; a row of which nothing is left is even.
 
     Raises:
         IntegrityError: the network cannot be loaded, or holds a number that is not finite.
