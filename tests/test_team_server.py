@@ -163,17 +163,17 @@ def test_models_go_to_s3_through_the_server_and_come_back(tmp_path: Path, monkey
             write_project(tmp_path / "project", ("l2",), seeds=(1,))
             done = stage(tmp_path / "project", "--strict", MLFLOW_TRACKING_URI=address, **LOGIN)
             assert done.returncode == 0, done.stderr
-            # Else MLflow asks its default store for a model that is named by its id.
-            for name, value in {**LOGIN, "MLFLOW_TRACKING_URI": address}.items():
+            for name, value in LOGIN.items():
                 monkeypatch.setenv(name, value)
-            client = MlflowClient()
+            client = MlflowClient(address)
             experiment = client.get_experiment_by_name("digits-seeds")
             assert experiment is not None
             (model,) = client.search_logged_models([experiment.experiment_id])
             folder = f"mlflow/{experiment.experiment_id}/models/{model.model_id}/artifacts/"
             kept = {item.key.removeprefix(folder): item for item in bucket.objects.filter(Prefix=folder)}
             assert "data/model.pt2" in kept
-            fetched = Path(download_artifacts(f"models:/{model.model_id}"))
+            # By its place: asked for by its id, MLflow would look in the process's own store.
+            fetched = Path(download_artifacts(model.artifact_location, tracking_uri=address))
             for name, item in kept.items():
                 assert (fetched / name).read_bytes() == item.get()["Body"].read(), name
             assert "canary" not in done.stderr + done.stdout

@@ -127,11 +127,18 @@ class Tracker:
             self.client.log_batch(run_id, rest[:METRICS_A_REQUEST], params[:PARAMS_A_REQUEST])
             rest, params = rest[METRICS_A_REQUEST:], params[PARAMS_A_REQUEST:]
         if not record.parent:
-            self.client.log_inputs(run_id, datasets=[dataset_of(record)])
+            self._log_dataset(run_id, record)
         for artifact, path in record.files.items():
             self.client.log_artifact(run_id, str(path), artifact.rpartition("/")[0] or None)
         if record.network is not None:
             self._models.log(run, record, record.network, metrics)
+
+    def _log_dataset(self, run_id: str, record: RunRecord) -> None:
+        """Link the data, which MLflow keeps once; of two pipelines that are the first to name it, it refuses one."""
+        try:
+            self.client.log_inputs(run_id, datasets=[dataset_of(record)])
+        except MlflowException:
+            self.client.log_inputs(run_id, datasets=[dataset_of(record)])
 
     @cached_property
     def _models(self) -> "ModelLogger":
