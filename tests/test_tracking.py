@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from regbench.errors import InputError, TrackingError
 from regbench.files import write_csv
 from regbench.params_file import load_params
+from regbench.tracking.pages import CHARTS, METRICS, TAGS
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.records import read_records
 from regbench.tracking.store import find_store
@@ -105,6 +106,16 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     assert tables == {"tables/scores.csv", "tables/per_class.csv", "tables/confusion.csv"}
     report = {file.path for file in client.list_artifacts(run.info.run_id, "report")}
     assert report == {"report/comparison.html", "report/comparison.png", f"report/{run.data.tags['variant']}.png"}
+
+
+def test_the_pages_show_what_the_runs_have(logged: tuple[Path, MlflowClient]) -> None:
+    """MLflow leaves out a chart or a column that no run has, without a word."""
+    data = runs_of(logged[1], "digits")["l2"].data
+    shown = {chart["metricKey"] for chart in CHARTS if "metricKey" in chart}
+    shown |= {chart[axis]["key"] for chart in CHARTS if chart["type"] == "SCATTER" for axis in ("xaxis", "yaxis")}
+    (strengths,) = [chart for chart in CHARTS if chart["type"] == "PARALLEL"]
+    assert shown | {*strengths["selectedMetrics"], *METRICS} <= set(data.metrics)
+    assert set(strengths["selectedParams"]) <= set(data.params) and set(TAGS) <= set(data.tags)
 
 
 def test_duration_is_that_of_the_training(logged: tuple[Path, MlflowClient]) -> None:

@@ -137,7 +137,9 @@ class Tracker:
         """Link the data, which MLflow keeps once; of two pipelines that are the first to name it, it refuses one."""
         try:
             self.client.log_inputs(run_id, datasets=[dataset_of(record)])
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code != "BAD_REQUEST":  # a server that is away was waited for already
+                raise
             self.client.log_inputs(run_id, datasets=[dataset_of(record)])
 
     @cached_property
