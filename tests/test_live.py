@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -98,22 +99,29 @@ def test_the_next_training_is_another_run_and_ends_as_it_did(project: Project) -
 
 
 def test_the_watching_command_needs_no_training_and_ends_on_interrupt(project: Project) -> None:
+    client = watcher(project).client  # first, since this process makes a new database without the command's lock
     command = [sys.executable, "-m", "stages.watch", LIVE, "--seconds", "0.1"]
     process = subprocess.Popen(
-        command, cwd=project.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=project.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that a script started in the background ignores the interrupt, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert "running trainings are in the experiment regbench-live" in process.stdout.readline()
     with shown(project.folder / LIVE, "l2", 7, 1) as show:
         show(RECORD)
-    client = MlflowClient(find_store(project.folder, {}).uri)
     until(
         lambda: (
             client.get_experiment_by_name("regbench-live") is not None and "l2 7" in runs_of(client, "regbench-live")
         )
     )
     until(lambda: runs_of(client, "regbench-live")["l2 7"].info.status == "FINISHED")
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
 
 
