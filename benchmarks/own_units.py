@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import stages  # noqa: F401  (what it sets for its process is set where the pipeline does this work)
 from benchmarks.data import RECIPES
 from benchmarks.race import ROOT
 from benchmarks.worker import Turns

@@ -5,7 +5,9 @@
 1. `tuned`: is each tuned variant no worse on validation than the fixed one, in the mean over the seeds of
    `params.yaml`?
 2. `pruning`: which fraction of the epochs does each pruner spend for the same settings (sampler random), and how much
-   of the best value is lost? Beside it stands how far equal values lie apart from seed to seed: `deviation` in `tuned`.
+   of the best value is lost? The best of many trials is mostly the luckiest training, so the settings of each best
+   trial are trained again under fresh seeds: `again` is their mean validation loss, `lost_again` the mean difference,
+   seed by seed, from what no pruning found, and `error` its standard error.
 3. `grid`: does TPE meet the best of a whole grid with half of its trials?
 
 Each answer is written as soon as it is there, with the settings that it was found by, in the place of an earlier one.
@@ -15,12 +17,14 @@ is what would have happened, since a training does not depend on when it is stop
 
 import argparse
 import json
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from benchmarks.race import ROOT
@@ -35,7 +39,7 @@ from regbench.search.objective import Trainer
 from regbench.search.outputs import best_so_far
 from regbench.search.study import Journal, Objective, Plan, attempt, run_study
 from regbench.search.tune import identity, tune
-from regbench.search.winner import repeat_one
+from regbench.search.winner import repeat, repeat_one
 from regbench.training.runs import load_material
 from regbench.workers import Workers
 
@@ -96,18 +100,20 @@ class Case:
 
     def pruning(self, trials: int) -> dict[str, Any]:
         """Question 2."""
-        plan, whole = self._study(trials=trials, sampler="random", pruner="none")
+        unpruned, whole = self._study(trials=trials, sampler="random", pruner="none")
         recorded = {json.dumps(trial.params, sort_keys=True): trial for trial in whole}
-        found = {"none": _spent(plan, whole)}
+        found, best = {"none": _spent(unpruned, whole)}, {"none": _best(whole)}
         for pruner in PRUNERS:
             plan, tried = self._study(partial(_replay, recorded), trials=trials, sampler="random", pruner=pruner)
             assert [trial.params for trial in tried] == [trial.params for trial in whole]
-            found[pruner] = _spent(plan, tried)
-        whole_epochs, best = found["none"]["epochs"], found["none"]["best"]
-        return {
-            name: {**one, "fraction": one["epochs"] / whole_epochs, "lost": one["best"] - best}
-            for name, one in found.items()
-        }
+            found[pruner], best[pruner] = _spent(plan, tried), _best(tried)
+        epochs, value = found["none"]["epochs"], found["none"]["best"]
+        losses = self._again(unpruned, whole, best.values())
+        for name, one in found.items():
+            lost = losses[best[name]] - losses[best["none"]]
+            one |= {"fraction": one["epochs"] / epochs, "lost": one["best"] - value, "again": losses[best[name]].mean()}
+            one |= {"lost_again": lost.mean(), "error": lost.std(ddof=1) / np.sqrt(len(lost))}
+        return found
 
     def grid(self, points: int) -> dict[str, Any]:
         """Question 3."""
@@ -136,6 +142,17 @@ class Case:
         plan = Plan(name, params.variants[self.variant].ranges, settings, trainer.length)
         with Workers(params.compute, partial(attempt, objective or trainer), settings.parallel) as workers:
             return plan, run_study(plan, Journal(self.folder / "journal", plan), workers)
+
+    def _again(self, plan: Plan, trials: list[FrozenTrial], numbers: Iterable[int]) -> dict[int, NDArray[np.float64]]:
+        """Return the validation losses of trials' settings under the fresh seeds."""
+        trainer = Trainer(self.params, self.variant, self.material)
+        chosen = [trials[number] for number in sorted(set(numbers))]
+        with Workers(self.params.compute, partial(repeat_one, trainer), len(plan.search.fresh_seeds)) as workers:
+            repeats = repeat(plan, chosen, Journal(self.folder / "journal", plan), workers)
+        return {
+            trial.number: np.array([one.validation_loss for one in repeats if one.trial == trial.number])
+            for trial in chosen
+        }
 
     def _seeds(self, params: Params) -> dict[str, Any]:
         trainer = Trainer(params, self.variant, self.material)
@@ -177,6 +194,11 @@ def _prepare(params: Params, raw: Path | None, folder: Path, variants: list[str]
         if not (folder / recipe).exists():
             write_recipe(folder / recipe, train.images, params.recipes[recipe], params.augment)
     return len(train.labels)
+
+
+def _best(trials: list[FrozenTrial]) -> int:
+    complete = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    return min(complete, key=lambda trial: trial.values[0]).number
 
 
 def _spent(plan: Plan, trials: list[FrozenTrial]) -> dict[str, Any]:

@@ -80,10 +80,10 @@ def test_classes_are_sorted_by_value_where_all_are_numbers(labels: list[str], ex
 def packed(tmp_path: Path) -> Path:
     """Return a folder as ingest leaves it: three train images of 2x3 pixels, and one unlabelled."""
     files.write_json(tmp_path / "dataset.json", {"classes": ["NA", "7"], "channels": 1, "height": 2, "width": 3})
-    files.write_array(tmp_path / "train.npy", np.arange(18, dtype=np.uint8).reshape(3, 1, 2, 3))
-    (tmp_path / "train.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,NA,train,h1\nc,7,train,h2\n")
-    files.write_array(tmp_path / "unlabelled.npy", np.zeros((1, 1, 2, 3), dtype=np.uint8))
-    (tmp_path / "unlabelled.csv").write_text("filename,label,split,hash\nd,,unlabelled,h3\n")
+    files.write_array(tmp_path / "train/images.npy", np.arange(18, dtype=np.uint8).reshape(3, 1, 2, 3))
+    (tmp_path / "train/index.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,NA,train,h1\nc,7,train,h2\n")
+    files.write_array(tmp_path / "unlabelled/images.npy", np.zeros((1, 1, 2, 3), dtype=np.uint8))
+    (tmp_path / "unlabelled/index.csv").write_text("filename,label,split,hash\nd,,unlabelled,h3\n")
     return tmp_path
 
 
@@ -100,11 +100,11 @@ def test_a_split_is_read_as_it_was_written(packed: Path) -> None:
 
 
 def test_what_is_done_to_a_split_never_reaches_its_file(packed: Path) -> None:
-    before = (packed / "train.npy").read_bytes()
+    before = (packed / "train/images.npy").read_bytes()
     images = load_split(packed, "train").images
     if images.flags.writeable:
         images[:] = 0
-    assert (packed / "train.npy").read_bytes() == before
+    assert (packed / "train/images.npy").read_bytes() == before
 
 
 def test_the_shape_of_inputs_follows_from_the_data(packed: Path) -> None:
@@ -114,24 +114,24 @@ def test_the_shape_of_inputs_follows_from_the_data(packed: Path) -> None:
 
 
 def test_a_label_outside_the_classes_is_named(packed: Path) -> None:
-    (packed / "train.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,8,train,h1\nc,7,train,h2\n")
-    with pytest.raises(IntegrityError, match=r"train.csv: row 3: label = '8': must be one of .* \(NA, 7\)"):
+    (packed / "train/index.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,8,train,h1\nc,7,train,h2\n")
+    with pytest.raises(IntegrityError, match=r"train/index.csv: row 3: label = '8': must be one of .* \(NA, 7\)"):
         load_split(packed, "train")
 
 
 def test_an_array_that_does_not_fit_its_index_is_refused(packed: Path) -> None:
-    files.write_array(packed / "train.npy", np.zeros((2, 1, 2, 3), dtype=np.uint8))
-    with pytest.raises(IntegrityError, match=r"train.npy = uint8 \(2, 1, 2, 3\): must be uint8 \(3, 1, 2, 3\)"):
+    files.write_array(packed / "train/images.npy", np.zeros((2, 1, 2, 3), dtype=np.uint8))
+    with pytest.raises(IntegrityError, match=r"train/images.npy = uint8 \(2, 1, 2, 3\): must be uint8 \(3, 1, 2, 3\)"):
         load_split(packed, "train")
-    files.write_array(packed / "train.npy", np.zeros((3, 1, 2, 3)))
-    with pytest.raises(IntegrityError, match=r"train.npy = float64"):
+    files.write_array(packed / "train/images.npy", np.zeros((3, 1, 2, 3)))
+    with pytest.raises(IntegrityError, match=r"train/images.npy = float64"):
         load_split(packed, "train")
 
 
 def test_missing_and_damaged_files_say_what_to_run(packed: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"test.npy: no such file: run the stage ingest"):
+    with pytest.raises(IntegrityError, match=r"test/images.npy: no such file: run the stage ingest"):
         load_split(packed, "test")
-    (packed / "train.npy").write_bytes((packed / "train.npy").read_bytes()[:140])
+    (packed / "train/images.npy").write_bytes((packed / "train/images.npy").read_bytes()[:140])
     with pytest.raises(IntegrityError, match=r"train: unreadable .* run the stage ingest again"):
         load_split(packed, "train")
     for content in ("{", "[]", json.dumps({"classes": []})):

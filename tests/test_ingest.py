@@ -135,7 +135,7 @@ def test_other_settings_decode_everything_again(tmp_path: Path, make_raw: MakeRa
         assert contents(tmp_path / "data") == contents(tmp_path / f"fresh-{len(changes)}")
 
 
-@pytest.mark.parametrize("damaged", ["train.npy", "train.csv", "decoded.npz", "test.npy"])
+@pytest.mark.parametrize("damaged", ["train/images.npy", "train/index.csv", "decoded.npz", "test/images.npy"])
 @pytest.mark.parametrize("how", ["cut", "removed", "pixel"])
 def test_damaged_former_files_are_not_trusted(tmp_path: Path, make_raw: MakeRaw, damaged: str, how: str) -> None:
     raw = make_raw(tmp_path / "raw.zip", images=40)
@@ -147,6 +147,17 @@ def test_damaged_former_files_are_not_trusted(tmp_path: Path, make_raw: MakeRaw,
     path.write_bytes(content[: len(content) // 2] if how == "cut" else content)
     if how == "removed":
         path.unlink()
+    run(raw, tmp_path / "data")
+    assert contents(tmp_path / "data") == expected
+
+
+@pytest.mark.parametrize("left", ["train/.images.4711.npy", "test/.index.4711.csv", "report/.report.4711.json"])
+def test_what_a_killed_ingest_left_is_removed(tmp_path: Path, make_raw: MakeRaw, left: str) -> None:
+    """DVC takes all that is in a folder for the output, so that its hash would be another one."""
+    raw = make_raw(tmp_path / "raw.zip", images=40)
+    run(raw, tmp_path / "data")
+    expected = contents(tmp_path / "data")
+    (tmp_path / "data" / left).write_bytes(b"half")
     run(raw, tmp_path / "data")
     assert contents(tmp_path / "data") == expected
 

@@ -30,8 +30,8 @@ def data(tmp_path: Path) -> Path:
 def material(data: Path, recipe: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Material:
     """Run the stage augment where there is nothing but the train split, and load what it left, with all of `data`."""
     alone = folder / "alone"
-    alone.mkdir(exist_ok=True)
-    for name in ("dataset.json", "train.csv", "train.npy"):
+    (alone / "train").mkdir(parents=True, exist_ok=True)
+    for name in ("dataset.json", "train/index.csv", "train/images.npy"):
         shutil.copy(data / name, alone / name)
     out = folder / recipe
     monkeypatch.setattr(sys, "argv", ["augment", "--params", str(PARAMS), recipe, str(alone), str(out)])

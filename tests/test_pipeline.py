@@ -13,7 +13,7 @@ from regbench.imports import closure, code_hash
 from regbench.params import Compute
 
 ROOT = Path(__file__).parents[1]
-LOCKED = {"data/test.npy", "data/test.csv"}
+LOCKED = {"data/test"}
 MAY_OPEN_TEST = {"evaluate"}
 
 

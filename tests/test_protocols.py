@@ -71,8 +71,8 @@ class TestDriver:
         ]
         found = {identity(changed, "cocktail", data) for changed in other}
         assert len(found) == len(other) and same not in found
-        index = pd.read_csv(data / "train.csv", dtype=str)
-        index.iloc[1:].to_csv(data / "train.csv", index=False)
+        index = pd.read_csv(data / "train/index.csv", dtype=str)
+        index.iloc[1:].to_csv(data / "train/index.csv", index=False)
         assert identity(params, "cocktail", data) != same
 
     def test_killed_half_way_it_goes_on_to_the_same_bytes(self, params: Params, data: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ class TestDriver:
         assert files(killed) == files(whole)
 
     def test_test_images_are_opened_by_evaluate_alone(self, params: Params, data: Path, tmp_path: Path) -> None:
-        for path in data.glob("test.*"):
+        for path in (data / "test" / name for name in ("images.npy", "index.csv")):
             path.write_text("locked")
         with pytest.raises(IntegrityError, match=r"test: unreadable"):
             run_protocol(params, data, tmp_path / "out")

@@ -74,7 +74,7 @@ def refusals(tmp_path: Path, provenance: Provenance = CLEAN, leak: str = "", **s
     for split in ("train", "validation", "test"):
         image = "test-0" if split == "train" and leak == "challenger" else f"{split}-0"
         table = pd.DataFrame({"filename": "0.png", "label": "0", "split": split, "hash": [image]})
-        write_csv(tmp_path / "data" / f"{split}.csv", table)
+        write_csv(tmp_path / "data" / split / "index.csv", table)
     place_of_it = "validation" if leak == "champion" else "test"
     theirs = pd.DataFrame({"hash": ["old", "test-0"], "split": ["train", place_of_it], "label": "0"})
     write_csv(tmp_path / "images.csv", theirs)

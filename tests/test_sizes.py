@@ -36,10 +36,12 @@ def test_subsets_are_nested_keyed_by_the_seed_and_leave_the_other_splits(data: P
         whole = load_split(data, "train")
         rows = [whole.filenames.index(name) for name in split.filenames]
         assert (whole.images[rows] == split.images).all() and (whole.labels[rows] == split.labels).all()
-        for name in ("validation.npy", "validation.csv", "test.npy", "test.csv", "dataset.json"):
+        others = {*files(data / "validation"), *files(data / "test")}
+        assert others == {"images.npy", "index.csv"}
+        for name in ("dataset.json", *(f"{split}/{name}" for split in ("validation", "test") for name in others)):
             assert (tmp_path / str(size) / name).read_bytes() == (data / name).read_bytes()
     assert kept[0] < kept[1] < kept[2]
-    assert files(tmp_path / str(len(order)))["train.npy"] == (data / "train.npy").read_bytes()
+    assert files(tmp_path / str(len(order)))["train/images.npy"] == (data / "train/images.npy").read_bytes()
 
 
 def test_one_row_a_size_and_variant_and_whitening_is_of_the_subset(params: Params, data: Path, tmp_path: Path) -> None:

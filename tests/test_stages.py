@@ -111,7 +111,7 @@ def test_a_broken_image_is_refused_and_costs_no_output(project: Project) -> None
 def test_the_article_s_split_has_no_test_and_says_so(project: Project) -> None:
     project.set(**{"data.split.method": "as_listed", "data.split.validation": 0.3, "data.split.test": 0.0})
     project.repro()
-    assert len(pd.read_csv(project.folder / "data/train.csv")) == 84
+    assert len(pd.read_csv(project.folder / "data/train/index.csv")) == 84
     assert json.loads((project.folder / "evaluation/split.json").read_text())["split"] == "validation"
     assert "validation" in (project.folder / "reports/comparison.md").read_text()
 
@@ -162,6 +162,6 @@ def test_the_real_images_from_end_to_end(real_zip: Path, project: Project) -> No
     project.repro()
     table = pd.read_csv(project.folder / "reports/comparison.csv").set_index("variant")
     assert table.loc["baseline", "test_accuracy"] > 0.5, "ten classes, of which guessing gets a tenth"
-    counts = {name: len(pd.read_csv(project.folder / f"data/{name}.csv")) for name in ("train", "validation", "test")}
-    assert sum(counts.values()) == 600
-    assert len(pd.read_csv(project.folder / "data/unlabelled.csv")) == 50
+    splits = ("train", "validation", "test")
+    assert sum(len(pd.read_csv(project.folder / "data" / name / "index.csv")) for name in splits) == 600
+    assert len(pd.read_csv(project.folder / "data/unlabelled/index.csv")) == 50

@@ -27,9 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_canonical(folder / "raw", images=120, classes=("a", "b"))
     params = make()
     ingest.write(ingest.ingest(params.data.model_copy(update={"raw": str(folder / "raw")})), folder / "data")
-    (folder / "data/test.npy").unlink()
-    (folder / "data/test.csv").unlink()
-    images = np.load(folder / "data/train.npy")
+    (folder / "data/test/images.npy").unlink()
+    (folder / "data/test/index.csv").unlink()
+    images = np.load(folder / "data/train/images.npy")
     write_recipe(folder / "plain", images, params.recipes["plain"], params.augment)
     return folder
 
@@ -100,7 +100,7 @@ def test_the_identity_holds_all_but_the_budget(folder: Path, tmp_path: Path) -> 
     other += [make().model_copy(update={"train": make().train.model_copy(update={"epochs": 4})})]
     names = [name(make()), *map(name, other)]
     shutil.copytree(folder / "data", tmp_path / "data")
-    (tmp_path / "data/train.csv").write_text("other images")
+    (tmp_path / "data/train/index.csv").write_text("other images")
     names.append(name(make(), tmp_path / "data"))
     assert len(set(names)) == len(names)
 

@@ -57,7 +57,7 @@ def write_project(
     text = PARAMS.format(seeds=list(seeds), hidden=list(hidden), variants=settings, experiment=experiment)
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     channels, height, width = shape
-    write_array(folder / "data/train.npy", np.arange(5 * np.prod(shape)).astype(np.uint8).reshape(5, *shape))
+    write_array(folder / "data/train/images.npy", np.arange(5 * np.prod(shape)).astype(np.uint8).reshape(5, *shape))
     described = {"classes": list(CLASSES), "channels": channels, "height": height, "width": width}
     write_json(folder / "data/dataset.json", described)
     write_json(folder / "data/report/report.json", {"data_hash": "d" * 64})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without tables does.
     import pandas as pd
+
+
+TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")
 
 
 @contextmanager
@@ -31,6 +35,13 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove temporary files of `atomic` that a killed writer left in `folder`: all in it is DVC's output."""
+    for path in folder.glob(".*"):
+        if TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

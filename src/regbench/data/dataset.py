@@ -17,6 +17,8 @@ from regbench.errors import InputError, IntegrityError
 SplitName = Literal["train", "validation", "test", "unlabelled"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test", "unlabelled")
 COLUMNS = ("filename", "label", "split", "hash")
+IMAGES, INDEX = "images.npy", "index.csv"
+"""The files of a split, in a folder of its name."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
@@ -86,26 +88,27 @@ def load_split(data_dir: Path, name: SplitName) -> Split:
             than `dataset.json` says, or a label is not among its classes.
     """
     shape = load_shape(data_dir / "dataset.json")
-    path = data_dir / f"{name}.csv"
+    folder = data_dir / name
     try:
-        images = files.read_array(data_dir / f"{name}.npy")
-        index = read_index(path)
+        images = files.read_array(folder / IMAGES)
+        index = read_index(data_dir, name)
     except FileNotFoundError as error:
         raise IntegrityError(f"{error.filename}: no such file: run the stage ingest (dvc repro ingest)") from None
     except (ValueError, EOFError, KeyError) as error:
-        raise IntegrityError(f"{data_dir / name}: unreadable ({error}): run the stage ingest again") from None
+        raise IntegrityError(f"{folder}: unreadable ({error}): run the stage ingest again") from None
     if images.dtype != np.uint8 or images.shape != (len(index), *shape.image):
         raise IntegrityError(
-            f"{data_dir / name}.npy = {images.dtype} {images.shape}: must be uint8 {(len(index), *shape.image)}, "
-            f"as {path.name} and dataset.json say: run the stage ingest again"
+            f"{folder / IMAGES} = {images.dtype} {images.shape}: must be uint8 {(len(index), *shape.image)}, "
+            f"as {INDEX} and dataset.json say: run the stage ingest again"
         )
-    labels = _labels(path, index["label"], shape) if name != "unlabelled" else np.full(len(index), -1, dtype=np.int64)
+    unlabelled = np.full(len(index), -1, dtype=np.int64)
+    labels = unlabelled if name == "unlabelled" else _labels(folder / INDEX, index["label"], shape)
     return Split(images, labels, tuple(index["filename"]), tuple(index["hash"]))
 
 
-def read_index(path: Path) -> pd.DataFrame:
-    """Read an index: `COLUMNS`, all text; a label such as `NA` stays text."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False, usecols=list(COLUMNS))
+def read_index(data_dir: Path, name: SplitName) -> pd.DataFrame:
+    """Read the index of a split: `COLUMNS`, all text; a label such as `NA` stays text."""
+    return pd.read_csv(data_dir / name / INDEX, dtype=str, keep_default_na=False, usecols=list(COLUMNS))
 
 
 def _labels(path: Path, labels: "pd.Series[str]", shape: DataShape) -> NDArray[np.int64]:

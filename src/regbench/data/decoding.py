@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from regbench import files
 from regbench.data.archive import Source
-from regbench.data.dataset import SPLITS, pixel_hash, read_index
+from regbench.data.dataset import IMAGES, SPLITS, pixel_hash, read_index
 from regbench.data.images import ImageError, decode, decoder_id
 
 CHUNK = 250
@@ -64,8 +64,8 @@ class Former:
                 ]
             former.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
             for split in SPLITS:
-                images = files.read_array(data_dir / f"{split}.npy")
-                hashes = read_index(data_dir / f"{split}.csv")["hash"]
+                images = files.read_array(data_dir / split / IMAGES)
+                hashes = read_index(data_dir, split)["hash"]
                 former.places.update({digest: (images, row) for row, digest in enumerate(hashes)})
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return Former()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from regbench import files
 from regbench.data.archive import Source, open_source, prefix_of
-from regbench.data.dataset import COLUMNS, SPLITS, DataShape, SplitName, assign_splits, sort_classes
+from regbench.data.dataset import COLUMNS, IMAGES, INDEX, SPLITS, DataShape, SplitName, assign_splits, sort_classes
 from regbench.data.decoding import Former, Record, decode_all, write_memory
 from regbench.data.table import listing, read_table
 from regbench.errors import InputError
@@ -112,9 +112,10 @@ def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
 def write(ingested: Ingested, out_dir: Path) -> None:
     """Write arrays, indexes, `dataset.json` and what lets the next ingest skip unchanged images."""
     for split in SPLITS:
+        files.remove_partial(out_dir / split)
         rows = ingested.rows(split)
-        files.write_array(out_dir / f"{split}.npy", ingested.images[rows])
-        files.write_csv(out_dir / f"{split}.csv", ingested.index.iloc[rows][list(COLUMNS)])
+        files.write_array(out_dir / split / IMAGES, ingested.images[rows])
+        files.write_csv(out_dir / split / INDEX, ingested.index.iloc[rows][list(COLUMNS)])
     files.write_json(out_dir / "dataset.json", asdict(ingested.shape))
     write_memory(out_dir, ingested.index)
 

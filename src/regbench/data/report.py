@@ -24,6 +24,7 @@ MAX_ROWS = 100
 def write(ingested: Ingested, data: Data, folder: Path) -> str:
     """Write report.json, report.md and samples.png to `folder`; return a summary in one line."""
     report = summarize(ingested, data)
+    files.remove_partial(folder)
     files.write_json(folder / "report.json", report)
     with files.atomic(folder / "report.md") as temporary:
         temporary.write_text(markdown(report), encoding="utf-8")

@@ -13,7 +13,7 @@ from tqdm import tqdm
 import regbench
 from regbench.data import ingest
 from regbench.data import report as data_report
-from regbench.data.dataset import load_split
+from regbench.data.dataset import INDEX, load_split
 from regbench.errors import InputError
 from regbench.evaluation import evaluate_all
 from regbench.files import sha256
@@ -171,7 +171,7 @@ def _material(params: Params, variant: str, data: Path, folder: Path) -> Materia
 
 def _data_hash(data: Path) -> str:
     """Return a hash of the images that networks learn from and are watched on, and of the classes."""
-    return _digest({name: sha256(data / name) for name in ("dataset.json", "train.csv", "validation.csv")})
+    return _digest({name: sha256(data / name) for name in ("dataset.json", f"train/{INDEX}", f"validation/{INDEX}")})
 
 
 def _digest(content: dict[str, object]) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.data.dataset import load_split, read_index
+from regbench.data.dataset import IMAGES, INDEX, load_split, read_index
 from regbench.errors import InputError
 from regbench.params import Params
 from regbench.protocols.driver import run_protocol
@@ -50,9 +50,9 @@ def subset_order(data: Path, seed: int) -> NDArray[np.int64]:
 def write_subset(data: Path, out: Path, rows: NDArray[np.int64]) -> None:
     """Write `data` to `out` with these train rows alone, in their old order; the other splits are linked."""
     kept = np.sort(rows)
-    files.write_array(out / "train.npy", load_split(data, "train").images[kept])
-    files.write_csv(out / "train.csv", read_index(data / "train.csv").iloc[kept])
-    for name in ("dataset.json", *(f"{split}.{kind}" for split in ("validation", "test") for kind in ("npy", "csv"))):
+    files.write_array(out / "train" / IMAGES, load_split(data, "train").images[kept])
+    files.write_csv(out / "train" / INDEX, read_index(data, "train").iloc[kept])
+    for name in ("dataset.json", "validation", "test"):
         (out / name).unlink(missing_ok=True)
         (out / name).symlink_to((data / name).resolve())
 

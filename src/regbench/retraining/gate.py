@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from regbench.data.dataset import Split, load_shape, load_split, read_index
+from regbench.data.dataset import Split, SplitName, load_shape, load_split, read_index
 from regbench.files import read_json, write_csv
 from regbench.model_version import NETWORK, Offer, Version
 from regbench.params import Params
@@ -23,7 +23,7 @@ from regbench.tracking.provenance import Provenance
 
 IMAGES, REPORT = "images.csv", "data-report.json"
 """Files of a version beside its network: hash, split and label of each image of its day, and the data report."""
-LEARNT = ("train", "validation")
+LEARNT: tuple[SplitName, ...] = ("train", "validation")
 """Splits that a network was trained and chosen on."""
 
 
@@ -56,7 +56,7 @@ class Today:
 
     def images(self) -> pd.DataFrame:
         """Return hash, split and label of all labelled images."""
-        tables = [read_index(self.place.results.data / f"{name}.csv") for name in (*LEARNT, "test")]
+        tables = [read_index(self.place.results.data, name) for name in (*LEARNT, "test")]
         return pd.concat(tables)[["hash", "split", "label"]]
 
 

@@ -21,7 +21,7 @@ def watch(params: Params, data: Path, champion: Path, plan: Plan | None = None) 
     folder `champion`, does not have. The champion's answers to its own test images show how sure and how right it is
     where nothing has changed.
     """
-    table = pd.concat([read_index(data / f"{name}.csv") for name in SPLITS], ignore_index=True)
+    table = pd.concat([read_index(data, name) for name in SPLITS], ignore_index=True)
     known = pd.read_csv(champion / IMAGES, dtype=str, keep_default_na=False)
     learnt = table["hash"].isin(known["hash"][known["split"].isin(LEARNT)]).to_numpy()
     held = table["hash"].isin(known["hash"][known["split"] == "test"]).to_numpy()

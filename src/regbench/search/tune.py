@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from regbench import model, randomness, regularization
 from regbench.compute import device
+from regbench.data.dataset import INDEX
 from regbench.errors import DivergedError
 from regbench.files import sha256
 from regbench.params import Params
@@ -82,7 +83,7 @@ def tune(params: Params, variant: str, data: Path, recipe: Path, folder: Path, s
 
 def identity(params: Params, variant: str, data: Path, recipe: Path) -> str:
     """Return a hash of all that decides the trials of a variant's study, but not how many there are."""
-    files = [data / "train.csv", data / "validation.csv", data / "dataset.json"]
+    files = [data / "train" / INDEX, data / "validation" / INDEX, data / "dataset.json"]
     files += sorted(path for path in recipe.iterdir() if path.suffix != ".png")
     content = {
         "files": [(path.name, sha256(path)) for path in files],

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regbench.data.dataset import IMAGES
 from regbench.files import read_array, read_json
 from regbench.params import Params
 from regbench.tracking.metric_names import (
@@ -40,7 +41,7 @@ class FinalsReader:
         self.data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
         self.table = pd.read_csv(results.reports / "comparison.csv", dtype={"variant": str}).set_index("variant")
         self.curves = pd.read_csv(results.reports / "curves.csv", dtype={"variant": str})
-        self.example = np.resize(read_array(results.data / "train.npy")[:2], (2, *self._shape()))
+        self.example = np.resize(read_array(results.data / "train" / IMAGES)[:2], (2, *self._shape()))
 
     def variant(self, name: str) -> RunRecord:
         """Means over the seeds, with the interval; the model of the first seed."""
