@@ -11,6 +11,8 @@ from raw_images import write_canonical
 
 from regbench.data import ingest
 from regbench.data.dataset import load_split
+from regbench.errors import InputError
+from regbench.files import write_array
 from regbench.params import Data
 from regbench.recipes.whitening import fit_whitening, scale
 from regbench.training.runs import Material, load_material
@@ -62,3 +64,14 @@ def test_augmented_rows_keep_their_labels_and_other_splits_their_pixels(
     first, second = found.learnt.rows(0), found.learnt.rows(1)
     assert first.shape == second.shape == found.train.rows().shape
     assert not torch.equal(first, second) and not torch.equal(first, found.train.rows())
+
+
+def test_a_split_without_images_is_refused_by_its_file(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    material(data, "plain", tmp_path, monkeypatch)
+    index = data / "validation/index.csv"
+    index.write_text(index.read_text().splitlines()[0] + "\n")
+    write_array(data / "validation/images.npy", np.zeros((0, 1, 8, 8), dtype=np.uint8))
+    with pytest.raises(InputError, match=r"validation/index.csv: has no images, .*: change data.split or add"):
+        load_material(data, tmp_path / "plain")

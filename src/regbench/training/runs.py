@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from regbench.compute import device, prepare
-from regbench.data.dataset import DataShape, Split, load_shape, load_split
+from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split
 from regbench.errors import DivergedError, InputError
 from regbench.files import write_csv, write_json
 from regbench.machine import peak_megabytes, processor, software
@@ -56,7 +56,8 @@ def load_material(data: Path, recipe: Path) -> Material:
     splits = {name: load_split(data, name) for name in ("train", "validation")}
     for name, split in splits.items():
         if not len(split.labels):
-            raise InputError(f"{data / name}.csv: has no images, it needs at least one: change data.split or add data")
+            table = data / name / INDEX
+            raise InputError(f"{table}: has no images, it needs at least one: change data.split or add data")
     train = _examples(splits["train"], whitening)
     learnt = train if copies is None else Examples(copies, train.labels, whitening)
     return Material(shape, train, learnt, _examples(splits["validation"], whitening))
