@@ -7,7 +7,8 @@
 2. `pruning`: which fraction of the epochs does each pruner spend for the same settings (sampler random), and how much
    of the best value is lost? The best of many trials is mostly the luckiest training, so the settings of each best
    trial are trained again under fresh seeds: `again` is their mean validation loss, `lost_again` the mean difference,
-   seed by seed, from what no pruning found, and `error` its standard error.
+   seed by seed, from what no pruning found, and `error` its standard error. `half` is the same question without the
+   luck of one order: see `benchmarks.orders`.
 3. `grid`: does TPE meet the best of a whole grid with half of its trials?
 
 Each answer is written as soon as it is there, with the settings that it was found by, in the place of an earlier one.
@@ -27,6 +28,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from benchmarks.orders import compare_orders
 from benchmarks.race import ROOT
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
@@ -113,7 +115,8 @@ class Case:
             lost = losses[best[name]] - losses[best["none"]]
             one |= {"fraction": one["epochs"] / epochs, "lost": one["best"] - value, "again": losses[best[name]].mean()}
             one |= {"lost_again": lost.mean(), "error": lost.std(ddof=1) / np.sqrt(len(lost))}
-        return found
+        half = compare_orders(unpruned.space, unpruned.search, whole, PRUNERS)
+        return {**found, "half": half}
 
     def grid(self, points: int) -> dict[str, Any]:
         """Question 3."""

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import MakeRaw
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, create_trial
 
-from benchmarks import cases, run, search, tables
+from benchmarks import cases, orders, run, search, tables
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
 from regbench.search.objective import Trainer
 from regbench.search.winner import repeat_one
 
+PRUNED = ("none", "median")
 SEEDS = [29, 30, 31, 32]
 """The fresh seeds that the search benchmark takes if none are given."""
 
@@ -93,10 +96,50 @@ def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     assert replayed["again"] == np.mean(losses)
     assert replayed["lost_again"] == pytest.approx(np.mean(losses) - found["pruning"]["none"]["again"], abs=1e-12)
     assert found["pruning"]["none"]["lost_again"] == found["pruning"]["none"]["error"] == 0
+    assert set(found["pruning"]["half"]) == {"epochs", "smoothed_loss", "none", *search.PRUNERS}
     # One question alone leaves the others as they were.
     monkeypatch.setattr(sys, "argv", ["search", *given, "--ask", "grid"])
     search.main()
     assert json.loads((tmp_path / "search.json").read_text())["tuned_l2"] == found
+
+
+def recorded(curves: list[list[float]], **values: list[float]) -> list[FrozenTrial]:
+    """Return whole trials with these losses by epoch and these settings."""
+    return [
+        create_trial(
+            params={key: column[place] for key, column in values.items()},
+            distributions={key: FloatDistribution(0, 1) for key in values},
+            intermediate_values=dict(enumerate(curve)),
+            value=min(curve),
+        )
+        for place, curve in enumerate(curves)
+    ]
+
+
+def test_half_of_the_epochs_reach_half_as_many_trials_unless_they_are_pruned() -> None:
+    """The third is the best of all, the second is pruned after two of four epochs, the limit is two whole trials."""
+    params = search._params(4, "float32", SEEDS)
+    settings = params.searching("tuned_dropout").model_copy(update={"startup": 1})
+    curves = [np.array(curve) for curve in ([3.0, 2, 2, 2], [9.0, 9, 9, 1], [1.0, 0.5, 0.5, 0.5], [5.0, 5, 5, 0])]
+    order = np.arange(4)
+    chosen = {
+        (name, limit): orders.winner(settings, name, curves, order, limit) for name in PRUNED for limit in (8, 16)
+    }
+    assert chosen == {("none", 8): 1, ("none", 16): 3, ("median", 8): 2, ("median", 16): 2}
+    assert orders.winner(settings, "none", curves, order[::-1], 4) == 3
+
+
+def test_pruning_that_never_prunes_loses_what_fewer_trials_lose() -> None:
+    params = search._params(4, "float32", SEEDS)
+    variant, settings = params.variants["tuned_dropout"], params.searching("tuned_dropout")
+    rates = np.random.default_rng(1).uniform(0, 0.3, (2, 24))
+    losses = 1 + (rates[0] - 0.1) ** 2 + (rates[1] - 0.2) ** 2
+    trials = recorded([[4.0, 3.0, 2.0, loss] for loss in losses], dropout=[*rates[0]], input_dropout=[*rates[1]])
+    usual = losses <= np.quantile(losses, orders.USUAL)
+    np.testing.assert_allclose(orders.smoothed(variant.ranges, trials)[usual], losses[usual], atol=1e-3)
+    found = orders.compare_orders(variant.ranges, settings.model_copy(update={"startup": 99}), trials, ["median"])
+    assert found["epochs"] == [48, 24] and found["median"] == found["none"]
+    assert found["none"]["difference"] > 0 < found["none"]["error"]
 
 
 def test_without_any_race_the_tables_still_name_machine_and_data(tmp_path: Path) -> None:
