@@ -1,5 +1,10 @@
-"""The whole pipeline in a fresh clone: wall seconds against training seconds, stage by stage, and peak memory."""
+"""The whole pipeline in a fresh clone: wall seconds against training seconds, stage by stage, and peak memory.
 
+python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]
+"""
+
+import argparse
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +20,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from benchmarks.race import ROOT, BenchmarkError
+from regbench.params_file import load_params
 
 EVERY = 0.25
 """Seconds between two looks at the processes."""
@@ -59,13 +65,25 @@ class StageWatch(threading.Thread):
         self.seen[name] = first, now, max(most, size)
 
 
-def measure(raw: Path | None, epochs: int | None = None, seeds: int | None = None) -> dict[str, Any]:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--raw", type=Path, help="raw data set (default: the embedded sample)")
+    parser.add_argument("--seeds", type=int, help="use the first of the seeds only")
+    parser.add_argument("--fixed", action="store_true", help="leave out variants with ranges and l1_proximal")
+    given = parser.parse_args()
+    print(json.dumps(measure(given.raw, given.seeds, given.fixed), indent=2))
+
+
+def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False) -> dict[str, Any]:
     """Run `dvc repro` in a clone of this commit: once for all, then with nothing to do.
+
+    `training_seconds` is the sum of the seconds of all epochs, those of trials too, divided by the processes that train
+    at once: about the wall time in which anything trained. Trainings of finalists under fresh seeds are not in it.
 
     Args:
         raw: raw data set (None: the embedded sample).
-        epochs: override of `train.epochs`.
         seeds: override of the number of seeds.
+        fixed: whether to leave out what is not the tutorial's: variants with ranges, and `l1_proximal`.
     """
     with TemporaryDirectory(prefix="regbench-pipeline-") as folder:
         clone = Path(folder) / "clone"
@@ -74,22 +92,26 @@ def measure(raw: Path | None, epochs: int | None = None, seeds: int | None = Non
         params = yaml.load(clone / "params.yaml")
         if raw is not None:
             params["data"]["raw"] = str(raw.resolve())
-        if epochs is not None:
-            params["train"]["epochs"] = epochs
         if seeds is not None:
             params["seeds"] = list(params["seeds"])[:seeds]
+        if fixed:
+            searched = load_params(clone / "params.yaml").variants
+            for name in [name for name, variant in searched.items() if variant.ranges or name == "l1_proximal"]:
+                del params["variants"][name]
         yaml.dump(params, clone / "params.yaml")
         # Without an earlier run's lock and cache every stage runs.
         (clone / "dvc.lock").unlink(missing_ok=True)
         watch, wall = _repro(clone)
         nothing = [_repro(clone)[1] for _ in range(5)]
-        timings = pd.concat([pd.read_csv(path) for path in sorted((clone / "timings").glob("*.csv"))])
+        files = [*(clone / "timings").glob("*.csv"), *(clone / "studies").glob("*/timings.csv")]
+        timings = pd.concat([pd.read_csv(path) for path in files])
         workers = len(os.sched_getaffinity(0))
         stages = [{"stage": n, "seconds": b - a, "peak_mb": size} for n, (a, b, size) in watch.seen.items()]
         return {
             "data": raw.name if raw else "embedded sample",
             "epochs": params["train"]["epochs"],
             "seeds": len(params["seeds"]),
+            "variants": list(params["variants"]),
             "wall_seconds": wall,
             "training_seconds": float(timings["wall_seconds"].sum()) / workers,
             "training_cpu_seconds": float(timings["cpu_seconds"].sum()),
@@ -111,3 +133,7 @@ def _repro(clone: Path) -> tuple[StageWatch, float]:
     if code:
         raise BenchmarkError(f"dvc repro failed: {(clone / 'repro.log').read_text()[-2000:]}")
     return watch, wall
+
+
+if __name__ == "__main__":
+    main()
