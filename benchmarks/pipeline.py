@@ -1,6 +1,6 @@
 """The whole pipeline in a fresh clone: wall seconds against training seconds, stage by stage, and peak memory.
 
-python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]
+`python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]` prints them.
 """
 
 import argparse

@@ -152,7 +152,7 @@ def _pipeline(measured: dict[str, Any]) -> list[str]:
         "## The pipeline, in a fresh clone\n",
         f"{found['data']}, {found['seeds']} seeds, {found['epochs']} epochs: "
         f"`dvc repro` {found['wall_seconds']:.1f} s; "
-        f"training alone {found['training_seconds']:.1f} s (seconds of all runs and trials divided by the cores): ratio "
+        f"training alone {found['training_seconds']:.1f} s (seconds of all epochs divided by the cores): ratio "
         f"**{found['wall_seconds'] / found['training_seconds']:.2f}**. With nothing to do: "
         f"{found['nothing_to_do_seconds']:.1f} s (median of 5).\n",
         "| stage | seconds | peak MB (with its workers) |",
