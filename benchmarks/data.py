@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.race import ROOT
+from regbench.augmentation.folder import read_whitening, write_recipe
+from regbench.config.augmentation import Recipe
+from regbench.config.loading import load_params
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample
-from regbench.params_file import load_params
-from regbench.recipe_settings import Recipe
-from regbench.recipes.folder import read_whitening, write_recipe
 from regbench.training.examples import Examples
 
 RECIPES = {"plain": Recipe(), "affine": Recipe(rotate=10, shift=2, scale=0.1, shear=5), "zca": Recipe(zca=0.1)}

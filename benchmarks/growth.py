@@ -13,10 +13,10 @@ import torch
 from benchmarks.data import Arrays
 from benchmarks.own_training import material, settings
 from benchmarks.race import ROOT, BenchmarkError
-from regbench.compute import prepare
+from regbench.engine.runs import build_model
+from regbench.runtime.device import prepare
 from regbench.training.examples import Examples
 from regbench.training.fit import fit
-from regbench.training.runs import build_model
 
 SIZES = (5_000, 49_000, 490_000)
 """Train images."""

@@ -13,10 +13,10 @@ from torch import nn
 
 from benchmarks.own_training import material, settings
 from benchmarks.worker import Turns
-from regbench.compute import prepare
+from regbench.engine.runs import build_model
+from regbench.runtime.device import prepare
 from regbench.training.examples import EVALUATION_BATCH
 from regbench.training.optimizer import Adam, FlatParameters
-from regbench.training.runs import build_model
 
 
 class Products:

@@ -17,10 +17,10 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.preprocessing import StandardScaler
 
-from regbench.randomness import generator
-from regbench.ranges import Range
+from regbench.config.ranges import Range
+from regbench.config.search import Search
+from regbench.runtime.randomness import generator
 from regbench.search.space import Space, pruner
-from regbench.search_settings import Search
 
 ORDERS = 60
 USUAL = 0.9

@@ -9,15 +9,15 @@ import torch
 
 from benchmarks.race import ROOT
 from benchmarks.worker import Turns
-from regbench.compute import prepare
+from regbench.augmentation.folder import read_copies, read_whitening
+from regbench.config.loading import load_params
+from regbench.config.params import Params
+from regbench.config.variants import Variant
 from regbench.data.dataset import load_shape
-from regbench.params import Params
-from regbench.params_file import load_params
-from regbench.recipes.folder import read_copies, read_whitening
+from regbench.engine.runs import Material, build_model
+from regbench.runtime.device import prepare
 from regbench.training.examples import Examples
 from regbench.training.fit import EpochRecord, fit
-from regbench.training.runs import Material, build_model
-from regbench.variants import Variant
 
 
 def material(folder: Path, recipe: str) -> Material:

@@ -13,11 +13,11 @@ import stages  # noqa: F401  (what it sets for its process is set where the pipe
 from benchmarks.data import RECIPES
 from benchmarks.race import ROOT
 from benchmarks.worker import Turns
+from regbench.augmentation.distortion import copies
+from regbench.augmentation.zca import fit_whitening
+from regbench.config.augmentation import Augment
+from regbench.config.loading import load_params
 from regbench.data.ingest import ingest, write
-from regbench.params_file import load_params
-from regbench.recipe_settings import Augment
-from regbench.recipes.augmentation import copies
-from regbench.recipes.whitening import fit_whitening
 from regbench.training.examples import Examples
 
 ADDED = 1000

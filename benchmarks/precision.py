@@ -13,10 +13,10 @@ from scipy import stats
 from benchmarks.data import prepare_arrays
 from benchmarks.own_training import material, settings
 from benchmarks.race import ROOT
-from regbench.compute import prepare
+from regbench.engine.runs import build_model
 from regbench.files import write_json
+from regbench.runtime.device import prepare
 from regbench.training.fit import fit
-from regbench.training.runs import build_model
 
 PRECISIONS = ("float32", "bfloat16")
 

@@ -30,20 +30,20 @@ from optuna.trial import FrozenTrial
 
 from benchmarks.orders import compare_orders
 from benchmarks.race import ROOT
+from regbench.augmentation.folder import write_recipe
+from regbench.config.loading import load_params
+from regbench.config.params import Params
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample
+from regbench.engine.runs import load_material
+from regbench.engine.workers import Workers
 from regbench.files import read_json, write_json
-from regbench.params import Params
-from regbench.params_file import load_params
-from regbench.recipes.folder import write_recipe
 from regbench.search.objective import Trainer
-from regbench.search.outputs import best_so_far
 from regbench.search.study import Journal, Objective, Plan, attempt, run_study
+from regbench.search.study_files import best_so_far
 from regbench.search.tune import identity, tune
 from regbench.search.winner import repeat, repeat_one
-from regbench.training.runs import load_material
-from regbench.workers import Workers
 
 TUNED = "tuned_"
 """A variant of this prefix is compared with the one of the same name without it."""

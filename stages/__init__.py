@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from regbench.errors import RegbenchError
-from regbench.processes import follow_parent
+from regbench.runtime.processes import follow_parent
 
 # Importing torch makes hundreds of thousands of objects that live on: looking through them again and again for garbage
 # takes a fifth of a second of it.

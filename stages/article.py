@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from regbench.params_file import load_params
+from regbench.config.loading import load_params
 from regbench.protocols.article import write_article
-from regbench.protocols.steps import article_params
+from regbench.protocols.article_steps import article_params
 from stages import parser, run
 
 

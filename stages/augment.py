@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from regbench.augmentation.folder import write_recipe
+from regbench.config.loading import load_params
 from regbench.data.dataset import load_split
-from regbench.params_file import load_params
-from regbench.recipes.folder import write_recipe
 from stages import parser, run
 
 

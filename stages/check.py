@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from regbench.config.loading import load_params
 from regbench.errors import InputError
 from regbench.files import atomic
-from regbench.imports import closure, code_hash
-from regbench.params_file import load_params
+from regbench.runtime.code_identity import closure, code_hash
 from stages import parser, run
 
 STAGES = Path(__file__).resolve().parent

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from regbench.evaluation import evaluate_all
-from regbench.params_file import load_params
+from regbench.config.loading import load_params
+from regbench.evaluation.evaluate import evaluate_all
 from stages import parser, run
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from regbench.config.loading import load_params
 from regbench.data import ingest
 from regbench.data import report as data_report
-from regbench.params_file import load_params
 from stages import parser, run
 
 

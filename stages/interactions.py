@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from regbench.params_file import load_params
-from regbench.protocols.driver import ingested, resolved
-from regbench.protocols.interactions import write_interactions
+from regbench.config.loading import load_params
+from regbench.protocols.ablation import write_interactions
+from regbench.protocols.protocol import ingested, resolved
 from stages import parser, run
 
 

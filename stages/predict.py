@@ -20,8 +20,8 @@ def main() -> None:
     )
     given = arguments.parse_args()
 
-    from regbench.params_file import load_params
-    from regbench.prediction import load_networks, predict, read_unlabelled, write_submission
+    from regbench.config.loading import load_params
+    from regbench.evaluation.prediction import load_networks, predict, read_unlabelled, write_submission
     from regbench.retraining.champion import fetch_champion
 
     params = load_params(given.params)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stages import run
 
 if TYPE_CHECKING:
-    from regbench.retraining.place import Place
+    from regbench.retraining.paths import Place
 
 FOLDERS = {
     "data": "ingested splits and their report",
@@ -36,8 +36,8 @@ def retraining_parser(
 
 def place(given: argparse.Namespace) -> "Place":
     """Return the paths that were given."""
-    from regbench.retraining.place import Place
-    from regbench.tracking.results import Results
+    from regbench.layout import Results
+    from regbench.retraining.paths import Place
 
     return Place(given.params, Results(**{name: getattr(given, name) for name in FOLDERS}), given.decisions)
 

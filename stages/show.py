@@ -11,10 +11,10 @@ def main() -> None:
     arguments.add_argument("tuned", type=Path, help="folder of the variants as the stage tune resolved them")
     given = arguments.parse_args()
 
-    from regbench.params_file import load_params
+    from regbench.config.loading import load_params
+    from regbench.config.tuned import with_tuned
     from regbench.tracking.reproduction import describe
     from regbench.tracking.store import configure_client, find_store
-    from regbench.tuned import with_tuned
 
     configure_client()
     from regbench.tracking.lookup import read_run  # imports mlflow

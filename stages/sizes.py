@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from regbench.params_file import load_params
-from regbench.protocols.driver import compared, ingested
-from regbench.protocols.sizes import write_sizes
+from regbench.config.loading import load_params
+from regbench.protocols.learning_curve import write_sizes
+from regbench.protocols.protocol import compared, ingested
 from stages import parser, run
 
 

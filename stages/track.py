@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.strict and Receipt.read(store).fingerprint == seen:
         return
 
-    from regbench.params_file import load_params
-    from regbench.tracking.ledger import bring_up_to_date
-    from regbench.tracking.results import Results
-    from regbench.tuned import with_tuned
+    from regbench.config.loading import load_params
+    from regbench.config.tuned import with_tuned
+    from regbench.layout import Results
+    from regbench.tracking.sync import bring_up_to_date
 
     try:
         params = with_tuned(load_params(options.params), options.tuned)

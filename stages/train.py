@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from regbench.params_file import load_params
-from regbench.training.runs import load_material, train_variant
-from regbench.tuned import read_tuned
+from regbench.config.loading import load_params
+from regbench.config.tuned import read_tuned
+from regbench.engine.runs import load_material, train_variant
 from stages import parser, run
 
 

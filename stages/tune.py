@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from regbench.config.loading import load_params
+from regbench.config.tuned import write_tuned
 from regbench.files import write_json
-from regbench.params_file import load_params
-from regbench.tuned import write_tuned
 from stages import parser, run
 
 

@@ -13,10 +13,10 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=2, help="between two looks; default: %(default)s")
     given = arguments.parse_args()
 
+    from regbench.config.loading import load_params
     from regbench.errors import TrackingError
-    from regbench.params_file import load_params
     from regbench.tracking.store import find_store
-    from regbench.tracking.watching import watch
+    from regbench.tracking.watch import watch
 
     store = find_store(Path.cwd())
     name = load_params(given.params).track.experiment

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from regbench.params_file import load_params
-from regbench.protocols.driver import ingested
-from regbench.protocols.yardstick import write_yardstick
+from regbench.config.loading import load_params
+from regbench.protocols.protocol import ingested
+from regbench.protocols.strong_baseline import write_yardstick
 from stages import parser, run
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from project import Project
-from raw_images import write_canonical
+from support.project import Project
+from support.raw_images import write_canonical
 
 MakeRaw = Callable[..., Path]
 

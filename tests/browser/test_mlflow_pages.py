@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, sync_playwright
-
-from regbench.params_file import load_params
-from regbench.registry import CHALLENGER, CHAMPION, Registry
-from regbench.tracking.ledger import bring_up_to_date
-from regbench.tracking.pages import CHARTS
-from regbench.tracking.results import Results
-from regbench.tracking.store import find_store
-from tests.browser.screenshots import save
 from tests.test_registry import offer
 from tests.tracking_project import FOLDERS, write_project
+
+from regbench.config.loading import load_params
+from regbench.layout import Results
+from regbench.tracking.pages import CHARTS
+from regbench.tracking.registry import CHALLENGER, CHAMPION, Registry
+from regbench.tracking.store import find_store
+from regbench.tracking.sync import bring_up_to_date
+from tests.browser.screenshots import save
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")

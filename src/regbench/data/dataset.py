@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench import files, params
+from regbench import files
+from regbench.config.params import Split as SplitSettings
 from regbench.errors import InputError, IntegrityError
 
 SplitName = Literal["train", "validation", "test", "unlabelled"]
@@ -135,7 +136,7 @@ def pixel_hash(pixels: bytes) -> str:
     return hashlib.sha256(pixels).hexdigest()
 
 
-def assign_splits(hashes: Iterable[str], split: params.Split) -> NDArray[Any]:
+def assign_splits(hashes: Iterable[str], split: SplitSettings) -> NDArray[Any]:
     """Return the name of the split of each image, in the given order.
 
     `hash`: the first 64 bits of an image's hash are a number u in [0, 1); test if u < test, validation if

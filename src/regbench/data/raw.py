@@ -11,8 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from regbench import files
+from regbench.config.params import Data
 from regbench.errors import InputError
-from regbench.params import Data
 
 LAYOUT = Data()
 """The default paths inside a raw data set are the canonical layout."""

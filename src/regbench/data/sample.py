@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from regbench.data.raw import write_raw
-from regbench.randomness import generator
+from regbench.runtime.randomness import generator
 
 
 def write_sample(path: Path) -> int:

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from regbench.config.params import Params
 from regbench.files import read_json
-from regbench.params import Params
-from regbench.protocols.driver import ingested, run_protocol
-from regbench.protocols.outputs import draw_pairs, interval, points, write_study
-from regbench.protocols.steps import STEPS, Step
+from regbench.protocols.article_steps import STEPS, Step
+from regbench.protocols.protocol import ingested, run_protocol
+from regbench.protocols.protocol_files import draw_pairs, interval, points, write_study
 from regbench.report.comparison import Comparison
-from regbench.report.results import table
 from regbench.report.summary import NO_TEST_SPLIT, text_table
+from regbench.report.tables import table
 from regbench.statistics.intervals import Interval, mean_interval
 from regbench.statistics.verdicts import Comparison as Found
 from regbench.statistics.verdicts import Verdict, compare_pairs

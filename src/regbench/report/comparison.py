@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from regbench.config.params import Params
 from regbench.errors import IntegrityError
 from regbench.files import read_array, read_json
-from regbench.params import Params
-from regbench.report.results import required, table
+from regbench.report.tables import required, table
 from regbench.statistics.intervals import Interval
 from regbench.statistics.verdicts import Comparison as Verdict
 from regbench.statistics.verdicts import Judgement, judge

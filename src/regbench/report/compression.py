@@ -8,7 +8,7 @@ from altair.typing import ChartType
 
 from regbench.report.comparison import Comparison
 from regbench.report.drawing import GREY, TELLING, inline
-from regbench.report.results import required, table
+from regbench.report.tables import required, table
 
 COLUMNS = ("variant", "error_percent", "low", "high", "zero_weights", "dead_units", "compressed_bytes", "parameters")
 

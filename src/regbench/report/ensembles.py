@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from regbench.config.params import Params
 from regbench.files import read_array
-from regbench.params import Params
-from regbench.report.results import required, table
+from regbench.report.tables import required, table
 from regbench.statistics.intervals import accuracy_interval, paired_difference
 from regbench.statistics.verdicts import holm
 

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from regbench.config.params import Params
 from regbench.files import atomic, read_array, read_json, write_csv, write_json
-from regbench.params import Params
 from regbench.report import charts, drawing
 from regbench.report.comparison import Comparison, compare, to_json
-from regbench.report.portrait import portrait
-from regbench.report.results import labelled, read_curves, read_timings, required
 from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (
     NO_TEST_SPLIT,
@@ -33,6 +31,8 @@ from regbench.report.summary import (
     table_rows,
     timing_rows,
 )
+from regbench.report.tables import labelled, read_curves, read_timings, required
+from regbench.report.variant_picture import portrait
 
 THUMBNAIL = 48
 """Longest side of an inlined image, pixels; keeps the page small where images are large."""

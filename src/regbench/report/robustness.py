@@ -6,9 +6,9 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from regbench.params import Params
+from regbench.config.params import Params
 from regbench.report.drawing import FAINT, inline
-from regbench.report.results import required, table
+from regbench.report.tables import required, table
 from regbench.statistics.intervals import mean_interval
 
 COLUMNS = ("variant", "corruption", "severity", "error_percent", "low", "high")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from altair.typing import ChartType
 
+from regbench.config.params import Params
 from regbench.files import write_csv
-from regbench.params import Params
 from regbench.report.comparison import Comparison
 from regbench.report.compression import compression, compression_chart, compression_rows
 from regbench.report.ensembles import ensemble_rows, ensembles

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from regbench.config.params import Params
 from regbench.files import read_json, write_json
-from regbench.params import Params
-from regbench.registry import Registry
+from regbench.retraining.decision_log import Log, Record
 from regbench.retraining.page import write_page
-from regbench.retraining.place import Place
-from regbench.retraining.records import Log, Record
+from regbench.retraining.paths import Place
 from regbench.retraining.wording import markdown, numbers
 from regbench.tracking.provenance import UNKNOWN
+from regbench.tracking.registry import Registry
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.runs import Tracker
 from regbench.tracking.store import Store

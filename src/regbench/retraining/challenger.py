@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from regbench.config.params import Params
+from regbench.config.retraining import BEST
 from regbench.errors import InputError
 from regbench.files import read_json
-from regbench.params import Params
-from regbench.retrain_settings import BEST
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.errors import InputError
-from regbench.retraining.records import Log
+from regbench.retraining.decision_log import Log
 from regbench.tracking.store import configure_client, find_store
 
 
@@ -18,8 +18,8 @@ def fetch_champion(model: str, decisions: Path, out: Path) -> str:
         TrackingError: MLflow does not answer.
     """
     configure_client()
-    from regbench.registry import Registry  # imports mlflow, which takes seconds
     from regbench.retraining.gate import known_key
+    from regbench.tracking.registry import Registry  # imports mlflow, which takes seconds
 
     registry = Registry(find_store(Path.cwd()), model)
     champion = registry.champion()

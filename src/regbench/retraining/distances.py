@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact, hypergeom, ks_2samp
 
-from regbench.randomness import generator
+from regbench.runtime.randomness import generator
 
 DIVISIONS = 9_999
 """Random divisions of the labels; the smallest p-value is 1 / (DIVISIONS + 1)."""

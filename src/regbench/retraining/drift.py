@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.drift_settings import DriftSettings, Limits
+from regbench.config.drift import DriftSettings, Limits
 from regbench.retraining.distances import agreement, kolmogorov_smirnov, label_shares, missing_classes, pixel_summaries
 from regbench.statistics.verdicts import holm
 

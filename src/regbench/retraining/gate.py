@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+from regbench.config.params import Params
 from regbench.data.dataset import Split, SplitName, load_shape, load_split, read_index
 from regbench.files import read_json, write_csv
-from regbench.model_version import NETWORK, Offer, Version
-from regbench.params import Params
-from regbench.promotion import decide, summary
-from regbench.registry import ChampionChangedError, Registry
 from regbench.retraining.challenger import Chosen
-from regbench.retraining.place import Place
-from regbench.retraining.records import Log, Party, Record, champions, decision_key, rolled_back
+from regbench.retraining.decision import decide, summary
+from regbench.retraining.decision_log import Log, Party, Record, champions, decision_key, rolled_back
+from regbench.retraining.paths import Place
 from regbench.statistics.intervals import Difference
+from regbench.tracking.model_version import NETWORK, Offer, Version
 from regbench.tracking.provenance import Provenance
+from regbench.tracking.registry import ChampionChangedError, Registry
 
 IMAGES, REPORT = "images.csv", "data-report.json"
 """Files of a version beside its network: hash, split and label of each image of its day, and the data report."""
@@ -128,7 +128,7 @@ def _compare(registry: Registry, log: Log, today: Today, version: Version, champ
         key = decision_key(version.key, champion and champion.key, *circumstances)
         if any(record.key == key for record in records):
             return None
-        from regbench.retraining.answers import ask  # imports torch, which nights without news do not need
+        from regbench.retraining.predictions import ask  # imports torch, which nights without news do not need
 
         challenger = ask(ours, test, shape, params.compute)
         defender = ask(theirs, test, shape, params.compute) if champion is not None else None

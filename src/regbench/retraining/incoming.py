@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from regbench.config.params import Data
 from regbench.data.archive import FolderSource, Source, open_source
 from regbench.data.decoding import Former
 from regbench.data.ingest import Decoded, describe, read_rows
 from regbench.data.table import listing
 from regbench.errors import InputError, RejectedDataError
-from regbench.params import Data
 from regbench.retraining.raw_folder import Addition, add_rows
 
 

@@ -4,17 +4,17 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from regbench.config.params import Params
 from regbench.data.ingest import ingest
 from regbench.errors import InputError, RejectedDataError
-from regbench.params import Params
-from regbench.registry import Registry
+from regbench.retraining.decision_log import Log
 from regbench.retraining.drift import DriftReport
+from regbench.retraining.drift_check import watch
 from regbench.retraining.gate import Intake, known_key
 from regbench.retraining.incoming import Plan, plan_merge
+from regbench.retraining.paths import Place
 from regbench.retraining.pipeline import PipelineError, repro
-from regbench.retraining.place import Place
-from regbench.retraining.records import Log
-from regbench.retraining.watch import watch
+from regbench.tracking.registry import Registry
 
 
 class DriftedDataError(RejectedDataError):

@@ -25,20 +25,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regbench.config.loading import load_params
+from regbench.config.params import Params
 from regbench.errors import IntegrityError, RegbenchError, RejectedDataError
-from regbench.params import Params
-from regbench.params_file import load_params
+from regbench.retraining.decision_log import Log, Record, champions, decision_key
 from regbench.retraining.locking import only_job
 from regbench.retraining.metrics_file import write_metrics
 from regbench.retraining.notify import notify
+from regbench.retraining.paths import Place
 from regbench.retraining.pipeline import publish, repro
-from regbench.retraining.place import Place
-from regbench.retraining.records import Log, Record, champions, decision_key
 from regbench.tracking.store import configure_client, find_store
 
 if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is turned away before.
-    from regbench.registry import Registry
     from regbench.retraining.gate import Intake
+    from regbench.tracking.registry import Registry
 
 EXIT_CODES = {"promoted": 0, "kept": 10, "nothing new": 11}
 """How a job that did its work may end; rejected data, a job under way and failures are errors, with codes of theirs."""
@@ -86,9 +86,9 @@ def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
 
 def _retrain(params: Params, log: Log, place: Place, force: bool) -> Record | None:
     configure_client()
-    from regbench.registry import Registry
     from regbench.retraining.announce import announce
     from regbench.retraining.intake import DriftedDataError, take_in
+    from regbench.tracking.registry import Registry
 
     project = Path.cwd()
     registry = Registry(find_store(project), params.retrain.model)
@@ -137,11 +137,11 @@ def _challenge(
     registry: "Registry", log: Log, params: Params, place: Place, intake: "Intake", force: bool
 ) -> Record | None:
     """Log all runs, find the challenger among them, and bring it before the gate."""
+    from regbench.config.tuned import with_tuned
     from regbench.retraining.challenger import choose
+    from regbench.retraining.challenger_run import logged_run
     from regbench.retraining.gate import Today, judge, register
-    from regbench.retraining.logged import logged_run
     from regbench.tracking.provenance import read_provenance
-    from regbench.tuned import with_tuned
 
     params = with_tuned(params, place.results.tuned)
     chosen = choose(params, place.results.runs)

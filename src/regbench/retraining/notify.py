@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from regbench.notify_settings import NotifySettings
+from regbench.config.notify import NotifySettings
 from regbench.tracking.store import redact
 
 WEBHOOK = "REGBENCH_WEBHOOK"

@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 
 from regbench.files import atomic
-from regbench.retraining.records import Party, Record, champions
+from regbench.retraining.decision_log import Party, Record, champions
 from regbench.retraining.wording import heading, named, table
 
 

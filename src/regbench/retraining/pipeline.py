@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from regbench.config.retraining import Publish
 from regbench.errors import RegbenchError
-from regbench.processes import JOB, follow_parent
-from regbench.retrain_settings import Publish
+from regbench.runtime.processes import JOB, follow_parent
 
 
 class PipelineError(RegbenchError):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from regbench.config.params import Data
 from regbench.data.archive import FolderSource, Source
-from regbench.params import Data
 
 STAGING = ".merging"
 """Folder beside the CSV folders in which new images are gathered; one that a killed merge left is removed."""

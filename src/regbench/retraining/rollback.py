@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from regbench.config.loading import load_params
 from regbench.errors import InputError
-from regbench.params_file import load_params
+from regbench.retraining.decision_log import Log, Record, champions, decision_key
 from regbench.retraining.job import Ended, recover, tell
 from regbench.retraining.locking import only_job
-from regbench.retraining.place import Place
-from regbench.retraining.records import Log, Record, champions, decision_key
+from regbench.retraining.paths import Place
 from regbench.tracking.provenance import read_provenance
 from regbench.tracking.store import configure_client, find_store
 
@@ -28,9 +28,9 @@ def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
     with only_job(place.state, wait):
         params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()
         configure_client()
-        from regbench.registry import Registry  # imports mlflow
         from regbench.retraining.announce import announce
         from regbench.retraining.gate import party
+        from regbench.tracking.registry import Registry  # imports mlflow
 
         registry = Registry(find_store(Path.cwd()), params.retrain.model)
         recover(registry, log)

@@ -7,11 +7,11 @@ import numpy as np
 import optuna
 import torch
 
-from regbench.params import Params
-from regbench.ranges import Value
+from regbench.config.params import Params
+from regbench.config.ranges import Value
+from regbench.config.variants import Variant
+from regbench.engine.runs import Material, train_model
 from regbench.training.fit import EpochRecord
-from regbench.training.runs import Material, train_model
-from regbench.variants import Variant
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as draw
 
 from regbench.files import atomic
-from regbench.search.outputs import frozen_study, importances
 from regbench.search.study import Plan
+from regbench.search.study_files import frozen_study, importances
 
 matplotlib.use("Agg")
 DPI = 110

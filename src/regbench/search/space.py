@@ -16,10 +16,10 @@ from optuna.pruners import (
 )
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
-from regbench.randomness import generator
-from regbench.ranges import Choices, Range, Value, plain
-from regbench.search_settings import Search
-from regbench.variants import Variant
+from regbench.config.ranges import Choices, Range, Value, plain
+from regbench.config.search import Search
+from regbench.config.variants import Variant
+from regbench.runtime.randomness import generator
 
 WARM_UP_EPOCHS = 2
 """Epochs that the median pruner leaves a trial before it judges it: the first ones say little."""

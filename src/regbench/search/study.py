@@ -22,10 +22,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from tqdm import tqdm
 
+from regbench.config.search import Search
+from regbench.engine.workers import Workers
 from regbench.errors import DivergedError, IntegrityError
 from regbench.search.space import Space, budget, directions, distribution, given, pruner, sampler
-from regbench.search_settings import Search
-from regbench.workers import Workers
 
 Objective = Callable[[optuna.Trial], Sequence[float]]
 """Returns the values of a trial; raises optuna.TrialPruned, or DivergedError if they are not finite."""

@@ -10,26 +10,28 @@ import optuna
 import torch
 from filelock import FileLock
 
-from regbench import model, randomness, regularization
-from regbench.compute import device
+from regbench.augmentation import zca
+from regbench.config.params import Params
+from regbench.config.variants import Variant
 from regbench.data.dataset import INDEX
+from regbench.engine import runs
+from regbench.engine.runs import load_material
+from regbench.engine.workers import Workers
 from regbench.errors import DivergedError
 from regbench.files import sha256
-from regbench.params import Params
-from regbench.recipes import whitening
-from regbench.search import objective, outputs, space, study
+from regbench.networks import perceptron
+from regbench.runtime import randomness
+from regbench.runtime.device import device
+from regbench.search import objective, space, study, study_files
 from regbench.search.objective import Trainer
 from regbench.search.plots import write_plots
 from regbench.search.study import Journal, Plan, attempt, run_study
 from regbench.search.winner import finalists, repeat, repeat_one, winner
-from regbench.training import examples, fit, optimizer, runs
-from regbench.training.runs import load_material
-from regbench.variants import Variant
-from regbench.workers import Workers
+from regbench.training import examples, fit, optimizer, regularization
 
 CODE: tuple[ModuleType, ...] = (
     examples,
-    model,
+    perceptron,
     objective,
     optimizer,
     randomness,
@@ -38,7 +40,7 @@ CODE: tuple[ModuleType, ...] = (
     space,
     study,
     fit,
-    whitening,
+    zca,
 )
 """Modules that decide what a trial gives: with other code a study starts anew."""
 BUDGET = {"trials", "per", "top_k", "fresh_seeds"}
@@ -48,7 +50,7 @@ BUDGET = {"trials", "per", "top_k", "fresh_seeds"}
 def tune(params: Params, variant: str, data: Path, recipe: Path, folder: Path, storage: Path) -> Variant:
     """Search the ranges of a variant and return it resolved; trials that `storage` holds already are not run again.
 
-    Writes into `folder` what `regbench.search.outputs` and `plots` make of the study.
+    Writes into `folder` what `regbench.search.study_files` and `plots` make of the study.
 
     Raises:
         DivergedError: no trial was complete, or every finalist diverged.
@@ -72,11 +74,11 @@ def tune(params: Params, variant: str, data: Path, recipe: Path, folder: Path, s
             best = winner(plan, repeats)
         except DivergedError as error:
             raise DivergedError(f"params.yaml: variants.{variant}: {error}") from None
-    outputs.write_trials(folder / "trials.csv", plan, trials)
-    outputs.write_curves(folder / "curves.csv", trials)
-    outputs.write_repeats(folder / "repeats.csv", repeats)
-    outputs.write_timings(folder / "timings.csv", trials)
-    outputs.write_summary(folder / "summary.json", plan, trials, best)
+    study_files.write_trials(folder / "trials.csv", plan, trials)
+    study_files.write_curves(folder / "curves.csv", trials)
+    study_files.write_repeats(folder / "repeats.csv", repeats)
+    study_files.write_timings(folder / "timings.csv", trials)
+    study_files.write_summary(folder / "summary.json", plan, trials, best)
     write_plots(folder / "plots", plan, trials)
     return trainer.resolve(trials[best].params)
 

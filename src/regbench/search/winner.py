@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
+from regbench.config.ranges import Value
+from regbench.engine.workers import Workers
 from regbench.errors import DivergedError
-from regbench.ranges import Value
 from regbench.search.objective import Score, Trainer
 from regbench.search.space import directions, given
 from regbench.search.study import Journal, Plan
-from regbench.workers import Workers
 
 
 @dataclass(frozen=True)

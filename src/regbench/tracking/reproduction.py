@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from regbench.config.params import Params
 from regbench.files import read_json
-from regbench.machine import processor, software
-from regbench.params import Params
+from regbench.runtime.machine import processor, software
 from regbench.tracking.provenance import UNKNOWN, read_provenance
 from regbench.tracking.settings import settings
 

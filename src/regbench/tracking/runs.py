@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from regbench.errors import TrackingError
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import Experiments
-from regbench.tracking.live import Watcher
+from regbench.tracking.live_runs import Watcher
 from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, one_line

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from regbench.config.params import Params
 from regbench.files import read_json
-from regbench.params import Params
+from regbench.layout import Results, machine_tags
 from regbench.tracking.metric_names import BEST, CURVES, SECONDS, TOTALS, TRIALS, WINNER, translate
-from regbench.tracking.results import Results, machine_tags
 from regbench.tracking.run_record import RunRecord, Status
 from regbench.tracking.settings import colour, settings, text
 

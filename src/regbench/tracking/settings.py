@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Any
 
-from regbench.params import Params
+from regbench.config.params import Params
 
 COLOURS = (
     *("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255"),

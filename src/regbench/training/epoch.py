@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from torch import Tensor
 
-from regbench.model import Perceptron
-from regbench.recipes.whitening import scale
-from regbench.section import Precision
-from regbench.training.learning import Learning
+from regbench.augmentation.zca import scale
+from regbench.config.section import Precision
+from regbench.networks.perceptron import Perceptron
+from regbench.training.step import Learning
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regbench.recipes.whitening import Whitening, scale
+from regbench.augmentation.zca import Whitening, scale
 
 EVALUATION_BATCH = 1000
 """Images a step where nothing is learnt."""

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from regbench.config.params import Train
+from regbench.config.section import Precision
+from regbench.config.variants import Variant
 from regbench.errors import DivergedError
-from regbench.model import Perceptron
-from regbench.params import Train
-from regbench.randomness import generator
-from regbench.regularization import BestEpoch, penalty
-from regbench.section import Precision
+from regbench.networks.perceptron import Perceptron
+from regbench.runtime.randomness import generator
+from regbench.training.early_stopping import BestEpoch
 from regbench.training.epoch import Score, run_epoch
 from regbench.training.examples import Examples, batch_count, batches, in_order
-from regbench.training.learning import Learning
-from regbench.variants import Variant
+from regbench.training.regularization import penalty
+from regbench.training.step import Learning
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from regbench.model import Perceptron
+from regbench.networks.perceptron import Perceptron
 
 LEVEL = 9
 """Of zlib: what `gzip -9` leaves. LZMA leaves up to an eighth less, and takes two seconds for the article's network."""

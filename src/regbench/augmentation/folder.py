@@ -1,0 +1,66 @@
+"""Recipes on disk: what the augment stage materialises, and how training reads it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from regbench.augmentation.distortion import CHUNK, copies
+from regbench.augmentation.zca import Whitening, fit_whitening, scale
+from regbench.config.augmentation import Augment, Recipe
+from regbench.files import atomic, read_array, write_json
+
+
+def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settings: Augment) -> None:
+    """Fit and materialise a recipe on the train images (N, C, H, W), uint8.
+
+    Writes `recipe.json`, `copies.npy` (copies, N, C, H, W) if the recipe augments, `whitening.safetensors` if it
+    whitens, and `preview.png`.
+    """
+    if recipe.augments:
+        with atomic(folder / "copies.npy") as path:
+            shape = (settings.copies, *images.shape)
+            array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+            with tqdm(total=settings.copies * len(images), desc=f"augment {folder.name}", disable=None) as bar:
+                for copy, start, changed in copies(images, recipe, settings):
+                    array[copy, start : start + CHUNK] = changed.numpy()
+                    bar.update(len(changed))
+            array.flush()
+    if recipe.zca:
+        fit_whitening(images, recipe.zca).save(folder / "whitening.safetensors")
+    write_json(folder / "recipe.json", recipe.model_dump())
+    with atomic(folder / "preview.png") as path:
+        _preview(images, folder).save(path)
+
+
+def read_whitening(folder: Path) -> Whitening | None:
+    """Return the whitening of a written recipe, or None where it has none."""
+    path = folder / "whitening.safetensors"
+    return Whitening.load(path) if path.exists() else None
+
+
+def read_copies(folder: Path) -> NDArray[np.uint8] | None:
+    """Memory-map the copies (copies, N, C, H, W) of a written recipe, or return None where it has none."""
+    path = folder / "copies.npy"
+    return read_array(path) if path.exists() else None
+
+
+def _preview(images: NDArray[np.uint8], folder: Path, columns: int = 12, rows: int = 5) -> Image.Image:
+    """Draw originals in the first row, then what the network sees of them in five epochs (whitened: stretched)."""
+    shown = images[:columns]
+    made, whitening = read_copies(folder), read_whitening(folder)
+    lines = [shown]
+    for row in range(rows if made is not None else 1):
+        pixels = shown if made is None else made[row % len(made), :columns]
+        if whitening is not None:
+            white = whitening.apply(scale(torch.from_numpy(pixels).flatten(1))).numpy()
+            low, high = np.percentile(white, [1, 99])
+            pixels = (255 * np.clip((white - low) / (high - low or 1), 0, 1)).astype(np.uint8).reshape(pixels.shape)
+        lines.append(pixels)
+    framed = np.pad(np.stack(lines), ((0, 0), (0, 0), (0, 0), (1, 1), (1, 1)), constant_values=96)
+    picture = framed.transpose(0, 3, 1, 4, 2).reshape(framed.shape[0] * framed.shape[3], -1, images.shape[1])
+    image = Image.fromarray(picture.squeeze(2) if images.shape[1] == 1 else picture)
+    return image.resize((image.width * 2, image.height * 2), Image.Resampling.NEAREST)

@@ -1,0 +1,67 @@
+"""Validation errors of pydantic as one line each: dotted key, value, rule, cure."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pydantic import BaseModel, Tag, ValidationError
+
+LONGEST_VALUE = 60
+"""Characters of a value that are shown."""
+
+
+def explain(
+    error: ValidationError, root: type[BaseModel], prefix: tuple[str, ...] = (), suffix: tuple[str, ...] = ()
+) -> list[str]:
+    """Return a line for each problem, such as `variants.l2.dropout = 1.5: must be less than 1`.
+
+    `root` is the model that was validated, and `prefix` the dotted key at which it stands. `suffix` is the rest of the
+    key where the value comes from below the field.
+    """
+    return [_line(dict(problem), root, prefix, suffix) for problem in error.errors()]
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return a question with the likeliest spelling, or the list of what is valid."""
+    names = sorted(valid)
+    matches = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {matches[0]!r}?" if matches else f"use one of {', '.join(names)}"
+
+
+def _line(problem: dict[str, Any], root: type[BaseModel], prefix: tuple[str, ...], suffix: tuple[str, ...] = ()) -> str:
+    location = problem["loc"]
+    # Parts in brackets are no keys: pydantic's own '[key]' of a wrong key in a dict, and tags of config.ranges.
+    key = ".".join(str(part) for part in (*prefix, *location, *suffix) if not str(part).startswith("["))
+    match problem["type"]:
+        case "extra_forbidden":
+            hint = nearest(str(location[-1]), _fields(root, location[:-1]))
+            return f"{key} = {_short(problem['input'])}: unknown key: {hint}"
+        case "missing":
+            return f"{key}: missing: add it"
+        case _:
+            rule = problem["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
+            return f"{key or 'the file'} = {_short(problem['input'])}: {rule}"
+
+
+def _fields(root: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Return the keys that are valid at a location, which passes through models and dicts of models."""
+    annotation: Any = root
+    for part in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = annotation.model_fields[part].annotation
+        elif any(part == tag for _, tag in _tagged(annotation)):
+            annotation = next(member for member, tag in _tagged(annotation) if part == tag)
+        else:
+            annotation = get_args(annotation)[-1]
+    return list(annotation.model_fields)
+
+
+def _tagged(annotation: Any) -> list[tuple[Any, str]]:
+    """Return the members of a union that carry a tag, with their tags."""
+    parts = [get_args(member) for member in get_args(annotation)]
+    return [(part[0], note.tag) for part in parts for note in part[1:] if isinstance(note, Tag)]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."

@@ -1,0 +1,37 @@
+"""Resolved variants on disk: what the search hands to training."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from regbench.config.params import Params
+from regbench.config.variants import Variant
+from regbench.errors import IntegrityError
+from regbench.files import read_json, write_json
+
+
+def write_tuned(path: Path, variant: Variant) -> None:
+    """Write a variant without ranges; equal variants give equal bytes."""
+    write_json(path, variant.model_dump(exclude={"search"}))
+
+
+def read_tuned(path: Path) -> Variant:
+    """Return a written variant.
+
+    Raises:
+        IntegrityError: the file is missing, or is no variant.
+    """
+    try:
+        return Variant.model_validate(read_json(path))
+    except (OSError, ValueError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise IntegrityError(f"{path}: cannot be read: {reason}: run `dvc repro`") from None
+
+
+def with_tuned(params: Params, folder: Path) -> Params:
+    """Return the parameters with every variant as the stage tune resolved it.
+
+    Raises:
+        IntegrityError: as `read_tuned`.
+    """
+    return params.with_resolved({name: read_tuned(folder / f"{name}.json") for name in params.variants})

@@ -1,0 +1,1 @@
+"""Trains what is missing: specs, tasks, the store of finished runs, executors."""

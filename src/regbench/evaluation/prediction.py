@@ -1,0 +1,91 @@
+"""Labels for images that have none, by one saved network or by the mean probability of several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from regbench import files
+from regbench.config.params import Compute, Data
+from regbench.data.archive import open_source
+from regbench.data.decoding import Former
+from regbench.data.ingest import read_rows
+from regbench.errors import InputError, IntegrityError
+from regbench.networks.model_files import load_model
+from regbench.networks.perceptron import Perceptron
+from regbench.runtime.device import device, prepare
+
+
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """Images of the table of unlabelled ones, in its order."""
+
+    filenames: tuple[str, ...]
+    images: NDArray[np.uint8]
+    """Shape (N, C, H, W), 0..255."""
+    left_out: tuple[str, ...]
+    """A line for each unusable row, of which there are at most `data.max_rejected`."""
+
+
+def load_networks(folder: Path) -> list[Perceptron]:
+    """Return the network saved in `folder`, or those in its folders `seed-*`, which are the runs of a variant.
+
+    Raises:
+        InputError: it holds neither.
+        IntegrityError: one cannot be loaded, or takes other images or has other classes than the first.
+    """
+    folders = [folder] if (folder / "model.json").is_file() else sorted(folder.glob("seed-*"))
+    if not folders:
+        raise InputError(f"{folder}: holds no run: name a variant that was trained (dvc repro)")
+    networks = [load_model(found) for found in folders]
+    for found, network in zip(folders, networks, strict=True):
+        if _answers_like(network) != _answers_like(networks[0]):
+            raise IntegrityError(f"{found}: has other classes or images than {folders[0]}: remove what is out of date")
+    return networks
+
+
+def read_unlabelled(raw: Path, data: Data, network: Perceptron) -> Unlabelled:
+    """Read the images that `data.test_csv` lists in a folder or .zip, converted to what a network takes.
+
+    Raises:
+        InputError: there is no such path or table, it breaks a rule, or more images than `data.max_rejected` cannot be
+            read: all are named.
+    """
+    if not raw.exists():
+        raise InputError(f"{raw}: no such folder or .zip: give the path of your images (RAW=PATH)")
+    takes = network.architecture
+    data = data.model_copy(update={"channels": takes.channels, "image_size": (takes.height, takes.width)})
+    decoded = read_rows(open_source(raw, data.test_csv), data, Former(), unlabelled_only=True)
+    images = decoded.pixels.reshape(-1, takes.channels, takes.height, takes.width)
+    return Unlabelled(tuple(decoded.rows["filename"]), images, decoded.rejected)
+
+
+def predict(networks: Sequence[Perceptron], images: NDArray[np.uint8], compute: Compute) -> NDArray[np.float32]:
+    """Return the mean of the networks' class probabilities, (N, K), for images (N, C, H, W), 0..255."""
+    prepare(compute)
+    pixels = torch.from_numpy(images)
+    found: NDArray[np.float32] = np.mean(
+        [network.to(device(compute)).probabilities(pixels).numpy() for network in networks], axis=0
+    )
+    return found
+
+
+def write_submission(
+    out: Path, filenames: Sequence[str], probabilities: NDArray[np.float32], classes: Sequence[str]
+) -> Path:
+    """Write `filename,label` to `out`, and beside it `filename` and a column of probabilities a class; return that."""
+    labels = np.array(classes, dtype=object)[probabilities.argmax(1)]
+    names = pd.Series(filenames, name="filename")
+    beside = out.with_name(f"{out.stem}-probabilities{out.suffix}")
+    files.write_csv(beside, pd.concat([names, pd.DataFrame(probabilities, columns=list(classes))], axis="columns"))
+    files.write_csv(out, pd.DataFrame({"filename": names, "label": labels}))
+    return beside
+
+
+def _answers_like(network: Perceptron) -> tuple[object, ...]:
+    takes = network.architecture
+    return takes.classes, takes.channels, takes.height, takes.width

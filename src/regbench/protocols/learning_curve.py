@@ -1,0 +1,122 @@
+"""The comparison at several numbers of train images: regularizers matter most where labels are few."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench import files
+from regbench.config.params import Params
+from regbench.data.dataset import IMAGES, INDEX, load_split, read_index
+from regbench.errors import InputError
+from regbench.protocols.protocol import run_protocol
+from regbench.protocols.protocol_files import interval, points, write_study
+from regbench.report.comparison import Comparison
+from regbench.report.drawing import to_png
+from regbench.report.size_chart import size_chart
+from regbench.report.summary import NO_TEST_SPLIT, text_table
+from regbench.runtime.randomness import generator
+from regbench.statistics.verdicts import compare_pairs
+
+
+def write_sizes(params: Params, sizes: Sequence[int], data: Path, out: Path, seed: int) -> str:
+    """Compare the variants of `params` at each size, in `out/SIZE`; write sizes.csv, .md and .png to `out`.
+
+    The epochs stay those of `params`, so that fewer images are fewer steps. Returns the Markdown.
+
+    Raises:
+        InputError: a size is below 2, or above the number of train images.
+    """
+    order = subset_order(data, seed)
+    for size in sizes:
+        if not 2 <= size <= len(order):
+            raise InputError(f"sizes = {size}: must be 2 to {len(order)}, the number of train images")
+    comparisons = {}
+    for size in sorted(set(sizes)):
+        write_subset(data, out / str(size) / "data", order[:size])
+        comparisons[size] = run_protocol(params, out / str(size) / "data", out / str(size))
+    rows = judge_sizes(comparisons)
+    picture = size_chart(rows, *_names(comparisons), next(iter(comparisons.values())).split)
+    return write_study(out, "sizes", rows, markdown(rows, comparisons), to_png(picture))
+
+
+def subset_order(data: Path, seed: int) -> NDArray[np.int64]:
+    """Return the train rows in a random order keyed by `seed`: a subset is the first of them, so subsets are nested."""
+    return generator(seed, "subset").permutation(len(load_split(data, "train")))
+
+
+def write_subset(data: Path, out: Path, rows: NDArray[np.int64]) -> None:
+    """Write `data` to `out` with these train rows alone, in their old order; the other splits are linked."""
+    kept = np.sort(rows)
+    files.write_array(out / "train" / IMAGES, load_split(data, "train").images[kept])
+    files.write_csv(out / "train" / INDEX, read_index(data, "train").iloc[kept])
+    for name in ("dataset.json", "validation", "test"):
+        (out / name).unlink(missing_ok=True)
+        (out / name).symlink_to((data / name).resolve())
+
+
+def judge_sizes(comparisons: Mapping[int, Comparison]) -> pd.DataFrame:
+    """Return a row a size and variant; each variant is compared with the baseline of its size.
+
+    All comparisons of the table are one family for Holm's correction.
+    """
+    variants, baseline = _names(comparisons)
+    confidence = next(iter(comparisons.values())).confidence
+    correct = {(size, name): cells for size, found in comparisons.items() for name, cells in found.correct.items()}
+    pairs = [((size, name), (size, baseline)) for size, name in correct if name != baseline]
+    results = {pair[0]: found for pair, found in zip(pairs, compare_pairs(correct, pairs, confidence), strict=True)}
+    rows = []
+    for size, comparison in comparisons.items():
+        for name in variants:
+            accuracy = comparison.judgement.standings[name].accuracy
+            row: dict[str, object] = {
+                "train_images": size,
+                "variant": name,
+                "seeds": len(comparison.seeds),
+                "error_percent": 100 * (1 - accuracy.mean),
+                "error_low": 100 * (1 - accuracy.high),
+                "error_high": 100 * (1 - accuracy.low),
+            }
+            if found := results.get((size, name)):
+                row |= {
+                    "difference": found.difference.mean,
+                    "difference_low": found.difference.low,
+                    "difference_high": found.difference.high,
+                    "adjusted_p": found.adjusted_p,
+                    "verdict": found.verdict,
+                }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def markdown(rows: pd.DataFrame, comparisons: Mapping[int, Comparison]) -> str:
+    """Return the table as Markdown."""
+    first = next(iter(comparisons.values()))
+    level = f"{100 * first.confidence:g} % interval"
+    header = ["variant", "train images", f"{first.split} error %", level, f"gain over {first.baseline}", "p", "verdict"]
+    cells = []
+    for _, row in rows.iterrows():
+        compared = ["", "", ""]
+        if row["variant"] != first.baseline:
+            compared = [points(row), f"{row['adjusted_p']:.2g}", row["verdict"]]
+        error = interval(row["error_low"], row["error_high"])
+        cells.append([row["variant"], f"{row['train_images']:,}", f"{row['error_percent']:.2f}", error, *compared])
+    seeds = ", ".join(str(seed) for seed in first.seeds)
+    opening = (
+        f"- Nested random subsets of the train images, the same for all variants; judged on {first.images:,} "
+        f"{first.split} images, seeds {seeds}. The epochs are the same, so fewer images are fewer steps."
+    )
+    warning = f"\n- {NO_TEST_SPLIT}" if first.split != "test" else ""
+    notes = (
+        "Gain: points less error than the baseline at the same size, paired by seed and image, with its interval. "
+        "p-values are Holm-corrected over the table, intervals are not. One subset a size: what another draw of train "
+        "images would do is not in the intervals.\n"
+    )
+    return "\n\n".join([opening + warning, text_table(header, cells), notes])
+
+
+def _names(comparisons: Mapping[int, Comparison]) -> tuple[tuple[str, ...], str]:
+    first = next(iter(comparisons.values()))
+    return first.variants, first.baseline

@@ -1,1 +1,0 @@
-"""What is done to images before the network sees them: augmentation and whitening."""

@@ -1,0 +1,69 @@
+"""What earlier stages left in files, and its tables: learning curves and timings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from regbench.config.params import Params
+from regbench.errors import InputError
+
+T = TypeVar("T")
+
+
+def required(file: Path, read: Callable[[Path], T]) -> T:
+    """Return `read(file)`.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    try:
+        return read(file)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file: run `dvc repro` to make it") from None
+
+
+def table(file: Path) -> pd.DataFrame:
+    """Read a CSV of numbers."""
+    return pd.read_csv(file)
+
+
+def labelled(file: Path) -> pd.DataFrame:
+    """Read a CSV with class labels or file names, which stay text: `007` is no number, `NA` no missing value."""
+    text = dict.fromkeys(("filename", "label", "actual", "predicted"), str)
+    return pd.read_csv(file, dtype=text, keep_default_na=False)
+
+
+def read_curves(params: Params, runs: Path) -> pd.DataFrame:
+    """Return variant, epoch (0-based), seeds, and the mean over seeds of each further column of the histories.
+
+    `seeds` is how many runs reached the epoch: where some stop early, the mean is over those still training.
+    """
+    tables = []
+    for variant in params.variants:
+        files = [runs / variant / f"seed-{seed}" / "history.csv" for seed in params.seeds]
+        epochs = pd.concat([required(file, table) for file in files]).groupby("epoch")
+        mean = epochs.mean()
+        mean.insert(0, "seeds", epochs.size())
+        tables.append(mean.reset_index().assign(variant=variant))
+    curves = pd.concat(tables, ignore_index=True)
+    return curves[["variant", *curves.columns.drop("variant")]]
+
+
+def read_timings(params: Params, timings: Path) -> pd.DataFrame:
+    """Return variant, seeds, train_wall_seconds, train_cpu_seconds and epochs: means of one run, in params' order."""
+    rows = []
+    for variant in params.variants:
+        epochs = required(timings / f"{variant}.csv", table)
+        runs = epochs[epochs["seed"].isin(params.seeds)].groupby("seed")
+        rows.append(
+            {
+                "variant": variant,
+                "seeds": len(runs),
+                "train_wall_seconds": runs["wall_seconds"].sum().mean(),
+                "train_cpu_seconds": runs["cpu_seconds"].sum().mean(),
+                "epochs": runs.size().mean(),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,28 @@
+"""MLflow's run of a network that the pipeline trained."""
+
+from regbench.config.params import Params
+from regbench.errors import TrackingError
+from regbench.retraining.challenger import Chosen
+from regbench.retraining.paths import Place
+from regbench.tracking.receipt import fingerprint
+from regbench.tracking.store import Store
+from regbench.tracking.sync import bring_up_to_date
+from regbench.tracking.variant_runs import FinalsReader
+
+
+def logged_run(store: Store, params: Params, place: Place, chosen: Chosen) -> str:
+    """Log whatever MLflow lacks, and return its id of the run of a network.
+
+    Raises:
+        TrackingError: MLflow cannot be reached, or somebody deleted the run there.
+    """
+    results = place.results
+    folders = [getattr(results, name) for name in results.__dataclass_fields__]
+    receipt = bring_up_to_date(params, results, store, fingerprint([place.params, *folders]))
+    key = FinalsReader(params, results).seed(chosen.variant, chosen.seed).key
+    if key not in receipt.runs:
+        raise TrackingError(
+            f"{store.shown}: the run '{chosen.variant} {chosen.seed}' was deleted: restore it in MLflow, or name "
+            "another retrain.challenger"
+        )
+    return receipt.runs[key]

@@ -1,0 +1,151 @@
+"""The gate: whether a challenger takes the champion's place. Pure: predictions in, a decision with its reasons out.
+
+Both networks answer for the same images, so the comparison is paired, image by image (McNemar's design). A promotion
+needs both of two tests, each at (1 - confidence) / 2 on its side: the interval of `paired_difference`, which is exact
+at margin 0, and the score test of `above_margin`, which holds its level where few images are discordant and the margin
+is not 0. Whatever cannot be told keeps the champion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regbench.config.retraining import Gate
+from regbench.statistics.intervals import Difference, accuracy_interval, paired_difference
+from regbench.statistics.margins import above_margin
+from regbench.statistics.scores import calibration_error
+from regbench.statistics.verdicts import class_losses
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one network says of the judged images, and what it costs."""
+
+    probabilities: NDArray[np.float32]
+    """Shape (N, K), each row summing to 1."""
+    megabytes: float
+    """Size of the weights, 10^6 bytes."""
+    milliseconds: float
+    """Median time for one image."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the challenger becomes champion, and why."""
+
+    promote: bool
+    reasons: tuple[str, ...]
+    """A sentence each: all that speaks against it, or what it won by."""
+    difference: Difference | None = None
+    """Accuracy of the challenger minus the champion's; None where there was nothing to compare."""
+    lost_classes: tuple[str, ...] = ()
+
+
+def decide(
+    champion: Answers | None,
+    challenger: Answers,
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    policy: Gate,
+    calibration_bins: int,
+    refusals: Sequence[str] = (),
+) -> Decision:
+    """Judge a challenger on images with `labels` (N,), positions in `classes`; None is the champion of a first run.
+
+    `refusals` are reasons against a promotion that stand already, such as uncommitted code. All reasons are given.
+    """
+    broken = [
+        *_broken("the challenger", challenger, labels, classes),
+        *(_broken("the champion", champion, labels, classes) if champion else ()),
+    ]
+    if broken:
+        return Decision(False, (*refusals, *broken))
+    against = [*refusals, *_limits(challenger, labels, policy, calibration_bins)]
+    if champion is None:
+        return Decision(not against, tuple(against) or ("There is no champion yet, and all limits are met.",))
+    right = [answers.probabilities.argmax(1) == labels for answers in (challenger, champion)]
+    difference = paired_difference(right[0][np.newaxis], right[1][np.newaxis], policy.confidence)
+    enough, verdict = _verdict(right[0], right[1], difference, policy)
+    lost = class_losses(right[0][np.newaxis], right[1][np.newaxis], labels, policy.confidence)
+    names = tuple(classes[label] for label in lost)
+    if policy.class_veto and names:
+        against.append(f"It is significantly worse on {_listed(names)}.")
+    against += [] if enough else [verdict]
+    return Decision(not against, tuple(against) or (verdict,), difference, names)
+
+
+def summary(answers: Answers, labels: NDArray[np.int64], confidence: float, bins: int) -> dict[str, float]:
+    """Return the scores that a record holds: errors in percent, with the interval; the rest as `Answers` has it."""
+    right = answers.probabilities.argmax(1) == labels
+    accuracy = accuracy_interval(right[np.newaxis], confidence)
+    chosen = answers.probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return {
+        "error_percent": 100 * (1 - accuracy.mean),
+        "low": 100 * (1 - accuracy.high),
+        "high": 100 * (1 - accuracy.low),
+        "log_loss": float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean()),
+        "calibration_error": calibration_error(answers.probabilities, labels, bins),
+        "megabytes": answers.megabytes,
+        "milliseconds": answers.milliseconds,
+    }
+
+
+def _broken(who: str, answers: Answers, labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
+    """Return why answers cannot be judged; nothing if they can."""
+    if not len(labels):
+        return ["There are no test images to judge on: data.split must leave some."]
+    found = answers.probabilities
+    if found.shape != (len(labels), len(classes)):
+        return [f"Answers of {who} have the shape {found.shape}, not {(len(labels), len(classes))}."]
+    if not np.isfinite(found).all():
+        return [f"Answers of {who} hold a number that is not finite."]
+    if (found < 0).any() or not np.allclose(found.sum(1), 1, atol=1e-3):
+        return [f"Answers of {who} are no probabilities."]
+    return []
+
+
+def _limits(challenger: Answers, labels: NDArray[np.int64], policy: Gate, bins: int) -> list[str]:
+    calibration = calibration_error(challenger.probabilities, labels, bins)
+    limits = [
+        ("Its weights take", challenger.megabytes, policy.max_megabytes or np.inf, "MB", "max_megabytes"),
+        ("It takes", challenger.milliseconds, policy.max_milliseconds or np.inf, "ms an image", "max_milliseconds"),
+        ("Its calibration error is", calibration, policy.max_calibration_error, "", "max_calibration_error"),
+    ]
+    # So written that nan is over the limit.
+    return [
+        f"{what} {value:.4g}{unit and f' {unit}'}: more than retrain.gate.{key} = {limit:g}."
+        for what, value, limit, unit, key in limits
+        if not value <= limit
+    ]
+
+
+def _verdict(
+    challenger: NDArray[np.bool_], champion: NDArray[np.bool_], difference: Difference, policy: Gate
+) -> tuple[bool, str]:
+    """Return whether the accuracies speak for the challenger, and how, in a sentence."""
+    wins, losses = int((challenger & ~champion).sum()), int((champion & ~challenger).sum())
+    images = len(challenger)
+    if not wins + losses:
+        return False, f"Both are right on the same of {images:,} test images: a tie keeps the champion."
+    margin = (1 if policy.rule == "superiority" else -1) * policy.margin / 100
+    level = (1 - policy.confidence) / 2
+    enough = difference.low > margin and above_margin(wins, losses, images, margin) <= level
+    interval = f"{100 * policy.confidence:g} % interval {100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
+    measured = (
+        f"{100 * difference.mean:+.2f} points of accuracy on {images:,} test images ({interval}; only the challenger "
+        f"is right on {wins:,}, only the champion on {losses:,})"
+    )
+    asked = {
+        ("superiority", True): "surely better",
+        ("superiority", False): "not surely better",
+        ("non_inferiority", True): "surely not worse",
+        ("non_inferiority", False): "not surely as good",
+    }[policy.rule, enough]
+    by = f" by {policy.margin:g} points" if policy.margin else ""
+    return enough, f"The challenger is {asked}{by}: {measured}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ("class " if len(names) == 1 else "classes ") + ", ".join(names)

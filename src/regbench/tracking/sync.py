@@ -1,0 +1,74 @@
+"""The step between results and MLflow: one writer at a time, and nothing is asked twice."""
+
+from dataclasses import replace
+
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from regbench.config.params import Params
+from regbench.errors import TrackingError
+from regbench.layout import Results
+from regbench.tracking.collection import read_records, read_table, report_id, results_id
+from regbench.tracking.receipt import Receipt
+from regbench.tracking.run_record import RunRecord
+from regbench.tracking.store import Store, configure_client, write_ahead
+
+PATIENCE = 600
+"""Seconds to wait for another process that logs to the same store."""
+
+
+def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint: str, ask: bool = False) -> Receipt:
+    """Log what `store` lacks of `results` and return the receipt of it, which is also written.
+
+    Where the receipt says that equal content was logged, the store is not asked, unless `ask`.
+
+    Raises:
+        TrackingError: how many runs are not logged yet, and why. Those that are logged stay so.
+    """
+    records = read_records(params, results)
+    comparison = results_id(record for record in records if record.compared)
+    report = report_id(records)
+    table = read_table(results)
+    content = f"{results_id(records)} {report}"
+    store.lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(store.lock, timeout=PATIENCE):
+            receipt = Receipt.read(store)
+            if ask or receipt.content != content:
+                receipt = _log(records, {"comparison": comparison, "report": report}, table, store, receipt)
+            receipt = replace(receipt, fingerprint=fingerprint, content=content)
+            receipt.write(store)
+            return receipt
+    except Timeout:
+        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make sync` later") from None
+
+
+def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: Store, receipt: Receipt) -> Receipt:
+    configure_client()
+    write_ahead(store)
+    from regbench.tracking.runs import Tracker  # imports mlflow
+
+    known = dict(receipt.runs)
+    runs: dict[str, str] = {}
+    variants: dict[str, str] = {}
+    experiment = ""
+    tracker = Tracker(store)
+    progress = tqdm(total=len(records), desc="MLflow", unit="run", disable=None)
+    try:
+        for record, run in tracker.log_missing(records, shared):
+            if run is not None:
+                runs[record.key] = run.info.run_id
+                if record.experiment == records[0].experiment:
+                    experiment = run.info.experiment_id
+                    variants[record.name] = run.info.run_id
+            progress.update()
+        tracker.present(records[0].experiment, shared["comparison"], variants, table)
+    except TrackingError as error:
+        pending = sum(record.key not in known | runs for record in records)
+        Receipt(runs=known | runs).write(store)
+        raise TrackingError(
+            f"{pending} runs not logged yet: {store.shown}: {error}: run `make sync` when it is back"
+        ) from error
+    finally:
+        progress.close()
+    return Receipt(comparison=shared["comparison"], experiment=experiment, runs=runs, variants=variants)

@@ -1,0 +1,79 @@
+"""What is done with a batch while learning: each strength that is on is one change of inputs, or one after the step."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
+from torch import Tensor
+
+from regbench.config.params import Train
+from regbench.config.variants import Variant
+from regbench.networks.perceptron import Perceptron
+from regbench.runtime.randomness import generator
+from regbench.training.averaging import Average
+from regbench.training.optimizer import Adam, FlatParameters, rate_factor
+from regbench.training.regularization import add_penalty_gradients_, clip_norms_, mixed, noisy
+
+Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Inputs (N, D) and targets of a batch to those that are learnt."""
+
+
+class Learning:
+    """Learns a model's weights batch by batch: changed inputs, loss, gradients, step, what follows it.
+
+    Every random number is keyed by `seed` and the epoch, and drawn only where its strength is on.
+    """
+
+    def __init__(self, model: Perceptron, settings: Train, strengths: Variant, seed: int, epoch_steps: int) -> None:
+        self.model, self.settings, self.strengths = model, settings, strengths
+        self.seed, self.epoch_steps = seed, epoch_steps
+        self.parameters = FlatParameters.of(model, model.hidden_kernels)
+        self.optimizer = Adam(self.parameters, settings, strengths.weight_decay)
+        self.average = Average(model.layers, self.parameters, strengths.averaging) if strengths.averaging else None
+        self.changes: list[Change] = []
+        self.subgradient = 0.0 if strengths.proximal else strengths.l1
+        self.corrections = self._corrections()
+
+    def begin(self, epoch: int) -> None:
+        """Key the random numbers of an epoch."""
+        strengths = self.strengths
+        self.model.key_dropout(generator(self.seed, "dropout", epoch))
+        noise, pairs = generator(self.seed, "noise", epoch), generator(self.seed, "mixup", epoch)
+        changes: list[tuple[float, Change]] = [
+            (strengths.mixup, lambda x, y: mixed(x, y, len(self.model.classes), strengths.mixup, pairs)),
+            (strengths.input_noise, lambda x, y: (noisy(x, strengths.input_noise, noise), y)),
+        ]
+        self.changes = [change for strength, change in changes if strength]
+
+    def changed(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is learnt of a batch of float inputs (N, D) and classes (N,), which may become parts (N, K)."""
+        for change in self.changes:
+            inputs, targets = change(inputs, targets)
+        return inputs, targets
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the cross-entropy to be lowered, without penalties; targets as `changed` returns them."""
+        return F.cross_entropy(logits, targets, label_smoothing=self.strengths.label_smoothing)
+
+    def step(self, loss: Tensor) -> None:
+        """Take a step down the gradient of a loss and the penalties."""
+        loss.backward()  # type: ignore[no-untyped-call]
+        add_penalty_gradients_(self.model.hidden_kernels, self.subgradient, self.strengths.l2)
+        factor = rate_factor(self.settings, self.optimizer.steps, self.epoch_steps)
+        self.optimizer.step(factor)
+        for correct in self.corrections:
+            correct(factor)
+
+    def evaluated(self) -> AbstractContextManager[None]:
+        """Let the model have, for a while, the weights that it is judged by."""
+        return self.average.applied() if self.average else nullcontext()
+
+    def _corrections(self) -> list[Callable[[float], None]]:
+        """Return what follows a step, in this order, so that the mean is of weights that obey the others."""
+        strengths, average = self.strengths, self.average
+        found: list[tuple[bool, Callable[[float], None]]] = [
+            (strengths.proximal, lambda factor: self.optimizer.shrink_(strengths.l1, factor)),
+            (strengths.max_norm > 0, lambda _: clip_norms_(self.model.hidden_kernels, strengths.max_norm)),
+        ]
+        corrections = [correction for on, correction in found if on]
+        return [*corrections, lambda _: average.update()] if average else corrections

@@ -1,0 +1,143 @@
+"""Splits, classes, and what later stages read."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regbench import files
+from regbench.config.params import Split
+from regbench.data.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
+from regbench.errors import InputError, IntegrityError
+
+HASHES = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(20_000)]
+
+
+def test_as_listed_is_exactly_70_to_30_of_the_49_000() -> None:
+    split = Split(method="as_listed", validation=0.3, test=0)
+    names = assign_splits(["0" * 64] * 49_000, split)
+    assert list(names) == ["train"] * 34_300 + ["validation"] * 14_700
+
+
+def test_hash_split_matches_its_definition() -> None:
+    split = Split(validation=0.25, test=0.25)
+    digests = [first + "0" * 63 for first in "0123456789abcdef"]
+    assert list(assign_splits(digests, split)) == ["test"] * 4 + ["validation"] * 4 + ["train"] * 8
+
+
+def test_hash_split_never_changes_as_data_grow() -> None:
+    split = Split()
+    small, large = assign_splits(HASHES[:5_000], split), assign_splits(HASHES, split)
+    assert list(large[:5_000]) == list(small)
+    assert list(assign_splits(HASHES[::-1], split)) == list(large)[::-1]
+
+
+def test_hash_split_meets_its_fractions() -> None:
+    counts = Counter(assign_splits(HASHES, Split(validation=0.1, test=0.2)))
+    # Five standard deviations of a binomial count of 20,000.
+    assert abs(counts["test"] - 4_000) < 5 * (20_000 * 0.2 * 0.8) ** 0.5
+    assert abs(counts["validation"] - 2_000) < 5 * (20_000 * 0.1 * 0.9) ** 0.5
+
+
+def test_another_validation_fraction_leaves_the_test_images() -> None:
+    one, other = (assign_splits(HASHES, Split(validation=v, test=0.2)) for v in (0.1, 0.3))
+    assert ((one == "test") == (other == "test")).all()
+
+
+@pytest.mark.parametrize(
+    ("digests", "split", "name"),
+    [
+        (["f" * 64] * 3, Split(), "validation"),
+        (["f" * 64, "2" + "f" * 63], Split(validation=0.2, test=0.1), "test"),
+        (["0" * 64] * 3, Split(), "train"),
+        (["0" * 64], Split(method="as_listed", validation=0.3, test=0), "validation"),
+    ],
+)
+def test_an_empty_split_is_refused(digests: list[str], split: Split, name: str) -> None:
+    with pytest.raises(InputError, match=rf"data.split.{name}: none of {len(digests)} images falls into {name}"):
+        assign_splits(digests, split)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["10", "9", "-1", "9", "0.5"], ("-1", "0.5", "9", "10")),
+        (["10", "9", "x"], ("10", "9", "x")),
+        (["cat", "Dog", "ant"], ("Dog", "ant", "cat")),
+        (["nan", "1", "inf"], ("1", "inf", "nan")),
+        (["01", "1"], ("01", "1")),
+    ],
+)
+def test_classes_are_sorted_by_value_where_all_are_numbers(labels: list[str], expected: tuple[str, ...]) -> None:
+    assert sort_classes(labels) == expected
+    assert sort_classes(reversed(labels)) == expected
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """Return a folder as ingest leaves it: three train images of 2x3 pixels, and one unlabelled."""
+    files.write_json(tmp_path / "dataset.json", {"classes": ["NA", "7"], "channels": 1, "height": 2, "width": 3})
+    files.write_array(tmp_path / "train/images.npy", np.arange(18, dtype=np.uint8).reshape(3, 1, 2, 3))
+    (tmp_path / "train/index.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,NA,train,h1\nc,7,train,h2\n")
+    files.write_array(tmp_path / "unlabelled/images.npy", np.zeros((1, 1, 2, 3), dtype=np.uint8))
+    (tmp_path / "unlabelled/index.csv").write_text("filename,label,split,hash\nd,,unlabelled,h3\n")
+    return tmp_path
+
+
+def test_a_split_is_read_as_it_was_written(packed: Path) -> None:
+    split = load_split(packed, "train")
+    assert len(split) == 3
+    assert isinstance(split.images, np.memmap)
+    np.testing.assert_array_equal(split.images, np.arange(18, dtype=np.uint8).reshape(3, 1, 2, 3))
+    assert split.labels.dtype == np.int64
+    assert list(split.labels) == [1, 0, 1]
+    assert split.filenames == ("a", "b", "c")
+    assert split.hashes == ("h0", "h1", "h2")
+    assert list(load_split(packed, "unlabelled").labels) == [-1]
+
+
+def test_what_is_done_to_a_split_never_reaches_its_file(packed: Path) -> None:
+    before = (packed / "train/images.npy").read_bytes()
+    images = load_split(packed, "train").images
+    if images.flags.writeable:
+        images[:] = 0
+    assert (packed / "train/images.npy").read_bytes() == before
+
+
+def test_the_shape_of_inputs_follows_from_the_data(packed: Path) -> None:
+    shape = load_shape(packed / "dataset.json")
+    assert shape == DataShape(("NA", "7"), 1, 2, 3)
+    assert (shape.image, shape.pixels) == ((1, 2, 3), 6)
+
+
+def test_a_label_outside_the_classes_is_named(packed: Path) -> None:
+    (packed / "train/index.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,8,train,h1\nc,7,train,h2\n")
+    with pytest.raises(IntegrityError, match=r"train/index.csv: row 3: label = '8': must be one of .* \(NA, 7\)"):
+        load_split(packed, "train")
+
+
+def test_an_array_that_does_not_fit_its_index_is_refused(packed: Path) -> None:
+    files.write_array(packed / "train/images.npy", np.zeros((2, 1, 2, 3), dtype=np.uint8))
+    with pytest.raises(IntegrityError, match=r"train/images.npy = uint8 \(2, 1, 2, 3\): must be uint8 \(3, 1, 2, 3\)"):
+        load_split(packed, "train")
+    files.write_array(packed / "train/images.npy", np.zeros((3, 1, 2, 3)))
+    with pytest.raises(IntegrityError, match=r"train/images.npy = float64"):
+        load_split(packed, "train")
+
+
+def test_missing_and_damaged_files_say_what_to_run(packed: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"test/images.npy: no such file: run the stage ingest"):
+        load_split(packed, "test")
+    (packed / "train/images.npy").write_bytes((packed / "train/images.npy").read_bytes()[:140])
+    with pytest.raises(IntegrityError, match=r"train: unreadable .* run the stage ingest again"):
+        load_split(packed, "train")
+    for content in ("{", "[]", json.dumps({"classes": []})):
+        (packed / "dataset.json").write_text(content)
+        with pytest.raises(IntegrityError, match=r"dataset.json: not a data set's shape"):
+            load_shape(packed / "dataset.json")
+    (packed / "dataset.json").unlink()
+    with pytest.raises(IntegrityError, match=r"dataset.json: no such file: run the stage ingest"):
+        load_split(packed, "train")

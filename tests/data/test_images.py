@@ -1,0 +1,181 @@
+"""Every mode of PNG and JPEG to the exact pixels that `decode` documents."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from regbench.data.images import ImageError, decode
+
+GRAY = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def pixels(encoded: bytes, channels: int = 1, size: tuple[int, int] = (8, 8)) -> NDArray[np.uint8]:
+    return np.frombuffer(decode(encoded, channels, size)[0], dtype=np.uint8).reshape(channels, *size)
+
+
+def gray(mode: str) -> Image.Image:
+    image = Image.fromarray(GRAY)
+    if mode == "I;16":
+        return Image.fromarray(GRAY.astype(np.uint16) * 257)
+    if mode == "P":
+        image.putpalette([255 - value // 3 for value in range(768)])  # index i shows gray 255 - i
+        return image
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("L", GRAY),
+        ("LA", GRAY),
+        ("RGB", GRAY),
+        ("RGBA", GRAY),
+        ("P", 255 - GRAY),
+        ("I;16", GRAY),
+    ],
+)
+def test_gray_pictures_keep_their_pixels_in_every_mode(mode: str, expected: NDArray[np.uint8]) -> None:
+    encoded = encode(gray(mode))
+    np.testing.assert_array_equal(pixels(encoded)[0], expected)
+    np.testing.assert_array_equal(pixels(encoded, channels=3), np.stack([expected] * 3))
+
+
+def test_one_bit_pictures_become_black_and_white() -> None:
+    bits = GRAY > 100
+    np.testing.assert_array_equal(pixels(encode(Image.fromarray(bits)))[0], bits * np.uint8(255))
+
+
+def test_sixteen_bits_are_divided_by_257_and_rounded() -> None:
+    deep = np.array([[0, 128, 129, 65535, 385, 386, 257, 65406]] * 8, dtype=np.uint16)
+    expected = np.rint(deep[0] / 257)
+    np.testing.assert_array_equal(pixels(encode(Image.fromarray(deep)))[0][0], expected)
+
+
+def test_channels_come_first_and_colours_become_gray_by_luma() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    encoded = encode(Image.fromarray(colours))
+    np.testing.assert_array_equal(pixels(encoded, channels=3), colours.transpose(2, 0, 1))
+    luma = colours @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(pixels(encoded)[0] - luma).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_transparent_pixels_are_composed_on_black(mode: str) -> None:
+    image = Image.fromarray(np.full((8, 8), 200, dtype=np.uint8)).convert(mode)
+    alpha = np.full((8, 8), 255, dtype=np.uint8)
+    alpha[0, 0], alpha[0, 1] = 0, 51  # 51 is a fifth of 255
+    image.putalpha(Image.fromarray(alpha))
+    result = pixels(encode(image))[0]
+    assert (result[0, 0], result[0, 1], result[0, 2]) == (0, 40, 200)
+
+
+def test_a_palette_with_a_transparent_colour_is_composed_on_black() -> None:
+    encoded = encode(gray("P"), transparency=0)
+    assert pixels(encoded)[0, 0, 0] == 0
+    assert pixels(encoded)[0, 0, 1] == 251
+
+
+def test_cmyk_and_gray_jpeg_are_read() -> None:
+    flat = Image.new("CMYK", (8, 8), (0, 0, 0, 155))
+    assert np.abs(pixels(encode(flat, "JPEG", quality=100)).astype(int) - 100).max() <= 2
+    assert np.abs(pixels(encode(Image.fromarray(GRAY), "JPEG", quality=100))[0].astype(int) - GRAY).max() <= 3
+
+
+def test_exif_orientation_is_applied_before_the_size_is_compared() -> None:
+    image = Image.fromarray(np.repeat(np.array([[250] * 8, [5] * 8], dtype=np.uint8), 8, axis=0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise by 90 degrees to show
+    decoded, size = decode(encode(image, "JPEG", exif=exif, quality=95), 1, (8, 16))
+    assert size == (8, 16)
+    turned = np.frombuffer(decoded, dtype=np.uint8).reshape(8, 16)
+    assert turned[:, :4].max() < 60
+    assert turned[:, -4:].min() > 200
+
+
+def test_another_size_is_resized_and_averages_when_it_shrinks() -> None:
+    flat = encode(Image.new("L", (32, 16), 77))
+    decoded, size = decode(flat, 1, (8, 8))
+    assert size == (16, 32)
+    assert decoded == bytes([77]) * 64
+    checkers = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    assert np.abs(pixels(encode(Image.fromarray(checkers))).astype(int)[0, 1:-1, 1:-1] - 128).max() <= 3
+
+
+def test_every_flipped_bit_is_refused_or_harmless() -> None:
+    encoded = encode(gray("RGBA"))
+    expected = decode(encoded, 1, (8, 8))
+    refused = 0
+    for position in range(len(encoded) * 8):
+        damaged = bytearray(encoded)
+        damaged[position // 8] ^= 1 << position % 8
+        try:
+            # Pillow alone lets some through as other pictures, which is why chunk checksums are compared.
+            assert decode(bytes(damaged), 1, (8, 8)) == expected
+        except ImageError:
+            refused += 1
+    assert refused > 0.9 * len(encoded) * 8
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_pictures_are_refused(share: float) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
+    for kind in ("PNG", "JPEG"):
+        encoded = encode(image, kind)
+        with pytest.raises(ImageError, match=r"broken|not a PNG or JPEG"):
+            decode(encoded[: int(len(encoded) * share)], 1, (64, 64))
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
+def test_other_files_are_refused(content: bytes) -> None:
+    with pytest.raises(ImageError, match=r"not a PNG or JPEG|broken"):
+        decode(content, 1, (8, 8))
+
+
+def test_other_formats_that_pillow_knows_are_refused() -> None:
+    with pytest.raises(ImageError, match="not a PNG or JPEG"):
+        decode(encode(Image.fromarray(GRAY), "BMP"), 1, (8, 8))
+
+
+def bomb(side: int) -> bytes:
+    """Return a small PNG of side x side black pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    deflate = zlib.compressobj(9)
+    rows = b"".join(deflate.compress(b"\0" * (side + 1)) for _ in range(side)) + deflate.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [9_798, 20_000])  # 96 and 400 million pixels: below and above Pillow's own limits
+def test_a_decompression_bomb_is_refused_without_taking_memory(side: int, tmp_path: Path) -> None:
+    (tmp_path / "bomb.png").write_bytes(bomb(side))
+    script = (
+        "import pathlib, resource, sys\n"
+        "from regbench.data.images import ImageError, decode\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n    decode(pathlib.Path(sys.argv[1]).read_bytes(), 1, (8, 8))\n"
+        "except ImageError as error:\n    print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script, str(tmp_path / "bomb.png")]
+    source = str(Path(__file__).resolve().parents[2] / "src")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": source}, timeout=60)
+    message, kilobytes = done.stdout.splitlines()
+    assert "pixels" in message
+    assert int(kilobytes) < 20_000

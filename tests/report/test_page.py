@@ -1,0 +1,213 @@
+"""The files of `compare`: complete, byte-identical, self-contained, and safe with odd labels."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import altair
+import numpy as np
+import pandas as pd
+import pytest
+from jsonschema import ValidationError
+from PIL import Image
+from tests.outputs import ROOT, small_params, write_outputs
+
+from regbench.report.charts import CURVES, forest, learning_curves
+from regbench.report.comparison import COLUMNS, compare
+from regbench.report.drawing import signs, to_spec
+from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
+from regbench.report.tables import read_curves
+
+SPECS = "const specs = "
+FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
+FILES |= {"compression.csv", "curves.csv", "ensembles.csv", "further.md", "plots.html", "robustness.csv", "timings.csv"}
+FILES |= {f"variants/{name}.png" for name in ("baseline", "l2", "early_stopping")}
+
+
+def write(root: Path, names: tuple[str, ...] = ("baseline", "l2", "early_stopping"), **options: object) -> Path:
+    params = small_params(names)
+    write_outputs(root, params, **options)  # type: ignore[arg-type]
+    reports(root, names)
+    return root / "reports"
+
+
+def reports(root: Path, names: tuple[str, ...] = ("baseline", "l2", "early_stopping"), out: str = "reports") -> str:
+    data = root / "data/report/report.json"
+    folders = (root / "evaluation", root / "runs", root / "timings", root / out)
+    return write_reports(small_params(names), data, *folders)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("report"))
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_equal_inputs_give_equal_bytes(written: Path) -> None:
+    reports(written.parent, out="again")
+    again = written.parent / "again"
+    assert {str(file.relative_to(again)) for file in again.rglob("*") if file.is_file()} == FILES
+    assert [name for name in sorted(FILES) if (again / name).read_bytes() != (written / name).read_bytes()] == []
+
+
+def test_timings_touch_no_result(written: Path, tmp_path: Path) -> None:
+    root = tmp_path
+    write(root)
+    table = pd.read_csv(root / "timings/l2.csv")
+    table.assign(wall_seconds=table["wall_seconds"] + 1).to_csv(root / "timings/l2.csv", index=False)
+    reports(root)
+    changed = {name for name in FILES if (root / "reports" / name).read_bytes() != (written / name).read_bytes()}
+    assert changed == {"timings.csv", "comparison.html"}
+
+
+def test_the_page_refers_to_nothing_outside_itself(written: Path) -> None:
+    links = [
+        value
+        for _, attributes in Page(written / "comparison.html").tags
+        for key, value in attributes.items()
+        if key in ("src", "href", "srcset", "data", "action") and value and not value.startswith("data:")
+    ]
+    assert links == []
+
+
+def test_every_misclassified_image_has_an_alternative_text(written: Path) -> None:
+    images = [attributes for tag, attributes in Page(written / "comparison.html").tags if tag == "img"]
+    expected = sum(len(np.load(file)) for file in (written.parent / "evaluation").glob("*/misclassified.npy"))
+    assert len(images) == expected > 0
+    assert all(re.fullmatch(r"image-\d+\.png: a \d read as \d", image["alt"] or "") for image in images)
+
+
+def test_labels_and_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
+    params = small_params()
+    write_outputs(tmp_path, params)
+    evil = '</script><img src=x onerror="alert(1)">'
+    for variant in params.variants:
+        for name in ("misclassified.csv", "confusion.csv"):
+            file = tmp_path / "evaluation" / variant / name
+            columns = ["label", "predicted"] if name == "misclassified.csv" else ["actual", "predicted"]
+            table = pd.read_csv(file, dtype=str)
+            table[columns] = table[columns].replace("3", evil)
+            table.to_csv(file, index=False)
+    reports(tmp_path)
+    tags = Page(tmp_path / "reports/comparison.html").tags
+    assert not any("onerror" in attributes for _, attributes in tags)
+    assert sum(tag == "script" for tag, _ in tags) == 2
+
+
+def test_labels_that_look_like_numbers_or_gaps_stay_text(tmp_path: Path) -> None:
+    params = small_params()
+    write_outputs(tmp_path, params)
+    for variant in params.variants:
+        file = tmp_path / "evaluation" / variant / "misclassified.csv"
+        table = pd.read_csv(file, dtype=str)
+        table.assign(label="007", predicted="NA").to_csv(file, index=False)
+    reports(tmp_path)
+    assert "a 007 read as NA" in (tmp_path / "reports/comparison.html").read_text()
+
+
+def test_a_perfect_variant_has_no_mistakes_to_show(tmp_path: Path) -> None:
+    names = ("baseline", "l2")
+    write_outputs(tmp_path, small_params(names))
+    folder = tmp_path / "evaluation/l2"
+    labels = pd.read_csv(tmp_path / "evaluation/labels.csv")["label"].to_numpy()
+    np.save(folder / "probabilities.npy", np.repeat(np.eye(10, dtype=np.float32)[labels][None], 3, axis=0))
+    np.save(folder / "misclassified.npy", np.zeros((0, 1, 28, 28), dtype=np.uint8))
+    pd.read_csv(folder / "misclassified.csv").head(0).to_csv(folder / "misclassified.csv", index=False)
+    reports(tmp_path, names)
+    assert "None: every seed gets every image right." in (tmp_path / "reports/comparison.html").read_text()
+
+
+def test_fifteen_variants_and_colour_images_stay_below_five_megabytes(tmp_path: Path) -> None:
+    names = ("baseline", *(f"variant_{index}" for index in range(14)))
+    write_outputs(tmp_path, small_params(names), epochs=30)
+    rng = np.random.default_rng(0)
+    for name in names:
+        folder = tmp_path / "evaluation" / name
+        count = len(np.load(folder / "misclassified.npy"))
+        np.save(folder / "misclassified.npy", rng.integers(256, size=(count, 3, 224, 224), dtype=np.uint8))
+    reports(tmp_path, names)
+    assert (tmp_path / "reports/comparison.html").stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "mode"),
+    [((1, 28, 28), (28, 28), "L"), ((3, 32, 32), (32, 32), "RGB"), ((3, 100, 200), (THUMBNAIL, 24), "RGB")],
+)
+def test_thumbnails(shape: tuple[int, int, int], size: tuple[int, int], mode: str) -> None:
+    pixels = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    image = Image.open(io.BytesIO(thumbnail(pixels)))
+    assert (image.size, image.mode) == (size, mode)
+    if max(shape) <= THUMBNAIL:
+        assert np.array_equal(np.asarray(image), pixels[0] if shape[0] == 1 else pixels.transpose(1, 2, 0))
+
+
+def test_picture_is_an_opaque_png(written: Path) -> None:
+    image = Image.open(written / "comparison.png")
+    assert (image.format, image.mode) == ("PNG", "RGB")
+    assert image.getpixel((0, 0)) == (255, 255, 255)
+    assert image.width > 1500
+
+
+def test_signs_differ_for_twenty_variants_and_do_not_depend_on_rank() -> None:
+    names = ["baseline", *(f"v{index}" for index in range(20))]
+    hues, dashes = signs(names, "baseline")
+    assert len({(hue, tuple(dash)) for hue, dash in zip(hues, dashes, strict=True)}) == 21
+    # A new variant at the end leaves the signs of the others alone.
+    assert signs([*names, "new"], "baseline")[0][:-1] == hues
+
+
+def test_charts_draw_the_numbers_of_the_tables(written: Path) -> None:
+    params = small_params()
+    comparison = compare(params, written.parent / "evaluation")
+    curves = read_curves(params, written.parent / "runs")
+    drawn = str(to_spec(forest(comparison)))
+    for error in comparison.table["test_error_percent"]:
+        assert f"'error': {float(f'{error:.6g}')}" in drawn
+    panels = [panel for row in to_spec(learning_curves(comparison, curves))["vconcat"] for panel in row["hconcat"]]
+    assert [panel["encoding"]["y"]["field"] for panel in panels] == list(CURVES)
+    assert all(panel["description"] for panel in panels)
+
+
+def test_every_chart_of_the_page_is_valid_vega_lite(written: Path) -> None:
+    """Nothing checks them when the page is written."""
+    line = next(line for line in (written / "comparison.html").read_text().splitlines() if line.startswith(SPECS))
+    specs = json.loads(line.removeprefix(SPECS).rstrip(";"))
+    assert {"forest", "curves", "confusion"} <= set(specs)
+    for spec in specs.values():
+        altair.Chart.from_dict(spec)
+    with pytest.raises(ValidationError, match="'wide': 1"):
+        altair.Chart.from_dict({**specs["forest"], "background": {"wide": 1}})
+
+
+def test_dvc_page_keeps_the_placeholders_and_leaves_out_the_network() -> None:
+    page = dvc_page()
+    assert page.count("{plot_divs}") == page.count("{refresh_tag}") == 1
+    assert "{scripts}" not in page
+    assert "cdn." not in page
+
+
+def test_stage_prints_the_table_and_writes_all_files(written: Path) -> None:
+    root = written.parent
+    params = root / "params.yaml"
+    params.write_text(small_params().model_dump_json())
+    command = [sys.executable, "-m", "stages.compare", "data/report/report.json", "evaluation", "runs", "timings", "o"]
+    done = subprocess.run(command, cwd=root, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    assert {str(file.relative_to(root / "o")) for file in (root / "o").rglob("*") if file.is_file()} == FILES
+    assert "| variant        | test error % |" in done.stdout
+    assert done.stderr == ""
+    assert tuple(pd.read_csv(root / "o/comparison.csv").columns) == COLUMNS

@@ -1,0 +1,159 @@
+"""The decision log and the page that is made from it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from regbench.config.retraining import Gate
+from regbench.errors import IntegrityError
+from regbench.retraining.decision_log import Log, Party, Record, champions, decision_key, rolled_back
+from regbench.retraining.page import write_page
+from regbench.retraining.wording import markdown, numbers
+
+SCORES = {"error_percent": 5.0, "low": 4.0, "high": 6.5, "log_loss": 0.2, "calibration_error": 0.01}
+SCORES |= {"megabytes": 5.6, "milliseconds": 0.4}
+
+
+def party(number: int) -> Party:
+    return Party(str(number), f"key-{number}", "l2", "128", SCORES)
+
+
+def decision(outcome: str, champion: int | None, challenger: int | None, **fields: object) -> Record:
+    parties = {"champion": champion and party(champion), "challenger": challenger and party(challenger)}
+    key = decision_key(outcome, champion, challenger)
+    record = Record(outcome=outcome, reasons=("Because.",), key=key, gate=Gate().model_dump(), **parties)  # type: ignore[arg-type]
+    return replace(record, **fields).dated()  # type: ignore[arg-type]
+
+
+HISTORY = [
+    decision("promoted", None, 1),
+    decision("kept", 1, 2),
+    decision("promoted", 1, 3),
+    decision("rejected", 3, None),
+    decision("rolled back", 3, 1),
+    decision("promoted", 1, 4),
+]
+
+
+def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
+    log = Log(tmp_path / "new")
+    assert log.read() == []
+    for record in HISTORY:
+        log.append(record)
+    assert log.read() == HISTORY
+    log.append(HISTORY[-1])  # the crash came after the write
+    assert log.read() == HISTORY
+
+
+def test_a_line_that_a_crash_cut_off_is_written_anew(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.append(HISTORY[0])
+    whole = log.path.read_bytes()
+    log.append(HISTORY[1])
+    for length in (len(whole) + 1, log.path.stat().st_size - 1):
+        log.path.write_bytes((whole + log.path.read_bytes()[len(whole) :])[:length])
+        assert log.read() == HISTORY[:1]
+        log.append(HISTORY[1])
+        assert log.read() == HISTORY[:2]
+
+
+@pytest.mark.parametrize("line", ["{", '{"outcome": "kept"}', "[]", '{"champion": 1}'])
+def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
+    log = Log(tmp_path)
+    log.append(HISTORY[0])
+    with log.path.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(IntegrityError, match=r"decisions\.jsonl: line 2: not a decision"):
+        log.read()
+
+
+def test_numbers_that_json_does_not_know_become_null(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.append(decision("kept", 1, 2, difference={"mean": float("nan"), "low": float("-inf"), "high": 1.0}))
+    text = log.path.read_text()
+    assert json.loads(text, parse_constant=pytest.fail)["difference"] == {"mean": None, "low": None, "high": 1.0}
+
+
+def test_the_line_of_champions_follows_promotions_and_rollbacks() -> None:
+    numbers = [[party.version for party in champions(HISTORY[:end])] for end in range(len(HISTORY) + 1)]
+    assert numbers == [[], ["1"], ["1"], ["1", "3"], ["1", "3"], ["1"], ["1", "4"]]
+    assert rolled_back(HISTORY) == {"key-3": HISTORY[4].time}
+
+
+@pytest.mark.parametrize(("champion", "made"), [("3", True), ("1", False), (None, False)])
+def test_a_move_that_was_begun_is_completed_or_forgotten_by_what_the_registry_says(
+    tmp_path: Path, champion: str | None, made: bool
+) -> None:
+    log = Log(tmp_path)
+    log.append(HISTORY[0])
+    log.begin(HISTORY[2])
+    log.recover(champion)
+    log.recover(champion)
+    assert log.read() == [HISTORY[0], *([HISTORY[2]] if made else [])]
+    assert not log.pending.exists()
+
+
+def test_a_move_that_was_logged_already_is_not_logged_twice(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.begin(HISTORY[0])
+    log.append(HISTORY[0])
+    log.recover("1")
+    assert log.read() == [HISTORY[0]]
+
+
+def test_the_page_names_the_champion_and_every_decision_newest_first(tmp_path: Path) -> None:
+    records = [*HISTORY, decision("kept", 4, 5, reasons=("The <script> is not run.",))]
+    write_page(tmp_path / "page.html", records, "digits")
+    page = (tmp_path / "page.html").read_text()
+    assert "Champion: <strong>version 4 (l2, seed 128)</strong>, 5.00 % error" in page
+    headings = ["Version 4 stays", "Version 4 is champion in the place of version 1", "Version 1 is champion again"]
+    headings += [
+        "New data were rejected",
+        "Version 3 is champion",
+        "Version 1 stays",
+        "Version 1 is the first champion",
+    ]
+    places = [page.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert (
+        "The &lt;script&gt; is not run." in page
+        and "<script" not in page
+        and "http:" not in page
+        and "https:" not in page
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        (None, 0),
+        ('{"logged": 2, "last": "KEY"}', 2),
+        ('{"logged": 2, "last": "of another log"}', 0),
+        ('{"logged": 9, "last": "KEY"}', 0),
+        ("{", 0),
+        ("[]", 0),
+    ],
+)
+def test_what_mlflow_has_is_remembered_of_this_log_alone(tmp_path: Path, text: str | None, done: int) -> None:
+    from regbench.retraining.announce import logged_so_far
+
+    if text is not None:
+        (tmp_path / "receipt.json").write_text(text.replace("KEY", HISTORY[1].key))
+    assert logged_so_far(tmp_path / "receipt.json", HISTORY) == done
+
+
+def test_an_empty_log_has_a_page(tmp_path: Path) -> None:
+    write_page(tmp_path / "page.html", [], "digits")
+    assert "There is no champion yet." in (tmp_path / "page.html").read_text()
+
+
+def test_words_and_numbers_for_mlflow() -> None:
+    record = decision("promoted", 1, 3, difference={"mean": 1.2, "p_value": None}, images={"test": 1000})
+    text = markdown(record)
+    assert text.startswith("**Version 3 is champion in the place of version 1.**\n\n- Because.\n")
+    assert "| test error, % (interval) | 5.00 (4.00 to 6.50) | 5.00 (4.00 to 6.50) |" in text
+    found = numbers(record)
+    assert found["challenger/error_percent"] == 5 and found["difference/mean"] == 1.2
+    assert found["images/test"] == 1000 and "difference/p_value" not in found

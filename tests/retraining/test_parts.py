@@ -1,0 +1,199 @@
+"""Parts of the job on their own: who challenges, what forbids a promotion, answers, publishing, the lock."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.outputs import small_params
+from tests.test_provenance import git
+
+from regbench.config.params import Compute, Params
+from regbench.config.retraining import Publish
+from regbench.data.dataset import DataShape, Split
+from regbench.errors import BusyError, InputError
+from regbench.files import write_csv, write_json
+from regbench.layout import Results
+from regbench.networks.model_files import save_model
+from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.retraining.challenger import choose
+from regbench.retraining.decision_log import Party, Record
+from regbench.retraining.gate import Intake, Today, refusals_of
+from regbench.retraining.locking import only_job
+from regbench.retraining.paths import Place
+from regbench.retraining.pipeline import PipelineError, publish
+from regbench.retraining.predictions import ask
+from regbench.tracking.model_version import Version
+from regbench.tracking.provenance import Provenance
+
+
+def with_retrain(params: Params, **settings: object) -> Params:
+    return Params.model_validate({**params.model_dump(), "retrain": settings})
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    accuracies = {"baseline": (0.90, 0.97), "l2": (0.95, 0.94), "early_stopping": (0.94, 0.95)}
+    for variant, pair in accuracies.items():
+        for seed, accuracy in zip((128, 129), pair, strict=True):
+            write_json(tmp_path / variant / f"seed-{seed}/result.json", {"validation_accuracy": accuracy})
+    return tmp_path
+
+
+def test_best_is_the_best_mean_and_of_it_the_best_seed(runs: Path) -> None:
+    """The best single network has a worse mean; of equal means the first in params.yaml counts."""
+    params = small_params(seeds=2)
+    chosen = choose(params, runs)
+    assert (chosen.variant, chosen.seed, chosen.validation_accuracy) == ("l2", 128, 0.95)
+    assert chosen.folder == runs / "l2/seed-128"
+
+
+def test_a_variant_that_is_named_challenges(runs: Path) -> None:
+    chosen = choose(with_retrain(small_params(seeds=2), challenger="baseline"), runs)
+    assert (chosen.variant, chosen.seed) == ("baseline", 129)
+
+
+def test_a_run_without_a_finite_accuracy_never_challenges(runs: Path) -> None:
+    params = small_params(seeds=2)
+    (runs / "l2/seed-129/result.json").write_text('{"validation_accuracy": NaN}')
+    assert choose(params, runs).variant == "early_stopping"
+    with pytest.raises(InputError, match="no variant has a finite validation accuracy"):
+        choose(with_retrain(params, challenger="l2"), runs)
+    (runs / "l2/seed-129/result.json").unlink()
+    with pytest.raises(InputError, match=r"l2/seed-129/result.json: no such file"):
+        choose(params, runs)
+
+
+CLEAN = Provenance("c" * 40, "false", "", "l")
+VERSION = Version("2", "m-2", {"regbench.key": "k2"})
+
+
+def refusals(tmp_path: Path, provenance: Provenance = CLEAN, leak: str = "", **settings: object) -> tuple[str, ...]:
+    """Return what forbids a promotion; `leak` names whose training images hold a test image."""
+    for split in ("train", "validation", "test"):
+        image = "test-0" if split == "train" and leak == "challenger" else f"{split}-0"
+        table = pd.DataFrame({"filename": "0.png", "label": "0", "split": split, "hash": [image]})
+        write_csv(tmp_path / "data" / split / "index.csv", table)
+    place_of_it = "validation" if leak == "champion" else "test"
+    theirs = pd.DataFrame({"hash": ["old", "test-0"], "split": ["train", place_of_it], "label": "0"})
+    write_csv(tmp_path / "images.csv", theirs)
+    folders = [tmp_path / name for name in ("data", *"bcdefg")]
+    place = Place(tmp_path / "params.yaml", Results(*folders), tmp_path / "retraining")
+    params = with_retrain(small_params(), **settings)
+    test = Split(np.zeros((1, 1, 2, 2), dtype=np.uint8), np.zeros(1, dtype=np.int64), ("0.png",), ("test-0",))
+    history = [Record("rolled back", (), champion=Party("2", "k2", "l2", "128"), time="yesterday")]
+    records = history if leak == "rolled back" else []
+    return refusals_of(Today(params, place, provenance, Intake()), test, tmp_path / "images.csv", records, VERSION)
+
+
+def test_nothing_forbids_what_is_clean(tmp_path: Path) -> None:
+    assert refusals(tmp_path) == ()
+
+
+@pytest.mark.parametrize(("dirty", "said"), [("true", "are not committed"), ("unknown", "there is no git commit")])
+def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: Path, dirty: str, said: str) -> None:
+    provenance = Provenance("c", dirty, "", "l")
+    (found,) = refusals(tmp_path, provenance)
+    assert said in found
+    assert refusals(tmp_path, provenance, gate={"require_commit": False}) == ()
+
+
+@pytest.mark.parametrize(
+    ("leak", "said"),
+    [
+        ("challenger", "1 test images stand among the challenger's training images"),
+        ("champion", "The champion was trained on 1 of today's test images"),
+        ("rolled back", "This very network was taken back by `make rollback` (yesterday)."),
+    ],
+)
+def test_leaks_and_what_was_taken_back_are_refused(tmp_path: Path, leak: str, said: str) -> None:
+    (found,) = refusals(tmp_path, leak=leak)
+    assert found.startswith(said)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Perceptron:
+    made = Perceptron(Architecture(("a", "b", "c"), 1, 4, 4, (5,))).initialize(1)
+    save_model(tmp_path, made)
+    return made.eval()
+
+
+def split(images: int = 9) -> Split:
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 1, 4, 4), dtype=np.uint8)
+    return Split(pixels, np.zeros(images, dtype=np.int64), ("",) * images, ("",) * images)
+
+
+def test_answers_are_those_of_the_network_in_the_order_of_todays_classes(network: Perceptron, tmp_path: Path) -> None:
+    expected = network.probabilities(torch.from_numpy(split().images)).numpy()
+    same = ask(tmp_path, split(), DataShape(("a", "b", "c"), 1, 4, 4), Compute())
+    assert np.array_equal(same.probabilities, expected)
+    assert same.megabytes == (tmp_path / "model.safetensors").stat().st_size / 1e6 and 0 < same.milliseconds < 1000
+    others = ask(tmp_path, split(), DataShape(("c", "a", "new"), 1, 4, 4), Compute())
+    assert (others.probabilities[:, 2] == 0).all()
+    known = expected[:, [2, 0]]
+    assert others.probabilities[:, :2] == pytest.approx(known / known.sum(1, keepdims=True))
+
+
+def test_a_network_for_other_images_is_said_to_be(network: Perceptron, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"takes images of 1x4x4, and today's have 3x4x4: restore data\.image_size"):
+        ask(tmp_path, split(), DataShape(("a", "b", "c"), 3, 4, 4), Compute())
+
+
+def test_the_lock_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> None:
+    import os
+
+    with only_job(tmp_path), pytest.raises(BusyError, match=f"process {os.getpid()} since 20"), only_job(tmp_path, 0.1):
+        pass
+    with only_job(tmp_path):
+        (tmp_path / "retrain.json").unlink()
+        with pytest.raises(BusyError, match="it has just begun"), only_job(tmp_path):
+            pass
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Return a git and DVC project with one tracked output, an uncommitted dvc.lock, and a local remote."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "dvc.yaml").write_text("stages: {make: {cmd: echo 1 > out, outs: [out]}}\n")
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "config", "user.name", "t"],
+        ["git", "config", "user.email", "t@localhost"],
+        ["dvc", "init", "-q"],
+        ["dvc", "remote", "add", "-q", "--default", "store", str(tmp_path / "remote")],
+        ["dvc", "repro", "-q"],
+        ["git", "add", ".dvc", ".dvcignore", "dvc.yaml", ".gitignore"],
+        ["git", "commit", "-qm", "all"],
+    ):
+        subprocess.run(command, cwd=project, check=True, capture_output=True)
+    return project
+
+
+def test_data_are_pushed_and_then_dvc_lock_alone_is_committed(published: Path) -> None:
+    (published / "other").write_text("not ours")
+    git(published, "add", "other")
+    assert not publish(published, Publish(), "off by default")
+    assert git(published, "log", "--format=%s") == "all"
+    assert publish(published, Publish(push=True), "Retrained")
+    assert git(published, "log", "--format=%s", "-1") == "Retrained"
+    assert git(published, "show", "--name-only", "--format=") == "dvc.lock"
+    assert git(published, "status", "--porcelain") == "A  other"
+    stored = [path for path in (published.parent / "remote").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in stored] == ["1\n"]
+    assert not publish(published, Publish(push=True), "nothing to publish")
+
+
+def test_what_cannot_be_pushed_is_not_committed_and_is_published_later(published: Path) -> None:
+    with pytest.raises(PipelineError, match="dvc push failed"):
+        publish(published, Publish(push=True, remote="absent"), "Retrained")
+    assert git(published, "log", "--format=%s") == "all"
+    assert publish(published, Publish(push=True, remote="store"), "Retrained")
+    assert git(published, "log", "--format=%s", "-1") == "Retrained"
+
+
+def test_publishing_needs_git(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="publishing needs a git repository"):
+        publish(tmp_path, Publish(push=True), "")

@@ -1,0 +1,37 @@
+"""A second clone: it pulls from a DVC remote, computes nothing, and logs the same runs."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.project import Project
+from tests.tracking_store import contents
+
+from regbench.tracking.store import find_store
+
+
+@pytest.fixture
+def clones(reproduced: Project, tmp_path: Path) -> tuple[Project, Project]:
+    """The project that ran the pipeline, and a clone of it that has pulled its outputs."""
+    first, second = Project(reproduced.folder), Project(tmp_path / "second")
+    subprocess.run(["git", "clone", "--quiet", str(first.folder), str(second.folder)], check=True)
+    # What the pipeline wrote, as a commit would bring it, and the user's own images.
+    for name in ("dvc.lock", "raw.zip"):
+        shutil.copy2(first.folder / name, second.folder / name)
+    for project in (first, second):
+        project.run("dvc", "remote", "add", "--local", "--default", "--force", "shared", str(tmp_path / "remote"))
+    first.run("dvc", "push")
+    second.run("dvc", "pull")
+    return first, second
+
+
+def test_a_second_clone_pulls_computes_nothing_and_logs_the_same_runs(clones: tuple[Project, Project]) -> None:
+    first, second = clones
+    for command in (("dvc", "repro", "--dry"), ("dvc", "repro")):
+        assert second.ran(second.run(*command)) == ["track"]
+    second.run("make", "sync", f"VENV={sys.prefix}")
+    theirs, ours = (contents(find_store(project.folder, {})) for project in (first, second))
+    assert len(ours) >= 3 + 3 * 2
+    assert ours == theirs

@@ -1,0 +1,167 @@
+"""The real pipeline with the real DVC: what runs again after which change, and that results repeat to the byte."""
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.project import Project
+from support.raw_images import write_canonical
+
+TRAININGS = ["train@baseline", "train@l2", "train@zca_affine"]
+TUNINGS = ["tune@baseline", "tune@l2", "tune@zca_affine"]
+
+
+@pytest.fixture
+def project(reproduced: Project, tmp_path: Path) -> Project:
+    shutil.copytree(reproduced.folder, tmp_path / "copy", symlinks=True)
+    return Project(tmp_path / "copy")
+
+
+def test_nothing_changed_nothing_runs(reproduced: Project) -> None:
+    # `track` looks whether MLflow lacks something; it runs always and writes nothing.
+    assert Project.ran(reproduced.run("dvc", "repro")) == ["track"]
+
+
+def test_a_strength_runs_its_own_training_only(project: Project) -> None:
+    project.set(**{"variants.l2.l2": 0.01})
+    assert project.repro() == ["check", "tune@l2", "train@l2", "evaluate", "compare"]
+    # Going back restores from the run cache: no stage runs.
+    project.set(**{"variants.l2.l2": 1e-4})
+    assert project.repro() == []
+
+
+def test_a_new_variant_runs_alone_and_a_removed_one_leaves_the_table(project: Project) -> None:
+    project.set(**{"variants.l1": {"recipe": "plain", "l1": 1e-4}})
+    assert project.repro() == ["check", "tune@l1", "train@l1", "evaluate", "compare"]
+    assert "l1" in set(pd.read_csv(project.folder / "reports/comparison.csv")["variant"])
+    project.set(**{"variants.l1": None})
+    project.repro()
+    assert (project.folder / "runs/l1").is_dir(), "DVC leaves the files of a removed variant"
+    assert "l1" not in set(pd.read_csv(project.folder / "reports/comparison.csv")["variant"])
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("optimizer", ["check", *TRAININGS, *TUNINGS, "compare"]),
+        ("augmentation", ["check", "augment@affine", "augment@plain", *TRAININGS, *TUNINGS, "evaluate", "compare"]),
+        ("evaluation", ["check", "evaluate"]),
+        ("comparison", ["check", "compare"]),
+    ],
+)
+def test_an_edited_module_runs_the_stages_that_use_it(project: Project, module: str, expected: list[str]) -> None:
+    path = next((project.folder / "src").rglob(f"{module}.py"))
+    path.write_text(path.read_text() + "\n# edited\n")
+    # Results are the same, so evaluate does not run; compare does after a training, since timings are never the same.
+    assert sorted(project.repro()) == sorted(expected)
+
+
+def test_two_projects_give_the_same_bytes(reproduced: Project, tmp_path: Path) -> None:
+    again = Project.create(tmp_path / "project")
+    again.repro("sample", "augment", "compare")
+    assert again.results() == reproduced.results()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("variants.l2.droput", 0.1, "params.yaml: variants.l2.droput = 0.1: unknown key: did you mean 'dropout'?"),
+        ("variants.l2.l2", -1, "params.yaml: variants.l2.l2 = -1: must be greater than or equal to 0"),
+        ("train.epochs", 0, "params.yaml: train.epochs = 0: must be greater than or equal to 1"),
+        ("variants.l2.recipe", "plane", "params.yaml: variants.l2.recipe = 'plane': must be a key of recipes"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_and_costs_no_output(
+    project: Project, key: str, value: object, message: str
+) -> None:
+    before = project.results()
+    project.set(**{key: value})
+    output = project.run("dvc", "repro", code=1)
+    assert message in output and "Traceback" not in output
+    assert project.ran(output) == ["check"]
+    assert project.results() == before
+
+
+def test_missing_raw_data_is_refused_and_costs_no_output(project: Project) -> None:
+    before = project.results()
+    project.set(**{"data.raw": "absent.zip"})
+    output = project.run("dvc", "repro", code=1)
+    assert "data.raw = 'absent.zip': no such file or folder" in output and "Traceback" not in output
+    assert project.results() == before
+
+
+def test_a_broken_image_is_refused_and_costs_no_output(project: Project) -> None:
+    before = project.results()
+    with zipfile.ZipFile(project.folder / "raw.zip", "a") as archive:
+        table = archive.read("Train/train.csv").decode()
+    other = project.folder / "other.zip"
+    with zipfile.ZipFile(project.folder / "raw.zip") as old, zipfile.ZipFile(other, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) if name != "Train/train.csv" else table + "absent.png,a\n")
+    project.set(**{"data.raw": "other.zip"})
+    output = project.run("dvc", "repro", code=1)
+    assert "row 122" in output and "absent.png" in output and "Traceback" not in output
+    assert project.results() == before
+
+
+def test_the_article_s_split_has_no_test_and_says_so(project: Project) -> None:
+    project.set(**{"data.split.method": "as_listed", "data.split.validation": 0.3, "data.split.test": 0.0})
+    project.repro()
+    assert len(pd.read_csv(project.folder / "data/train/index.csv")) == 84
+    assert json.loads((project.folder / "evaluation/split.json").read_text())["split"] == "validation"
+    assert "validation" in (project.folder / "reports/comparison.md").read_text()
+
+
+def test_dvc_prints_a_row_a_variant(reproduced: Project) -> None:
+    lines = reproduced.run("dvc", "metrics", "show").splitlines()
+    assert sum("metrics/" in line for line in lines) == 3
+    assert "reports/plots" in reproduced.run("dvc", "plots", "show", "-o", "reports/plots")
+
+
+def test_exp_run_changes_one_parameter_from_the_command_line(project: Project) -> None:
+    output = project.run("dvc", "exp", "run", "-S", "variants.l2.l2=0.02")
+    assert set(project.ran(output)) == {"check", "tune@l2", "train@l2", "evaluate", "compare", "track"}
+    assert "l2" in project.run("dvc", "exp", "diff")
+    assert "variants.l2.l2" in project.run("dvc", "exp", "show", "--only-changed")
+
+
+def test_own_colour_images_take_the_same_path(project: Project) -> None:
+    write_canonical(
+        project.folder / "mine.zip", images=90, classes=("cat", "dog"), unlabelled=7, size=(9, 12), channels=3
+    )
+    project.run(
+        *("dvc", "exp", "run", "-S", "data.raw=mine.zip", "-S", "data.image_size=[9,12]", "-S", "data.channels=3")
+    )
+    architecture = json.loads((project.folder / "runs/baseline/seed-128/model.json").read_text())
+    assert architecture["classes"] == ["cat", "dog"]
+    assert (architecture["channels"], architecture["height"], architecture["width"]) == (3, 9, 12)
+    said = project.run("make", "predict", "RAW=mine.zip", "MODEL=runs/baseline", f"VENV={sys.prefix}")
+    assert "submission.csv: 7 labels by runs/baseline" in said
+    labels = pd.read_csv(project.folder / "submission.csv")
+    assert list(labels["filename"]) == [f"{number}.png" for number in range(90, 97)]
+    assert set(labels["label"]) <= {"cat", "dog"}
+    assert list(pd.read_csv(project.folder / "submission-probabilities.csv")) == ["filename", "cat", "dog"]
+
+
+def test_the_real_images_from_end_to_end(real_zip: Path, project: Project) -> None:
+    """A slice of 'Identify the Digits', cut from the archive as it is: a top folder, RGBA, unlabelled images."""
+    with zipfile.ZipFile(real_zip) as whole, zipfile.ZipFile(project.folder / "real.zip", "w") as part:
+        for table, rows in (("Train/train.csv", 600), ("Test/Test.csv", 50)):
+            member = next(name for name in whole.namelist() if name.endswith(table))
+            top, folder = member.removesuffix(table), table.split("/")[0]
+            lines = whole.read(member).decode().splitlines()[: rows + 1]
+            part.writestr(member, "\n".join(lines) + "\n")
+            for line in lines[1:]:
+                image = f"{top}{folder}/Images/{folder.lower()}/{line.split(',')[0]}"
+                part.writestr(image, whole.read(image))
+    project.set(**{"data.raw": "real.zip", "data.image_size": [28, 28], "model.hidden": [100], "train.epochs": 5})
+    project.repro()
+    table = pd.read_csv(project.folder / "reports/comparison.csv").set_index("variant")
+    assert table.loc["baseline", "test_accuracy"] > 0.5, "ten classes, of which guessing gets a tenth"
+    splits = ("train", "validation", "test")
+    assert sum(len(pd.read_csv(project.folder / "data" / name / "index.csv")) for name in splits) == 600
+    assert len(pd.read_csv(project.folder / "data/unlabelled/index.csv")) == 50

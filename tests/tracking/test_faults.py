@@ -1,0 +1,144 @@
+"""Tracking through kills, rivals, and servers that are down or misbehave."""
+
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from tests.faulty_proxy import Fault, FaultyProxy, faulty_proxy
+from tests.tracking_project import write_project
+from tests.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, free_port, stage, track
+
+from regbench.errors import TrackingError
+from regbench.files import write_csv
+from regbench.tracking.server import serve
+from regbench.tracking.store import Store, find_store
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    write_project(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    with serve(find_store(folder, {}), free_port()) as address:
+        yield address
+
+
+@pytest.fixture
+def proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    with faulty_proxy(server) as running:
+        yield running
+
+
+def on_server(folder: Path, address: str) -> Store:
+    """Give each test an experiment of its own on the shared server."""
+    write_project(folder, experiment=folder.name)
+    return replace(find_store(folder, {}), uri=address)
+
+
+def test_kill_in_the_middle_then_again(project: Path) -> None:
+    process = subprocess.Popen(STAGE, cwd=project, env=environ(), stderr=subprocess.DEVNULL)
+    try:
+        # The files are watched, not the database: readers in a loop would hold up the writer.
+        while len(list((project / "mlartifacts").rglob("MLmodel"))) < 2:
+            assert process.poll() is None, "ended before it could be killed"
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    with sqlite3.connect(project / "mlflow.db") as connection:
+        states = [state for (state,) in connection.execute("select status from runs order by rowid")]
+    assert states == ["FINISHED", "RUNNING"]
+    track(project)
+    assert_complete(MlflowClient(find_store(project, {}).uri))
+
+
+def test_two_at_once_on_a_fresh_database(project: Path) -> None:
+    both = [subprocess.Popen([*STAGE, "--strict"], cwd=project, env=environ()) for _ in range(2)]
+    assert [process.wait(300) for process in both] == [0, 0]
+    assert_complete(MlflowClient(find_store(project, {}).uri))
+
+
+def test_server_down_costs_seconds_and_does_not_fail_the_pipeline(project: Path) -> None:
+    address = f"http://user:secret@127.0.0.1:{free_port()}"
+    start = time.perf_counter()
+    done = stage(project, MLFLOW_TRACKING_URI=address)
+    assert time.perf_counter() - start < 30
+    assert done.returncode == 0
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{RUNS} runs not logged yet: {address.replace('user:secret@', '')}: ")
+    assert lines[0].endswith("run `make sync` when it is back")
+    assert "secret" not in done.stderr + done.stdout
+    assert stage(project, "--strict", MLFLOW_TRACKING_URI=address).returncode == 4
+
+
+def test_server_instead_of_a_database(tmp_path: Path, server: str) -> None:
+    store = on_server(tmp_path, server)
+    track(tmp_path, store)
+    client = MlflowClient(server)
+    assert_complete(client, tmp_path.name)
+    assert experiment(client, tmp_path.name).artifact_location.startswith("mlflow-artifacts:/")
+    assert not (tmp_path / "mlartifacts").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [
+        ("500", "runs/create"),
+        ("500", "mlflow-artifacts"),
+        ("reset", "log-batch"),
+        ("slow", "runs/create"),
+        ("500", "runs/outputs"),
+        ("500", "runs/update"),
+    ],
+)
+def test_fault_in_the_middle_is_told_and_mended(
+    tmp_path: Path, server: str, proxy: FaultyProxy, fault: Fault, where: str
+) -> None:
+    store = on_server(tmp_path, proxy.address)
+    proxy.set(fault, where)
+    with pytest.raises(TrackingError, match=f"{RUNS} runs not logged yet: {proxy.address}: .*run `make sync`"):
+        track(tmp_path, store)
+    proxy.set("ok")
+    track(tmp_path, store)
+    assert_complete(MlflowClient(server), tmp_path.name)
+
+
+@pytest.mark.parametrize(
+    "where", ["experiments/create", "runs/create", "logged-models", "log-batch", "runs/outputs", "runs/update"]
+)
+def test_lost_reply_makes_no_copy(tmp_path: Path, server: str, proxy: FaultyProxy, where: str) -> None:
+    store = on_server(tmp_path, proxy.address)
+    proxy.set("lost", where, times=3)
+    # Three lost replies are one more than the client bears: the first call gives up, the next one finds its work.
+    for _ in range(4):
+        try:
+            track(tmp_path, store)
+            break
+        except TrackingError:
+            continue
+    assert proxy.left == 0
+    assert_complete(MlflowClient(server), tmp_path.name)
+
+
+def test_half_done_is_counted(tmp_path: Path, server: str, proxy: FaultyProxy) -> None:
+    store = on_server(tmp_path, proxy.address)
+    track(tmp_path, store)
+    scores = pd.read_csv(tmp_path / "evaluation/l2/scores.csv")
+    write_csv(tmp_path / "evaluation/l2/scores.csv", scores.assign(log_loss=0.4))
+    proxy.set("500")
+    # The variant's run and its two seeds are new.
+    with pytest.raises(TrackingError, match=r"^3 runs not logged yet"):
+        track(tmp_path, store)

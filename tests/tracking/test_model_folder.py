@@ -1,0 +1,195 @@
+"""The folder of a logged model: the graph is traced once an architecture, the weights are each model's own."""
+
+import io
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import mlflow.pytorch
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from numpy.typing import NDArray
+
+from regbench.networks.model_files import load_model, save_model
+from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.tracking import served_classifier
+from regbench.tracking.model_folder import ModelFolders
+from regbench.tracking.run_record import Network
+
+PLAIN = Architecture(("a", "b", "c"), 1, 4, 4, (8, 6))
+ARCHITECTURES = {
+    "plain": PLAIN,
+    "batch_norm": Architecture(("a", "b", "c"), 1, 4, 4, (8, 6), batch_norm=True),
+    "whitening": Architecture(("a", "b", "c"), 1, 4, 4, (8, 6), whitening=True),
+    "wide": Architecture(("a", "b"), 3, 4, 5, (9,), batch_norm=True),
+}
+Folders = dict[tuple[str, int], tuple[Network, Path]]
+CODE = "code/served_classifier.py"
+
+
+def save_random(folder: Path, architecture: Architecture, seed: int) -> Network:
+    """Save a network all of whose tensors, buffers too, are random, and whose dropout is on while it trains."""
+    random = torch.Generator().manual_seed(seed)
+    model = Perceptron(architecture, dropout=0.1 * seed, input_dropout=0.1 * seed)
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.rand(tensor.shape, generator=random) + 0.1)
+    save_model(folder, model)
+    shape = (2, architecture.channels, architecture.height, architecture.width)
+    return Network(folder, 0, np.zeros(shape, dtype=np.uint8))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """Two models of each architecture, written in turns."""
+    top, writer = tmp_path_factory.mktemp("folders"), ModelFolders()
+    written = {}
+    for seed in (1, 2):
+        for name, architecture in ARCHITECTURES.items():
+            network = save_random(top / f"saved-{name}-{seed}", architecture, seed)
+            path = top / f"logged-{name}-{seed}"
+            writer.write(path, network, f"run {seed}", f"m-{name}", "place")
+            written[name, seed] = (network, path)
+    return written
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_graph_answers_as_the_saved_network_to_the_last_bit(
+    folders: Folders, name: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # MLflow then refuses whatever its loading would have to unpickle.
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    network, path = folders[name, seed]
+    graph = mlflow.pytorch.load_model(str(path))
+    saved = load_model(network.folder)
+    for count in (1, 2, 7):
+        shape = (count, *network.example.shape[1:])
+        pixels = torch.from_numpy(np.random.default_rng(count).integers(0, 256, shape, dtype=np.uint8))
+        with torch.inference_mode():
+            assert torch.equal(graph(pixels), saved.probabilities(pixels))
+    # Other weights, other answers: the comparison above can tell the two models apart.
+    other = load_model(folders[name, 3 - seed][0].folder)
+    assert not torch.equal(other.probabilities(pixels), saved.probabilities(pixels))
+
+
+def test_folder_names_its_own_run_and_model(folders: Folders) -> None:
+    described = {key: Model.load(str(path)) for key, (_, path) in folders.items()}
+    assert [described["plain", seed].run_id for seed in (1, 2)] == ["run 1", "run 2"]
+    assert described["wide", 2].model_id == "m-wide"
+    assert described["plain", 1].artifact_path == "place"
+    assert described["wide", 1].metadata == {"classes": ["a", "b"], "image": [3, 4, 5]}
+    assert described["wide", 1].signature.outputs.input_names() == ["label", "probabilities"]
+    assert len({model.model_uuid for model in described.values()}) == len(folders)
+
+
+def test_folder_holds_no_pickled_module_and_no_code_but_ours(folders: Folders) -> None:
+    expected = {"MLmodel", "conda.yaml", "data/model.pt2", "input_example.json", "python_env.yaml", "requirements.txt"}
+    for _, path in folders.values():
+        files = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
+        assert files == expected | {"serving_input_example.json", CODE}
+        assert (path / CODE).read_bytes() == Path(served_classifier.__file__).read_bytes()
+
+
+def served(folders: Folders, name: str) -> tuple[Perceptron, Any]:
+    network, path = folders[name, 1]
+    return load_model(network.folder), mlflow.pyfunc.load_model(str(path))
+
+
+def random_images(*shape: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda images: images,
+        lambda images: images[:, 0],
+        lambda images: images.reshape(3, 16),
+        lambda images: images.astype(np.int64),
+        lambda images: images.astype(np.float64),
+        lambda images: pd.DataFrame(images.reshape(3, 16)),
+        lambda images: pd.DataFrame(images.reshape(3, 16), columns=[f"pixel{k}" for k in range(16)]),
+        lambda images: images.tolist(),
+    ],
+)
+def test_every_form_of_images_gets_labels_and_probabilities(folders: Folders, shown: Callable[..., Any]) -> None:
+    saved, model = served(folders, "plain")
+    images = random_images(3, 1, 4, 4)
+    expected = saved.probabilities(torch.from_numpy(images)).numpy()
+    answer = model.predict(shown(images))
+    assert np.array_equal(np.array(answer["probabilities"].tolist(), dtype=np.float32), expected)
+    assert list(answer["label"]) == [PLAIN.classes[best] for best in expected.argmax(1)]
+
+
+@pytest.mark.parametrize("name", ["plain", "wide"])
+def test_one_image_is_a_batch_of_one(folders: Folders, name: str) -> None:
+    model = served(folders, name)[1]
+    image = random_images(*folders[name, 1][0].example.shape[1:])
+    alone, batch = model.predict(image), model.predict(image[np.newaxis])
+    assert len(alone) == 1 and alone.equals(batch)
+    if name == "plain":
+        assert model.predict(image[0]).equals(batch)
+
+
+def test_no_image_gets_no_answer_and_a_large_batch_all(folders: Folders) -> None:
+    saved, model = served(folders, "plain")
+    assert model.predict(random_images(0, 4, 4)).empty
+    images = random_images(2001, 1, 4, 4)
+    answer = np.array(model.predict(images)["probabilities"].tolist(), dtype=np.float32)
+    assert np.array_equal(answer, saved.probabilities(torch.from_numpy(images)).numpy())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((2, 5, 4), dtype=np.uint8), r"shape \(2, 5, 4\)"),
+        (np.zeros((2, 17), dtype=np.uint8), r"shape \(2, 17\)"),
+        (np.zeros((), dtype=np.uint8), r"shape \(\)"),
+        (np.zeros((2, 3, 4, 4), dtype=np.uint8), r"shape \(2, 3, 4, 4\)"),
+        ([[1, 2], [3]], "not an array"),
+        (np.full((1, 4, 4), 256), "whole numbers from 0 to 255"),
+        (np.full((1, 4, 4), -1), "whole numbers from 0 to 255"),
+        (np.full((1, 4, 4), 0.5), "whole numbers from 0 to 255"),
+        (np.full((1, 4, 4), np.nan), "whole numbers from 0 to 255"),
+        (np.full((1, 4, 4), "1"), "whole numbers from 0 to 255"),
+    ],
+)
+def test_what_is_no_image_is_refused(folders: Folders, given: Any, message: str) -> None:
+    with pytest.raises(MlflowException, match=message):
+        served(folders, "plain")[1].predict(given)
+
+
+def test_loading_refuses_a_graph_that_would_unpickle_code(folders: Folders, tmp_path: Path) -> None:
+    """And leaves the process's own setting as it was."""
+    copy = tmp_path / "model"
+    shutil.copytree(folders["plain", 1][1], copy)
+    mark = tmp_path / "ran"
+    with zipfile.ZipFile(copy / "data/model.pt2") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(copy / "data/model.pt2", "w") as archive:
+        for name, content in held.items():
+            evil = name.endswith("sample_inputs/model.pt")
+            archive.writestr(name, _payload(mark) if evil else content)
+    with pytest.raises(MlflowException, match="not a pickle-free payload"):
+        mlflow.pyfunc.load_model(str(copy))
+    assert not mark.exists()
+    assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" not in os.environ
+
+
+def _payload(mark: Path) -> bytes:
+    class Touch:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (mark,)
+
+    content = io.BytesIO()
+    torch.save(Touch(), content)
+    return content.getvalue()
