@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, sync_playwright
-from tests.test_registry import offer
-from tests.tracking_project import FOLDERS, write_project
+from support.offers import offer
+from support.tracking_project import FOLDERS, write_project
 
 from regbench.config.loading import load_params
 from regbench.layout import Results

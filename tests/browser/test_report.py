@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
-from tests.outputs import ROOT, small_params, write_outputs
+from support.outputs import ROOT, small_params, write_outputs
 
 from regbench.report.comparison import compare
 from regbench.report.page import write_reports

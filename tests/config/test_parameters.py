@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from support.answers import CLASSES, answers, pair
 from support.raw_images import write_canonical
-from tests.test_promotion import CLASSES, answers, pair
 
 from regbench.augmentation.distortion import augmented, copies
 from regbench.augmentation.zca import fit_whitening

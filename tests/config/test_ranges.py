@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_params import change, refused
+from support.params import change, refused
 
 from regbench.config.loading import load_params
 from regbench.config.ranges import Choices, Range

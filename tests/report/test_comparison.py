@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.outputs import small_params, write_outputs
+from support.outputs import small_params, write_outputs
 
 from regbench.config.params import Params
 from regbench.errors import InputError, IntegrityError

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from jsonschema import ValidationError
 from PIL import Image
-from tests.outputs import ROOT, small_params, write_outputs
+from support.outputs import ROOT, small_params, write_outputs
 
 from regbench.report.charts import CURVES, forest, learning_curves
 from regbench.report.comparison import COLUMNS, compare

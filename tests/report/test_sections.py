@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 from statsmodels.stats.proportion import proportion_confint
-from tests.outputs import small_params, write_outputs
+from support.outputs import small_params, write_outputs
 
 from regbench.config.params import Params
 from regbench.report.comparison import compare

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.outputs import small_params, write_outputs
+from support.outputs import small_params, write_outputs
 
 from regbench.errors import InputError
 from regbench.files import read_json

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
+from support.project import ROOT, Project, environment
 from support.raw_images import write_canonical
-from tests.project import ROOT, Project, environment
-from tests.retraining_project import create, digits, job, write_rows
-from tests.webhook import SECRET, Hook
+from support.retraining_project import create, digits, job, write_rows
+from support.webhook import SECRET, Hook
 
 from regbench.errors import BusyError, RejectedDataError
 from regbench.retraining.decision_log import Log

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.project import Project, environment
-from tests.retraining_project import (
+from support.project import Project, environment
+from support.retraining_project import (
     BUSY,
     JOB,
     KEPT,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.webhook import SECRET, Hook
+from support.webhook import SECRET, Hook
 
 from regbench.config.notify import NotifySettings
 from regbench.retraining.notify import RETRIES, WEBHOOK, notify

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tests.outputs import small_params
-from tests.test_provenance import git
+from support.git import git
+from support.outputs import small_params
 
 from regbench.config.params import Compute, Params
 from regbench.config.retraining import Publish

@@ -12,8 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tests.project import Project
-from tests.retraining_project import (
+from support.project import Project
+from support.retraining_project import (
     KEPT,
     NOTHING_NEW,
     PROMOTED,

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
-from tests.search_objectives import EPOCHS, SPACE, bowl, facts, fragile, plan, search, slow_bowl, tried
+from support.search_objectives import EPOCHS, SPACE, bowl, facts, fragile, plan, search, slow_bowl, tried
 
 from regbench.config.ranges import Choices, Range
 from regbench.errors import IntegrityError
@@ -49,7 +49,7 @@ def test_ten_trials_and_ten_more_are_twenty(tmp_path: Path, sampler: str, pruner
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_a_search_killed_in_the_middle_goes_on_as_if_it_had_not_been(tmp_path: Path, sampler: str) -> None:
     storage = tmp_path / "studies.journal"
-    command = [sys.executable, "-m", "tests.search_objectives", str(storage), sampler]
+    command = [sys.executable, "-m", "support.search_objectives", str(storage), sampler]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     settings: dict[str, Any] = {"sampler": sampler, "parallel": 2}
     process = subprocess.Popen(command, cwd=ROOT, env=environment)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, create_trial
-from tests.search_objectives import SPACE, plan
+from support.search_objectives import SPACE, plan
 
 from regbench.config.params import Params
 from regbench.config.search import Search

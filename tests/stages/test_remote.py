@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.project import Project
-from tests.tracking_store import contents
+from support.tracking_store import contents
 
 from regbench.tracking.store import find_store
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.tracking_store import free_port
+from support.tracking_store import free_port
 
 USER, PASSWORD = "mlflow", "canary-database-password"
 

@@ -16,7 +16,7 @@ import pandas as pd
 import psutil
 from numpy.typing import NDArray
 from PIL import Image
-from tests.project import Project, environment
+from support.project import Project, environment
 
 from regbench.data.raw import write_raw
 from regbench.retraining.decision_log import Log, Record

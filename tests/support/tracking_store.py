@@ -9,7 +9,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
-from tests.tracking_project import EPOCHS, FOLDERS
+from support.tracking_project import EPOCHS, FOLDERS
 
 from regbench.config.loading import load_params
 from regbench.layout import Results

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from tests.faulty_proxy import Fault, FaultyProxy, faulty_proxy
-from tests.tracking_project import write_project
-from tests.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, free_port, stage, track
+from support.faulty_proxy import Fault, FaultyProxy, faulty_proxy
+from support.tracking_project import write_project
+from support.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, free_port, stage, track
 
 from regbench.errors import TrackingError
 from regbench.files import write_csv

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from support.project import Project, environment
-from tests.tracking_store import experiment, runs_of, track
+from support.tracking_store import experiment, runs_of, track
 
 from regbench.engine.live import shown
 from regbench.errors import DivergedError
@@ -126,7 +126,7 @@ def test_the_watching_command_needs_no_training_and_ends_on_interrupt(project: P
 
 
 def test_sync_forgets_only_what_ended(tmp_path: Path) -> None:
-    from tests.tracking_project import write_project
+    from support.tracking_project import write_project
 
     write_project(tmp_path)
     store = find_store(tmp_path, {})

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 import torch
 from mlflow import MlflowClient
-from tests.test_registry import offer
-from tests.tracking_project import CLASSES, write_project
-from tests.tracking_store import (
+from support.offers import offer
+from support.tracking_project import CLASSES, write_project
+from support.tracking_store import (
     environ,
     free_port,
     runs_of,

@@ -1,7 +1,7 @@
-import subprocess
 from pathlib import Path
 
 import pytest
+from support.git import git
 
 from regbench.files import sha256
 from regbench.tracking.provenance import Provenance, read_provenance
@@ -15,12 +15,6 @@ stages:
     - path: metrics
     - path: runs/l2
 """
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from mlflow import MlflowClient
 from safetensors.torch import load_file, save_file
-from tests.tracking_project import write_project
-from tests.tracking_store import runs_of, track
+from support.offers import offer
+from support.tracking_project import write_project
+from support.tracking_store import runs_of, track
 
 from regbench.errors import IntegrityError, TrackingError
 from regbench.networks.model_files import load_model
-from regbench.tracking.model_version import Offer, network_key
+from regbench.tracking.model_version import network_key
 from regbench.tracking.registry import ChampionChangedError, Registry
 from regbench.tracking.store import Store, find_store
 
@@ -23,14 +23,6 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_project(folder, variants=("l2",), seeds=(1, 2, 3))
     track(folder)
     return folder
-
-
-def offer(folder: Path, variant: str = "l2", seed: int = 1) -> Offer:
-    store = find_store(folder, {})
-    run = runs_of(MlflowClient(store.uri), "digits-seeds")[f"{variant} {seed}"]
-    network = folder / "runs" / variant / f"seed-{seed}"
-    files = {name: network / name for name in ("model.json", "model.safetensors")}
-    return Offer(files, run.outputs.model_outputs[0].model_id, {"variant": variant, "seed": str(seed)}, "**l2**")
 
 
 @pytest.fixture

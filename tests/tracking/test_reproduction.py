@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tests.test_provenance import git
-from tests.tracking_project import write_project
-from tests.tracking_store import environ, runs_of, track
+from support.git import git
+from support.tracking_project import write_project
+from support.tracking_store import environ, runs_of, track
 
 from regbench.config.loading import load_params
 from regbench.errors import TrackingError

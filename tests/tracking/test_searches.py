@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
-from tests.tracking_project import write_project
-from tests.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, results, runs_of, stage, track
-from tests.tracking_study import REASON, STATES, write_study
+from support.tracking_project import write_project
+from support.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, results, runs_of, stage, track
+from support.tracking_study import REASON, STATES, write_study
 
 from regbench.config.loading import load_params
 from regbench.files import read_json, write_json

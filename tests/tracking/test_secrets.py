@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.tracking_project import write_project
-from tests.tracking_store import stage
+from support.tracking_project import write_project
+from support.tracking_store import stage
 
 CANARY = "canary7f3a"
 PRIVATE = {

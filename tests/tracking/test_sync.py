@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from tests.tracking_project import EPOCHS, FOLDERS, write_project
-from tests.tracking_store import RUNS, assert_complete, contents, environ, experiment, results, runs_of, stage, track
+from support.tracking_project import EPOCHS, FOLDERS, write_project
+from support.tracking_store import RUNS, assert_complete, contents, environ, experiment, results, runs_of, stage, track
 
 from regbench.config.loading import load_params
 from regbench.errors import InputError, TrackingError

@@ -20,9 +20,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from moto.server import ThreadedMotoServer
-from tests.postgresql import PASSWORD, postgresql
-from tests.tracking_project import write_project
-from tests.tracking_store import STAGE, environ, free_port, stage
+from support.postgresql import PASSWORD, postgresql
+from support.tracking_project import write_project
+from support.tracking_store import STAGE, environ, free_port, stage
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/team-server.md").read_text()
 ADMIN, ADMIN_PASSWORD = "admin", "canary-admin-password"
