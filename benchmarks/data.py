@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.race import ROOT
 from regbench.augmentation.folder import read_whitening, write_recipe
 from regbench.config.augmentation import Recipe
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample

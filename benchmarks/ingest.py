@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import numpy as np
 from PIL import Image
 
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.data.archive import open_source
 from regbench.data.decoding import Former, decode_all
 

@@ -16,7 +16,7 @@ from benchmarks.worker import Turns
 from regbench.augmentation.distortion import copies
 from regbench.augmentation.zca import fit_whitening
 from regbench.config.augmentation import Augment
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.data.ingest import ingest, write
 from regbench.training.examples import Examples
 

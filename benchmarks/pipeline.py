@@ -20,7 +20,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from benchmarks.race import ROOT, BenchmarkError
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 
 EVERY = 0.25
 """Seconds between two looks at the processes."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.protocols.article import write_article
 from regbench.protocols.article_steps import article_params
 from stages import parser, run

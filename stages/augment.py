@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.augmentation.folder import write_recipe
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.data.dataset import load_split
 from stages import parser, run
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.errors import InputError
 from regbench.files import atomic
 from regbench.runtime.code_identity import closure, code_hash

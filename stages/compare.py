@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.report.page import write_reports
 from stages import parser, run
 

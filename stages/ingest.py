@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.data import ingest
 from regbench.data import report as data_report
 from stages import parser, run

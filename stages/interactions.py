@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.protocols.ablation import write_interactions
 from regbench.protocols.protocol import ingested, resolved
 from stages import parser, run

@@ -20,7 +20,7 @@ def main() -> None:
     )
     given = arguments.parse_args()
 
-    from regbench.config.loading import load_params
+    from regbench.config.checking import load_params
     from regbench.evaluation.prediction import load_networks, predict, read_unlabelled, write_submission
     from regbench.retraining.champion import fetch_champion
 

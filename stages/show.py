@@ -11,7 +11,7 @@ def main() -> None:
     arguments.add_argument("tuned", type=Path, help="folder of the variants as the stage tune resolved them")
     given = arguments.parse_args()
 
-    from regbench.config.loading import load_params
+    from regbench.config.checking import load_params
     from regbench.config.tuned import with_tuned
     from regbench.tracking.reproduction import describe
     from regbench.tracking.store import configure_client, find_store

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.protocols.learning_curve import write_sizes
 from regbench.protocols.protocol import compared, ingested
 from stages import parser, run

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.strict and Receipt.read(store).fingerprint == seen:
         return
 
-    from regbench.config.loading import load_params
+    from regbench.config.checking import load_params
     from regbench.config.tuned import with_tuned
     from regbench.layout import Results
     from regbench.tracking.sync import bring_up_to_date

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.config.tuned import read_tuned
 from regbench.engine.runs import load_material, train_variant
 from stages import parser, run

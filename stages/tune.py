@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.config.tuned import write_tuned
 from regbench.files import write_json
 from stages import parser, run

@@ -13,7 +13,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=2, help="between two looks; default: %(default)s")
     given = arguments.parse_args()
 
-    from regbench.config.loading import load_params
+    from regbench.config.checking import load_params
     from regbench.errors import TrackingError
     from regbench.tracking.store import find_store
     from regbench.tracking.watch import watch

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.protocols.protocol import ingested
 from regbench.protocols.strong_baseline import write_yardstick
 from stages import parser, run

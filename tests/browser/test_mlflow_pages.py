@@ -16,7 +16,7 @@ from playwright.sync_api import Page, Request, sync_playwright
 from support.offers import offer
 from support.tracking_project import FOLDERS, write_project
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.layout import Results
 from regbench.tracking.pages import CHARTS
 from regbench.tracking.registry import CHALLENGER, CHAMPION, Registry

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from support.params import REMOVED, SHIPPED, change, refused
 
-from regbench.config.loading import load_params
-from regbench.config.params import Params, Section
+from regbench.config.checking import load_params
+from regbench.config.params import Params
+from regbench.config.section import Section
 
 
 def test_the_shipped_file_holds_the_article_s_values() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 
 PRESETS = sorted((Path(__file__).parents[2] / "presets").glob("*.yaml"))
 

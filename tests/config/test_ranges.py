@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.params import change, refused
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.config.ranges import Choices, Range
 from regbench.config.variants import Variant
 from regbench.errors import InputError

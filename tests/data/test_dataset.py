@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regbench import files
-from regbench.config.params import Split
+from regbench.config.data import Split
 from regbench.data.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
 from regbench.errors import InputError, IntegrityError
 

@@ -15,7 +15,7 @@ from conftest import MakeRaw
 from PIL import Image
 from support.raw_images import noise
 
-from regbench.config.params import Data, Split
+from regbench.config.data import Data, Split
 from regbench.data import decoding
 from regbench.data import report as data_report
 from regbench.data.dataset import SPLITS, load_shape, load_split

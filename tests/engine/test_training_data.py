@@ -10,7 +10,7 @@ import torch
 from support.raw_images import write_canonical
 
 from regbench.augmentation.zca import fit_whitening, scale
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.data import ingest
 from regbench.data.dataset import load_split
 from regbench.engine.runs import Material, load_material

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.functional import rotate
 
-from regbench.config.params import Evaluate
+from regbench.config.evaluation import Evaluate
 from regbench.data.dataset import DataShape, Split
 from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
 from regbench.evaluation.evaluate import Evaluated, corrupted_images

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, log_loss
 
-from regbench.config.params import Evaluate
+from regbench.config.evaluation import Evaluate
 from regbench.statistics.scores import HARDEST, calibration_error, confusion, headline, misclassified, score
 
 RESULT = {

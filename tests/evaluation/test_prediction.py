@@ -10,7 +10,8 @@ from conftest import MakeRaw
 from numpy.typing import NDArray
 from support.raw_images import noise
 
-from regbench.config.params import Compute, Data
+from regbench.config.compute import Compute
+from regbench.config.data import Data
 from regbench.errors import InputError, IntegrityError
 from regbench.evaluation.prediction import load_networks, predict, read_unlabelled, write_submission
 from regbench.networks.model_files import save_model

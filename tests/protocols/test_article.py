@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from support.raw_images import write_canonical
 
-from regbench.config.loading import load_params
-from regbench.config.params import Model, Split
+from regbench.config.checking import load_params
+from regbench.config.data import Split
+from regbench.config.network import Model
 from regbench.protocols.article import judge_claims, markdown, same_as_reference, write_article
 from regbench.protocols.article_steps import STEPS, article_params
 from regbench.report.comparison import Comparison

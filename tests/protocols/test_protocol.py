@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from support.small_study import COCKTAIL, files, small_data, small_params, times
 
-from regbench.config.params import Model, Params, Recipe
+from regbench.config.augmentation import Recipe
+from regbench.config.network import Model
+from regbench.config.params import Params
 from regbench.config.ranges import Range
 from regbench.config.tuned import write_tuned
 from regbench.config.variants import SearchableVariant, Variant

@@ -70,7 +70,7 @@ def test_links_and_pictures_exist() -> None:
 
 
 def test_the_example_error_is_what_the_loader_says(tmp_path: Path) -> None:
-    from regbench.config.loading import load_params
+    from regbench.config.checking import load_params
     from regbench.errors import InputError
 
     path = tmp_path / "params.yaml"

@@ -15,7 +15,7 @@ from conftest import MakeRaw
 from PIL import Image
 from support.raw_images import noise, write_canonical
 
-from regbench.config.params import Data, Split
+from regbench.config.data import Data, Split
 from regbench.data.archive import FolderSource
 from regbench.data.decoding import Former
 from regbench.data.ingest import ingest, read_rows

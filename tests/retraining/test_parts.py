@@ -10,7 +10,8 @@ import torch
 from support.git import git
 from support.outputs import small_params
 
-from regbench.config.params import Compute, Params
+from regbench.config.compute import Compute
+from regbench.config.params import Params
 from regbench.config.retraining import Publish
 from regbench.data.dataset import DataShape, Split
 from regbench.errors import BusyError, InputError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from regbench.config.params import Compute
+from regbench.config.compute import Compute
 from regbench.runtime.code_identity import closure, code_hash
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.config.params import Params
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.errors import InputError
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from regbench.config.params import Compute
+from regbench.config.compute import Compute
 from regbench.config.ranges import Choices, Range
 from regbench.config.search import Search
 from regbench.engine.workers import Workers

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from support.raw_images import write_canonical
 
-from regbench.config.loading import load_params
-from regbench.config.params import Model, Params, Recipe
+from regbench.config.augmentation import Recipe
+from regbench.config.checking import load_params
+from regbench.config.network import Model
+from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.protocols.protocol import ingested
 

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from support.tracking_project import EPOCHS, FOLDERS
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.layout import Results
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.store import Store, find_store

@@ -11,7 +11,7 @@ from support.git import git
 from support.tracking_project import write_project
 from support.tracking_store import environ, runs_of, track
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.errors import TrackingError
 from regbench.tracking.lookup import read_run
 from regbench.tracking.reproduction import LoggedRun, describe

@@ -14,7 +14,7 @@ from support.tracking_project import write_project
 from support.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, results, runs_of, stage, track
 from support.tracking_study import REASON, STATES, write_study
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.files import read_json, write_json
 from regbench.tracking.collection import read_records, results_id
 from regbench.tracking.store import find_store

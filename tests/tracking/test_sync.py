@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from support.tracking_project import EPOCHS, FOLDERS, write_project
 from support.tracking_store import RUNS, assert_complete, contents, environ, experiment, results, runs_of, stage, track
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.errors import InputError, TrackingError
 from regbench.files import write_csv
 from regbench.tracking.collection import read_records

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from regbench.augmentation.zca import Whitening, scale
-from regbench.config.params import Train, Variant
+from regbench.config.training import Train
+from regbench.config.variants import Variant
 from regbench.errors import DivergedError
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.runtime.randomness import generator

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from regbench.config.params import Train
+from regbench.config.training import Train
 from regbench.config.variants import Variant
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.training.early_stopping import BestEpoch

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from regbench.config.params import Train
+from regbench.config.training import Train
 from regbench.training.optimizer import Adam, FlatParameters, rate_factor
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_swa_avg_fn
 
 from regbench.augmentation.zca import scale
-from regbench.config.params import Train
+from regbench.config.training import Train
 from regbench.config.variants import Variant
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.runtime.randomness import generator

@@ -1,42 +1,49 @@
-"""Reading `params.yaml`: every mistake is found before anything runs, and all are reported at once."""
+"""Reading sections of `params.yaml`: a stage loads its own ones, and knows nothing of the others."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from regbench.config.messages import explain, nearest
-from regbench.config.params import Params, Train
-from regbench.config.retraining import BEST
+from regbench.config.messages import explain
 from regbench.config.section import Section
-from regbench.config.variants import variant_problems
 from regbench.errors import InputError
 
+Sections = TypeVar("Sections", bound=Section)
 
-def load_params(path: Path) -> Params:
-    """Read and check `params.yaml`.
+
+def load_sections(path: Path, model: type[Sections]) -> Sections:
+    """Read the sections of `params.yaml` that `model` has as fields; the stage `check` has checked the whole file.
 
     Raises:
-        InputError: every problem found, one line each:
-            `params.yaml: variants.l2.dropout = 1.5: must be less than 1`.
+        InputError: every problem found in these sections, one line each.
+    """
+    found = {key: value for key, value in read_yaml(path).items() if key in model.model_fields}
+    try:
+        return model.model_validate(found)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {problem}" for problem in explain(error, model))) from None
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """Return what a YAML file holds; sequences are tuples, so that a loaded record cannot be changed.
+
+    Raises:
+        InputError: there is no such file, it is not YAML, or it has no keys.
     """
     try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: run from the project's folder, or restore it from git") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        params = Params.model_validate(_tuples(raw))
-        problems = _cross_checks(params)
-    except ValidationError as error:
-        problems = explain(error, Params)
-    if problems:
-        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
-    return params
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: must hold keys with values: restore it from git")
+    found: Mapping[str, Any] = _tuples(content)
+    return found
 
 
 def _tuples(value: Any) -> Any:
@@ -44,39 +51,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _cross_checks(params: Params) -> list[str]:
-    problems = []
-    split = params.data.split
-    if split.validation + split.test >= 1:
-        problems.append(f"data.split.test = {split.test}: validation + test must be below 1: leave some to train on")
-    if split.method == "as_listed" and split.test:
-        problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
-    if len(set(params.seeds)) < len(params.seeds):
-        problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
-    challenger = params.retrain.challenger
-    if challenger not in (BEST, *params.variants):
-        hint = nearest(challenger, (BEST, *params.variants))
-        problems.append(f"retrain.challenger = {challenger!r}: must be {BEST!r} or a key of variants: {hint}")
-    for name, variant in params.variants.items():
-        if variant.recipe not in params.recipes:
-            hint = nearest(variant.recipe, params.recipes)
-            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
-        problems += variant_problems(name, variant, Train)
-        fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
-        problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
-        wrong = _merge_problems(params.search, variant.search, ("variants", name, "search"))
-        if variant.ranges and not wrong:
-            found = params.searching(name).problems(variant.ranges)
-            wrong = [f"variants.{name}: search.{problem}" for problem in found]
-        problems += wrong
-    return problems
-
-
-def _merge_problems(section: Section, overrides: Mapping[str, Any], key: tuple[str, ...]) -> list[str]:
-    try:
-        type(section).model_validate({**section.model_dump(), **overrides})
-    except ValidationError as error:
-        return explain(error, type(section), key)
-    return []

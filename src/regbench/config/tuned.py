@@ -1,13 +1,16 @@
-"""Resolved variants on disk: what the search hands to training."""
+"""Variants as the stage `tune` resolved them, on disk: what the search hands to training."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
-from regbench.config.params import Params
+from regbench.config.experiment import Experiment
 from regbench.config.variants import Variant
 from regbench.errors import IntegrityError
 from regbench.files import read_json, write_json
+
+E = TypeVar("E", bound=Experiment)
 
 
 def write_tuned(path: Path, variant: Variant) -> None:
@@ -28,10 +31,10 @@ def read_tuned(path: Path) -> Variant:
         raise IntegrityError(f"{path}: cannot be read: {reason}: run `dvc repro`") from None
 
 
-def with_tuned(params: Params, folder: Path) -> Params:
-    """Return the parameters with every variant as the stage tune resolved it.
+def with_tuned(experiment: E, folder: Path) -> E:
+    """Return the experiment with every variant as the stage `tune` resolved it.
 
     Raises:
         IntegrityError: as `read_tuned`.
     """
-    return params.with_resolved({name: read_tuned(folder / f"{name}.json") for name in params.variants})
+    return experiment.with_resolved({name: read_tuned(folder / f"{name}.json") for name in experiment.variants})

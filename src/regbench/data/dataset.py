@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.config.params import Split as SplitSettings
+from regbench.config.data import Split as SplitSettings
 from regbench.errors import InputError, IntegrityError
 
 SplitName = Literal["train", "validation", "test", "unlabelled"]

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.data.archive import Source, open_source, prefix_of
 from regbench.data.dataset import COLUMNS, IMAGES, INDEX, SPLITS, DataShape, SplitName, assign_splits, sort_classes
 from regbench.data.decoding import Former, Record, decode_all, write_memory

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from regbench import files
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.errors import InputError
 
 LAYOUT = Data()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from regbench import files
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.data.dataset import SPLITS
 from regbench.data.ingest import Ingested
 from regbench.data.table import MAX_LISTED, listing

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from regbench.augmentation.folder import read_copies, read_whitening
 from regbench.augmentation.zca import Whitening
-from regbench.config.params import Params
+from regbench.config.experiment import Experiment
 from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split
 from regbench.engine.live import shown
 from regbench.engine.workers import Workers
@@ -65,7 +65,7 @@ def load_material(data: Path, recipe: Path) -> Material:
 
 
 def train_variant(
-    params: Params, variant: str, material: Material, out: Path, timings: Path, live: Path | None = None
+    params: Experiment, variant: str, material: Material, out: Path, timings: Path, live: Path | None = None
 ) -> None:
     """Train a variant under every seed and write each run's folder into `out`, and the seconds into `timings`.
 
@@ -89,7 +89,7 @@ def train_variant(
 
 
 def train_seed(
-    params: Params, variant: str, material: Material, out: Path, seed: int, live: Path | None = None
+    params: Experiment, variant: str, material: Material, out: Path, seed: int, live: Path | None = None
 ) -> list[tuple[float, float, float]]:
     """Train one run and write its folder `out/seed-SEED`.
 
@@ -119,7 +119,7 @@ def train_seed(
 
 
 def train_model(
-    params: Params,
+    params: Experiment,
     variant: str,
     material: Material,
     seed: int,
@@ -146,7 +146,7 @@ def train_model(
     return model, result
 
 
-def build_model(params: Params, variant: str, material: Material, seed: int) -> Perceptron:
+def build_model(params: Experiment, variant: str, material: Material, seed: int) -> Perceptron:
     """Return the initialized network of a variant and seed, on its device."""
     strengths = params.strengths(variant)
     architecture = Architecture(

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from regbench.config.params import Compute
+from regbench.config.compute import Compute
 from regbench.runtime.device import device, prepare
 from regbench.runtime.processes import follow_parent
 

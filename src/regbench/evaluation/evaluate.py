@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from regbench.config.params import Evaluate, Params
+from regbench.config.evaluation import Evaluate
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.data.dataset import DataShape, Split, load_shape, load_split
 from regbench.engine.workers import Workers
 from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
@@ -42,7 +43,7 @@ def load_evaluated(data: Path) -> Evaluated:
     return Evaluated("validation", load_split(data, "validation"), shape)
 
 
-def evaluate_all(params: Params, data: Path, runs: Path, out: Path, metrics: Path) -> None:
+def evaluate_all(params: EvaluatedExperiment, data: Path, runs: Path, out: Path, metrics: Path) -> None:
     """Evaluate every run of every variant in `params` and write what the contract of `compare` reads.
 
     Variants are taken from `params`, never from the folder, since a removed variant leaves its files behind.
@@ -75,7 +76,7 @@ def corrupted_images(evaluated: Evaluated, settings: Evaluate) -> dict[tuple[str
 
 
 def _evaluate(
-    params: Params,
+    params: EvaluatedExperiment,
     evaluated: Evaluated,
     corruptions: Mapping[tuple[str, int], NDArray[np.uint8]],
     runs: Path,

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.config.params import Compute, Data
+from regbench.config.compute import Compute
+from regbench.config.data import Data
 from regbench.data.archive import open_source
 from regbench.data.decoding import Former
 from regbench.data.ingest import read_rows

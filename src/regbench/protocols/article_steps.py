@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from regbench.config.augmentation import Augment, Recipe
-from regbench.config.params import Data, Model, Params, Split, Train
+from regbench.config.data import Data, Split
+from regbench.config.network import Model
+from regbench.config.params import Params
+from regbench.config.training import Train
 from regbench.config.variants import Variant
 
 Expectation = Literal["better", "not better", "fewer epochs"]

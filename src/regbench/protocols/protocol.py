@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 import regbench
 from regbench.augmentation.folder import write_recipe
+from regbench.config.data import Data
 from regbench.config.messages import nearest
-from regbench.config.params import Data, Params
+from regbench.config.params import Params
 from regbench.config.tuned import read_tuned
 from regbench.data import ingest
 from regbench.data import report as data_report

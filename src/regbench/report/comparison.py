@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench.config.params import Params
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.errors import IntegrityError
 from regbench.files import read_array, read_json
 from regbench.report.tables import required, table
@@ -82,7 +82,7 @@ class Comparison:
         return [str(name) for name in self.table["variant"]]
 
 
-def compare(params: Params, evaluation: Path) -> Comparison:
+def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
     """Read `evaluation` and return the comparison of the variants in `params`; other folders in it are ignored.
 
     Accuracies and intervals are computed from the probabilities of the single images, the rest is read.
@@ -116,7 +116,7 @@ def compare(params: Params, evaluation: Path) -> Comparison:
     )
 
 
-def active_strengths(params: Params, variant: str) -> int:
+def active_strengths(params: EvaluatedExperiment, variant: str) -> int:
     """Count the strengths of a variant and of its recipe that are not off."""
     records = (
         params.variants[variant].model_dump(exclude={"recipe", "train", "search"}),

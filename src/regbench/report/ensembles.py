@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regbench.config.params import Params
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import read_array
 from regbench.report.tables import required, table
 from regbench.statistics.intervals import accuracy_interval, paired_difference
@@ -16,7 +16,7 @@ SMALLEST = 1e-15
 """Probabilities are clipped here for the log-loss, as scikit-learn clips them."""
 
 
-def ensembles(params: Params, evaluation: Path) -> pd.DataFrame:
+def ensembles(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
     """Return a row a variant with the columns COLUMNS, least error first; no row where there is one seed only.
 
     Averaging the probabilities of networks that differ in their seed is bagging without resampling (Lakshminarayanan

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from regbench.config.params import Params
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import atomic, read_array, read_json, write_csv, write_json
 from regbench.report import charts, drawing
 from regbench.report.comparison import Comparison, compare, to_json
@@ -38,7 +38,9 @@ THUMBNAIL = 48
 """Longest side of an inlined image, pixels; keeps the page small where images are large."""
 
 
-def write_reports(params: Params, data: Path, evaluation: Path, runs: Path, timings: Path, out: Path) -> str:
+def write_reports(
+    params: EvaluatedExperiment, data: Path, evaluation: Path, runs: Path, timings: Path, out: Path
+) -> str:
     """Write all tables, the picture and the pages of the comparison into `out`, and return it as Markdown.
 
     `data` is data/report/report.json, the others are the folders of `evaluate` and `train`.
@@ -115,7 +117,7 @@ def png(comparison: Comparison, curves: pd.DataFrame) -> bytes:
     return drawing.to_png(charts.picture(comparison, curves))
 
 
-def _portrait_png(params: Params, variant: str, runs: Path, evaluation: Path) -> bytes:
+def _portrait_png(params: EvaluatedExperiment, variant: str, runs: Path, evaluation: Path) -> bytes:
     return drawing.to_png(portrait(params, variant, runs, evaluation), scale=1)
 
 

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from regbench.config.params import Params
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.report.drawing import FAINT, inline
 from regbench.report.tables import required, table
 from regbench.statistics.intervals import mean_interval
@@ -14,7 +14,7 @@ from regbench.statistics.intervals import mean_interval
 COLUMNS = ("variant", "corruption", "severity", "error_percent", "low", "high")
 
 
-def robustness(params: Params, evaluation: Path) -> pd.DataFrame:
+def robustness(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
     """Return a row a variant, corruption and severity with the columns COLUMNS, in the order of `params.yaml`.
 
     Errors are means over seeds in percent, `low` and `high` the ends of their interval over seeds (the images are the

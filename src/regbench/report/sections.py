@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from altair.typing import ChartType
 
-from regbench.config.params import Params
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import write_csv
 from regbench.report.comparison import Comparison
 from regbench.report.compression import compression, compression_chart, compression_rows
@@ -37,7 +37,7 @@ class Further:
     compression: pd.DataFrame
 
     @classmethod
-    def read(cls, params: Params, comparison: Comparison, evaluation: Path) -> "Further":
+    def read(cls, params: EvaluatedExperiment, comparison: Comparison, evaluation: Path) -> "Further":
         """Compute all tables from what `evaluate` wrote."""
         tables = ensembles(params, evaluation), robustness(params, evaluation), compression(comparison, evaluation)
         return cls(comparison, *tables)

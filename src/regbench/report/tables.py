@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from regbench.config.params import Params
+from regbench.config.experiment import EvaluatedExperiment
 from regbench.errors import InputError
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def labelled(file: Path) -> pd.DataFrame:
     return pd.read_csv(file, dtype=text, keep_default_na=False)
 
 
-def read_curves(params: Params, runs: Path) -> pd.DataFrame:
+def read_curves(params: EvaluatedExperiment, runs: Path) -> pd.DataFrame:
     """Return variant, epoch (0-based), seeds, and the mean over seeds of each further column of the histories.
 
     `seeds` is how many runs reached the epoch: where some stop early, the mean is over those still training.
@@ -51,7 +51,7 @@ def read_curves(params: Params, runs: Path) -> pd.DataFrame:
     return curves[["variant", *curves.columns.drop("variant")]]
 
 
-def read_timings(params: Params, timings: Path) -> pd.DataFrame:
+def read_timings(params: EvaluatedExperiment, timings: Path) -> pd.DataFrame:
     """Return variant, seeds, train_wall_seconds, train_cpu_seconds and epochs: means of one run, in params' order."""
     rows = []
     for variant in params.variants:

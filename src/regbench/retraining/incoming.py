@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.data.archive import FolderSource, Source, open_source
 from regbench.data.decoding import Former
 from regbench.data.ingest import Decoded, describe, read_rows

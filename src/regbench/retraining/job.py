@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.config.params import Params
 from regbench.errors import IntegrityError, RegbenchError, RejectedDataError
 from regbench.retraining.decision_log import Log, Record, champions, decision_key

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regbench.config.params import Compute
+from regbench.config.compute import Compute
 from regbench.data.dataset import DataShape, Split
 from regbench.errors import InputError
 from regbench.networks.model_files import load_model

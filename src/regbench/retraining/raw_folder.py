@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from regbench.config.params import Data
+from regbench.config.data import Data
 from regbench.data.archive import FolderSource, Source
 
 STAGING = ".merging"

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from regbench.config.loading import load_params
+from regbench.config.checking import load_params
 from regbench.errors import InputError
 from regbench.retraining.decision_log import Log, Record, champions, decision_key
 from regbench.retraining.job import Ended, recover, tell

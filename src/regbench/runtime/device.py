@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from regbench.config.params import Compute
+from regbench.config.compute import Compute
 from regbench.errors import InputError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 import torch
 
-from regbench.config.params import Params
+from regbench.config.experiment import Experiment
 from regbench.config.ranges import Value
 from regbench.config.variants import Variant
 from regbench.engine.runs import Material, train_model
@@ -32,7 +32,7 @@ class Score:
 class Trainer:
     """Trains settings of one variant; knows train and validation data alone."""
 
-    params: Params
+    params: Experiment
     variant: str
     material: Material
 

@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 from regbench.augmentation import zca
-from regbench.config.params import Params
+from regbench.config.experiment import Experiment
 from regbench.config.variants import Variant
 from regbench.data.dataset import INDEX
 from regbench.engine import runs
@@ -47,7 +47,7 @@ BUDGET = {"trials", "per", "top_k", "fresh_seeds"}
 """Keys of `search` that may change while a study goes on."""
 
 
-def tune(params: Params, variant: str, data: Path, recipe: Path, folder: Path, storage: Path) -> Variant:
+def tune(params: Experiment, variant: str, data: Path, recipe: Path, folder: Path, storage: Path) -> Variant:
     """Search the ranges of a variant and return it resolved; trials that `storage` holds already are not run again.
 
     Writes into `folder` what `regbench.search.study_files` and `plots` make of the study.
@@ -83,7 +83,7 @@ def tune(params: Params, variant: str, data: Path, recipe: Path, folder: Path, s
     return trainer.resolve(trials[best].params)
 
 
-def identity(params: Params, variant: str, data: Path, recipe: Path) -> str:
+def identity(params: Experiment, variant: str, data: Path, recipe: Path) -> str:
     """Return a hash of all that decides the trials of a variant's study, but not how many there are."""
     files = [data / "train" / INDEX, data / "validation" / INDEX, data / "dataset.json"]
     files += sorted(path for path in recipe.iterdir() if path.suffix != ".png")

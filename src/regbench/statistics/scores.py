@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench.config.params import Evaluate
+from regbench.config.evaluation import Evaluate
 from regbench.statistics.intervals import accuracy_interval, mean_interval
 
 HARDEST = 25

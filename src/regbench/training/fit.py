@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from regbench.config.params import Train
 from regbench.config.section import Precision
+from regbench.config.training import Train
 from regbench.config.variants import Variant
 from regbench.errors import DivergedError
 from regbench.networks.perceptron import Perceptron

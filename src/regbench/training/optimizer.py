@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from regbench.config.params import Train
+from regbench.config.training import Train
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from torch import Tensor
 
-from regbench.config.params import Train
+from regbench.config.training import Train
 from regbench.config.variants import Variant
 from regbench.networks.perceptron import Perceptron
 from regbench.runtime.randomness import generator

@@ -1,0 +1,69 @@
+"""Checking `params.yaml`: every mistake is found before anything runs, and all are reported at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from regbench.config.loading import read_yaml
+from regbench.config.messages import explain, nearest
+from regbench.config.params import Params
+from regbench.config.retraining import BEST
+from regbench.config.section import Section
+from regbench.config.training import Train
+from regbench.config.variants import variant_problems
+from regbench.errors import InputError
+
+
+def load_params(path: Path) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises:
+        InputError: every problem found, one line each:
+            `params.yaml: variants.l2.dropout = 1.5: must be less than 1`.
+    """
+    try:
+        params = Params.model_validate(read_yaml(path))
+        problems = _cross_checks(params)
+    except ValidationError as error:
+        problems = explain(error, Params)
+    if problems:
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
+    return params
+
+
+def _cross_checks(params: Params) -> list[str]:
+    problems = []
+    split = params.data.split
+    if split.validation + split.test >= 1:
+        problems.append(f"data.split.test = {split.test}: validation + test must be below 1: leave some to train on")
+    if split.method == "as_listed" and split.test:
+        problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
+    if len(set(params.seeds)) < len(params.seeds):
+        problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
+    challenger = params.retrain.challenger
+    if challenger not in (BEST, *params.variants):
+        hint = nearest(challenger, (BEST, *params.variants))
+        problems.append(f"retrain.challenger = {challenger!r}: must be {BEST!r} or a key of variants: {hint}")
+    for name, variant in params.variants.items():
+        if variant.recipe not in params.recipes:
+            hint = nearest(variant.recipe, params.recipes)
+            problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
+        problems += variant_problems(name, variant, Train)
+        fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
+        problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
+        wrong = _merge_problems(params.search, variant.search, ("variants", name, "search"))
+        if variant.ranges and not wrong:
+            found = params.searching(name).problems(variant.ranges)
+            wrong = [f"variants.{name}: search.{problem}" for problem in found]
+        problems += wrong
+    return problems
+
+
+def _merge_problems(section: Section, overrides: Mapping[str, Any], key: tuple[str, ...]) -> list[str]:
+    try:
+        type(section).model_validate({**section.model_dump(), **overrides})
+    except ValidationError as error:
+        return explain(error, type(section), key)
+    return []

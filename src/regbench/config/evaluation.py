@@ -1,0 +1,18 @@
+"""The section `evaluate`: how results are summed up."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from regbench.config.section import Count, Section
+
+
+class Evaluate(Section):
+    """How results are summed up."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Level of the intervals."""
+    calibration_bins: Count = 15
+    """Equal-width bins of confidence in the expected calibration error."""
+    robustness_images: Annotated[int, Field(ge=0)] = 300
+    """Images, the first ones of the split, that are also scored under each corruption and severity; 0: none."""
