@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.race import ROOT
-from regbench.augmentation.folder import read_whitening, write_recipe
+from regbench.augmentation.reading import read_whitening
+from regbench.augmentation.writing import write_recipe
 from regbench.config.augmentation import Recipe
 from regbench.config.checking import load_params
 from regbench.data.dataset import load_split

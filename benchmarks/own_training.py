@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.race import ROOT
 from benchmarks.worker import Turns
-from regbench.augmentation.folder import read_copies, read_whitening
+from regbench.augmentation.reading import read_copies, read_whitening
 from regbench.config.checking import load_params
 from regbench.config.params import Params
 from regbench.config.variants import Variant

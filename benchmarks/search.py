@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial
 
 from benchmarks.orders import compare_orders
 from benchmarks.race import ROOT
-from regbench.augmentation.folder import write_recipe
+from regbench.augmentation.writing import write_recipe
 from regbench.config.checking import load_params
 from regbench.config.params import Params
 from regbench.data.dataset import load_split

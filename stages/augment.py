@@ -1,22 +1,23 @@
-"""Fit and materialise one recipe on the train split."""
+"""Fit and apply every augmentation on the train split; those that are there already are not made again."""
 
 from pathlib import Path
 
-from regbench.augmentation.folder import write_recipe
-from regbench.config.checking import load_params
-from regbench.data.dataset import load_split
+from regbench.config.loading import load_sections
+from regbench.config.stages import AugmentSections, ComputeSections
+from regbench.engine.augment import write_augmentations
+from regbench.engine.run import open_engine
 from stages import parser, run
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("recipe", help="key in recipes")
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
-    arguments.add_argument("out", type=Path, help="folder of the materialised recipe")
+    arguments.add_argument("out", type=Path, help="folder of the augmentations, one a recipe")
     given = arguments.parse_args()
-    params = load_params(given.params)
-    images = load_split(given.data, "train").images
-    write_recipe(given.out, images, params.recipes[given.recipe], params.augment)
+    sections = load_sections(given.params, AugmentSections)
+    compute = load_sections(given.params, ComputeSections).compute
+    with open_engine(compute, most=len(sections.recipes)) as engine:
+        write_augmentations(engine, sections.recipes, sections.augment, given.data, given.out)
 
 
 if __name__ == "__main__":

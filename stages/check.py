@@ -1,38 +1,36 @@
-"""Check params.yaml before anything else runs, so that a mistake in it costs no earlier output; hash all code."""
+"""Check params.yaml before anything else runs, so that a mistake costs no output; write what stages depend on."""
 
 from pathlib import Path
 
 from regbench.config.checking import load_params
+from regbench.config.stages import STAGES, stage_params
+from regbench.engine.store import keep_only
 from regbench.errors import InputError
-from regbench.files import atomic
-from regbench.runtime.code_identity import closure, code_hash
+from regbench.files import write_json
+from regbench.runtime.code_identity import code_identity
 from stages import parser, run
 
-STAGES = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
+SAMPLE = "data/sample.zip"
+"""Raw data that the pipeline makes itself, later."""
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("sample", type=Path, help="raw data that the pipeline makes itself, later")
-    arguments.add_argument("out", type=Path, help="always the same text, so that nothing after it runs again")
-    arguments.add_argument("code", type=Path, help="folder of a file a stage: the hash of all modules that it loads")
+    arguments.add_argument("out", type=Path, help="folder of a file a stage: its parameters, the hash of its code")
     given = arguments.parse_args()
     params = load_params(given.params)
     raw = params.data.raw
-    if Path(raw) != given.sample and not Path(raw).exists():
-        raise InputError(
-            f"{given.params}: data.raw = {raw!r}: no such file or folder: correct it, or use {given.sample}"
+    if raw != SAMPLE and not Path(raw).exists():
+        raise InputError(f"{given.params}: data.raw = {raw!r}: no such file or folder: correct it, or use {SAMPLE}")
+    project = FOLDER.parent
+    templates = sorted((project / "src/regbench/report/templates").glob("*.j2"))
+    for stage in STAGES:
+        code = code_identity(
+            FOLDER / f"{stage}.py", (project / "src", project), project, also=templates if stage == "compare" else ()
         )
-    write(given.out, "params.yaml is valid")
-    project = STAGES.parent
-    for stage in sorted(STAGES.glob("[a-z]*.py")):
-        write(given.code / f"{stage.stem}.txt", code_hash(closure(stage, (project / "src", project)), project))
-
-
-def write(path: Path, line: str) -> None:
-    """Write one line."""
-    with atomic(path) as temporary:
-        temporary.write_text(f"{line}\n", encoding="utf-8")
+        write_json(given.out / f"{stage}.json", {"code": code, "params": stage_params(params, stage)})
+    keep_only(given.out, [f"{stage}.json" for stage in STAGES])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from regbench.config.checking import load_params
+from regbench.config.experiment import EvaluatedExperiment
+from regbench.config.loading import load_sections
+from regbench.engine.run import open_engine
 from regbench.evaluation.evaluate import evaluate_all
 from stages import parser, run
 
@@ -14,7 +16,9 @@ def main() -> None:
     arguments.add_argument("out", type=Path, help="folder of predictions and scores")
     arguments.add_argument("metrics", type=Path, help="folder of a few numbers a variant, for `dvc metrics show`")
     given = arguments.parse_args()
-    evaluate_all(load_params(given.params), given.data, given.runs, given.out, given.metrics)
+    experiment = load_sections(given.params, EvaluatedExperiment)
+    with open_engine(experiment.compute) as engine:
+        evaluate_all(engine, experiment, given.data, given.runs, given.out, given.metrics)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from regbench.config.checking import load_params
+from regbench.config.loading import load_sections
+from regbench.config.stages import IngestSections
 from regbench.data import ingest
 from regbench.data import report as data_report
 from stages import parser, run
@@ -10,10 +11,9 @@ from stages import parser, run
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("raw", type=Path, help="folder or .zip in the canonical layout (data.raw)")
     arguments.add_argument("out", type=Path, help="folder of the arrays; what an earlier run left there is reused")
     given = arguments.parse_args()
-    data = load_params(given.params).data.model_copy(update={"raw": str(given.raw)})
+    data = load_sections(given.params, IngestSections).data
     ingested = ingest.ingest(data, former_dir=given.out)
     ingest.write(ingested, given.out)
     print(data_report.write(ingested, data, given.out / "report"))

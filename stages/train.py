@@ -1,26 +1,28 @@
-"""Train one variant under every seed."""
+"""Train every variant under every seed; what is trained already is not trained again."""
 
 from pathlib import Path
 
-from regbench.config.checking import load_params
-from regbench.config.tuned import read_tuned
-from regbench.engine.runs import load_material, train_variant
+from regbench.config.experiment import Experiment
+from regbench.config.loading import load_sections
+from regbench.config.tuned import with_tuned
+from regbench.engine.live import FOLDER
+from regbench.engine.pipeline import train_variants
+from regbench.engine.run import open_engine
 from stages import parser, run
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("variant", help="key in variants")
-    arguments.add_argument("tuned", type=Path, help="JSON of the variant as the stage tune resolved it")
+    arguments.add_argument("tuned", type=Path, help="folder of the variants as the stage tune resolved them")
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
-    arguments.add_argument("recipe", type=Path, help="folder of the variant's materialised recipe")
-    arguments.add_argument("out", type=Path, help="folder of the variant's runs")
-    arguments.add_argument("timings", type=Path, help="CSV of the seconds that each epoch took")
-    arguments.add_argument("--live", type=Path, default=Path(".regbench/live"), help="default: %(default)s, for watch")
+    arguments.add_argument("augmented", type=Path, help="folder of the augmentations")
+    arguments.add_argument("out", type=Path, help="folder of all variants' runs")
+    arguments.add_argument("timings", type=Path, help="folder of a CSV a variant: the seconds that each epoch took")
+    arguments.add_argument("--live", type=Path, default=FOLDER, help="default: %(default)s, for `regbench watch`")
     given = arguments.parse_args()
-    params = load_params(given.params).with_resolved({given.variant: read_tuned(given.tuned)})
-    material = load_material(given.data, given.recipe)
-    train_variant(params, given.variant, material, given.out, given.timings, given.live)
+    experiment = with_tuned(load_sections(given.params, Experiment), given.tuned)
+    with open_engine(experiment.compute) as engine:
+        train_variants(engine, experiment, given.data, given.augmented, given.out, given.timings, given.live)
 
 
 if __name__ == "__main__":

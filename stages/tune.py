@@ -1,31 +1,35 @@
-"""Search the ranges of one variant; a variant without ranges is passed on as it is."""
+"""Search the ranges of all variants; a variant without ranges is passed on as it is."""
 
 from pathlib import Path
 
-from regbench.config.checking import load_params
+from regbench.config.experiment import SearchedExperiment
+from regbench.config.loading import load_sections
 from regbench.config.tuned import write_tuned
-from regbench.files import write_json
+from regbench.engine.store import keep_only
 from stages import parser, run
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("variant", help="key in variants")
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
-    arguments.add_argument("recipe", type=Path, help="folder of the variant's materialised recipe")
-    arguments.add_argument("out", type=Path, help="JSON of the variant with a number in the place of each range")
-    arguments.add_argument("study", type=Path, help="folder of the study's tables, summary and plots")
-    arguments.add_argument("storage", type=Path, help="Optuna's journal of all studies; outlives the stage")
+    arguments.add_argument("augmented", type=Path, help="folder of the augmentations")
+    arguments.add_argument("out", type=Path, help="folder of a JSON a variant, with numbers instead of ranges")
+    arguments.add_argument("studies", type=Path, help="folder of the studies' tables, summaries and plots")
+    arguments.add_argument("journal", type=Path, help="Optuna's journal of all studies; outlives the stage")
     given = arguments.parse_args()
-    params = load_params(given.params)
-    if params.variants[given.variant].ranges:
-        from regbench.search.tune import tune  # torch and optuna take seconds to load
+    experiment = load_sections(given.params, SearchedExperiment)
+    if any(variant.ranges for variant in experiment.variants.values()):
+        from regbench.engine.run import open_engine
+        from regbench.search.tune import tune  # optuna and matplotlib take seconds to load
 
-        resolved = tune(params, given.variant, given.data, given.recipe, given.study, given.storage)
-    else:
-        resolved = params.strengths(given.variant)
-        write_json(given.study / "summary.json", {"searched": {}})
-    write_tuned(given.out, resolved)
+        with open_engine(experiment.compute) as engine:
+            tune(engine, experiment, given.data, given.augmented, given.out, given.studies, given.journal)
+        return
+    for name in experiment.variants:
+        write_tuned(given.out / f"{name}.json", experiment.strengths(name))
+    keep_only(given.out, [f"{name}.json" for name in experiment.variants])
+    given.studies.mkdir(exist_ok=True)
+    keep_only(given.studies, ())
 
 
 if __name__ == "__main__":

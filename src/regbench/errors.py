@@ -11,6 +11,10 @@ class RegbenchError(Exception):
     exit_code = 1
 
 
+class WorkerDiedError(RegbenchError):
+    """A worker process that was killed from outside, for instance for want of memory."""
+
+
 class InputError(RegbenchError):
     """A parameter, file or row that breaks a rule."""
 

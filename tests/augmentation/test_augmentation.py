@@ -17,7 +17,8 @@ from regbench.augmentation.distortion import (
     smooth,
     warp,
 )
-from regbench.augmentation.folder import read_copies, read_whitening, write_recipe
+from regbench.augmentation.reading import read_copies, read_whitening
+from regbench.augmentation.writing import write_recipe
 from regbench.augmentation.zca import CHUNK, fit_whitening, scale
 from regbench.config.augmentation import Augment, Recipe
 from regbench.errors import InputError

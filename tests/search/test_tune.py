@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.raw_images import write_canonical
 
-from regbench.augmentation.folder import write_recipe
+from regbench.augmentation.writing import write_recipe
 from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.data import ingest

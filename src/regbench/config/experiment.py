@@ -27,7 +27,6 @@ class Experiment(Section):
     """One training a variant and seed."""
     compute: Compute
     variants: Annotated[dict[Name, SearchableVariant], Field(min_length=1)]
-    search: Search = Search()
 
     def recipe(self, variant: str) -> Recipe:
         """Return the recipe that a variant names."""
@@ -53,13 +52,19 @@ class Experiment(Section):
         """
         return Train.model_validate({**self.train.model_dump(), **self.strengths(variant).train})
 
-    def searching(self, variant: str) -> Search:
-        """Return the search settings of a variant: the section `search` with the variant's own keys on top."""
-        return Search.model_validate({**self.search.model_dump(), **self.variants[variant].search})
-
     def with_resolved(self, variants: Mapping[str, Variant]) -> Self:
         """Return the parameters with searched variants in the place of those with ranges."""
         return self.model_copy(update={"variants": {**self.variants, **variants}})
+
+
+class SearchedExperiment(Experiment):
+    """An experiment, and how the ranges in it are searched."""
+
+    search: Search = Search()
+
+    def searching(self, variant: str) -> Search:
+        """Return the search settings of a variant: the section `search` with the variant's own keys on top."""
+        return Search.model_validate({**self.search.model_dump(), **self.variants[variant].search})
 
 
 class EvaluatedExperiment(Experiment):

@@ -1,12 +1,12 @@
 """The whole of `params.yaml`, typed and frozen; each section is explained in a module of its own."""
 
 from regbench.config.data import Data
-from regbench.config.experiment import EvaluatedExperiment
+from regbench.config.experiment import EvaluatedExperiment, SearchedExperiment
 from regbench.config.retraining import Retrain
 from regbench.config.tracking import Track
 
 
-class Params(EvaluatedExperiment):
+class Params(SearchedExperiment, EvaluatedExperiment):
     """The whole of `params.yaml`."""
 
     data: Data

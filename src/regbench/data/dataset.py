@@ -123,6 +123,12 @@ def _labels(path: Path, labels: "pd.Series[str]", shape: DataShape) -> NDArray[n
     return positions
 
 
+def data_digest(data_dir: Path) -> str:
+    """Return a hash of the images that networks learn from and are watched on, and of their classes."""
+    names = ("dataset.json", f"train/{INDEX}", f"validation/{INDEX}")
+    return files.digest([files.sha256(data_dir / name) for name in names])
+
+
 def sort_classes(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct labels: by value if all are decimal numbers, else in text order."""
     distinct = sorted(set(labels))

@@ -1,4 +1,4 @@
-"""What a running training shows of itself: a file that grows by a line an epoch, and that nothing depends on."""
+"""What a running training shows of itself: a file that grows by a line an epoch, and that no result depends on."""
 
 import json
 import os
@@ -7,19 +7,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from regbench.training.fit import EpochRecord
+if TYPE_CHECKING:
+    from regbench.training.history import EpochRecord
+
+FOLDER = Path(".regbench/live")
+"""Where the pipeline's trainings show themselves, below the project's folder."""
+
+
+def live_file(folder: Path, label: str, seed: int) -> Path:
+    """Return the file of one training."""
+    return folder / f"{label}-{seed}.jsonl"
 
 
 @contextmanager
-def shown(folder: Path | None, variant: str, seed: int, epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
-    """Yield a function that appends an epoch to `folder/VARIANT-SEED.jsonl`; without a folder it does nothing.
+def report_live(path: Path | None, variant: str, seed: int, epochs: int) -> "Iterator[Callable[[EpochRecord], None]]":
+    """Yield a function that appends an epoch to the file `path`; without a path it does nothing.
 
     The first line says what is trained, for how many epochs and by which process, the last one how it ended; where that
     is missing and the process is gone, it was killed. A file that cannot be written never stops a training.
     """
-    path = folder and folder / f"{variant}-{seed}.jsonl"
 
     def append(line: dict[str, Any], mode: str = "a") -> None:
         if path is not None:
@@ -35,3 +43,10 @@ def shown(folder: Path | None, variant: str, seed: int, epochs: int) -> Iterator
         append({"ended": "FAILED"})
         raise
     append({"ended": "FINISHED"})
+
+
+def count_epochs(path: Path) -> int:
+    """Return how many epochs a training has finished, by its file; 0 where there is none."""
+    with suppress(OSError):
+        return path.read_bytes().count(b'"epoch":')
+    return 0

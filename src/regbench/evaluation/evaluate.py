@@ -1,26 +1,20 @@
 """What the trained networks are worth on images that they never saw: probabilities first, every score from them."""
 
-from collections.abc import Mapping
-from concurrent.futures import as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from regbench.config.evaluation import Evaluate
 from regbench.config.experiment import EvaluatedExperiment
-from regbench.data.dataset import DataShape, Split, load_shape, load_split
-from regbench.engine.workers import Workers
-from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
-from regbench.files import read_json, write_array, write_csv, write_json
-from regbench.networks.model_files import load_model
-from regbench.networks.perceptron import Perceptron
-from regbench.runtime.device import device
+from regbench.data.dataset import DataShape, Split, SplitName, load_shape, load_split
+from regbench.engine.run import Engine
+from regbench.engine.store import keep_only
+from regbench.evaluation.tasks import PROBABILITIES, ROBUSTNESS, EvaluationTask, evaluate_missing
+from regbench.files import read_array, read_json, write_array, write_csv, write_json
 from regbench.statistics.scores import confusion, headline, misclassified, score
 
 
@@ -28,7 +22,7 @@ from regbench.statistics.scores import confusion, headline, misclassified, score
 class Evaluated:
     """The split that variants are judged on."""
 
-    name: str
+    name: SplitName
     """`test`, or `validation` where the data set has no test images."""
     split: Split
     shape: DataShape
@@ -43,13 +37,17 @@ def load_evaluated(data: Path) -> Evaluated:
     return Evaluated("validation", load_split(data, "validation"), shape)
 
 
-def evaluate_all(params: EvaluatedExperiment, data: Path, runs: Path, out: Path, metrics: Path) -> None:
-    """Evaluate every run of every variant in `params` and write what the contract of `compare` reads.
+def evaluate_all(
+    engine: Engine, experiment: EvaluatedExperiment, data: Path, runs: Path, out: Path, metrics: Path
+) -> None:
+    """Evaluate every run of every variant and write what `compare` reads; known predictions are not computed again.
 
-    Variants are taken from `params`, never from the folder, since a removed variant leaves its files behind.
+    Folders of other variants are removed from `out` and `metrics`.
     """
     evaluated = load_evaluated(data)
     labels = evaluated.split.labels
+    keep_only(out, experiment.variants)
+    keep_only(metrics, [f"{variant}.json" for variant in experiment.variants])
     write_csv(out / "labels.csv", pd.DataFrame({"filename": evaluated.split.filenames, "label": labels}))
     write_json(
         out / "split.json",
@@ -57,56 +55,51 @@ def evaluate_all(params: EvaluatedExperiment, data: Path, runs: Path, out: Path,
             "split": evaluated.name,
             "images": len(labels),
             "classes": list(evaluated.shape.classes),
-            "seeds": list(params.seeds),
+            "seeds": list(experiment.seeds),
         },
     )
-    work = partial(_evaluate, params, evaluated, corrupted_images(evaluated, params.evaluate), runs, out, metrics)
-    with Workers(params.compute, work, len(params.variants)) as workers:
-        futures = [workers.submit(variant) for variant in params.variants]
-        for future in tqdm(as_completed(futures), "evaluate", len(futures), unit="variant", disable=None):
-            future.result()
+    folders = {v: [runs / v / f"seed-{seed}" for seed in experiment.seeds] for v in experiment.variants}
+    tasks = {
+        variant: [
+            EvaluationTask(
+                run,
+                data,
+                evaluated.name,
+                experiment.evaluate.robustness_images,
+                engine.hardware,
+                engine.store.root,
+            )
+            for run in own
+        ]
+        for variant, own in folders.items()
+    }
+    entries = iter(evaluate_missing(engine, [task for own in tasks.values() for task in own]))
+    for variant, own in tqdm(folders.items(), "scores", unit="variant", disable=None):
+        _score_variant(
+            experiment, evaluated, own, [next(entries) for _ in own], out / variant, metrics / f"{variant}.json"
+        )
 
 
-def corrupted_images(evaluated: Evaluated, settings: Evaluate) -> dict[tuple[str, int], NDArray[np.uint8]]:
-    """Return the first `robustness_images` images under each corruption and severity; none if that is 0."""
-    images = np.ascontiguousarray(evaluated.split.images[: settings.robustness_images])
-    if not len(images):
-        return {}
-    return {(kind, severity): corrupted(images, kind, severity) for kind in CORRUPTIONS for severity in SEVERITIES}
-
-
-def _evaluate(
-    params: EvaluatedExperiment,
+def _score_variant(
+    experiment: EvaluatedExperiment,
     evaluated: Evaluated,
-    corruptions: Mapping[tuple[str, int], NDArray[np.uint8]],
-    runs: Path,
-    out: Path,
+    runs: Sequence[Path],
+    entries: Sequence[Path],
+    folder: Path,
     metrics: Path,
-    variant: str,
 ) -> None:
-    """Score one variant and write its files; done in a worker process."""
-    folders = [runs / variant / f"seed-{seed}" for seed in params.seeds]
-    models = [load_model(folder).to(device(params.compute)) for folder in folders]
-    probabilities = np.stack([_predict(model, evaluated.split.images) for model in models])
-    results = [read_json(folder / "result.json") for folder in folders]
+    """Score the predictions of one variant's runs and write its files."""
+    probabilities = np.stack([read_array(entry / PROBABILITIES) for entry in entries])
+    results = [read_json(run / "result.json") for run in runs]
     labels = evaluated.split.labels
     scores = pd.DataFrame(
-        [score(p, labels, result, params.evaluate) for p, result in zip(probabilities, results, strict=True)]
+        [score(p, labels, result, experiment.evaluate) for p, result in zip(probabilities, results, strict=True)]
     )
-    _write_variant(out / variant, probabilities, scores, evaluated)
-    rows = [
-        (seed, kind, severity, float((_predict(model, images).argmax(1) == labels[: len(images)]).mean()))
-        for seed, model in zip(params.seeds, models, strict=True)
-        for (kind, severity), images in corruptions.items()
-    ]
-    table = pd.DataFrame(rows, columns=["seed", "corruption", "severity", "accuracy"])
-    write_csv(out / variant / "robustness.csv", table)
-    write_json(metrics / f"{variant}.json", headline(probabilities, labels, scores, params.evaluate))
-
-
-def _predict(model: Perceptron, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    probabilities: NDArray[np.float32] = model.probabilities(torch.from_numpy(images)).numpy()
-    return probabilities
+    _write_variant(folder, probabilities, scores, evaluated)
+    tables = [pd.read_csv(entry / ROBUSTNESS, float_precision="round_trip") for entry in entries]
+    robustness = pd.concat([t.assign(seed=seed) for t, seed in zip(tables, experiment.seeds, strict=True)])
+    write_csv(folder / ROBUSTNESS, robustness[["seed", "corruption", "severity", "accuracy"]])
+    write_json(metrics, headline(probabilities, labels, scores, experiment.evaluate))
 
 
 def _write_variant(

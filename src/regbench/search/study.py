@@ -6,6 +6,7 @@ trials before it: the outcome does not depend on timing, on how many processes t
 journal stores trials when they have ended; one that is killed leaves nothing there, and is tried again.
 """
 
+import asyncio
 import logging
 import time
 import warnings
@@ -23,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from tqdm import tqdm
 
 from regbench.config.search import Search
-from regbench.engine.workers import Workers
+from regbench.engine.executor import Executor
 from regbench.errors import DivergedError, IntegrityError
 from regbench.search.space import Space, budget, directions, distribution, given, pruner, sampler
 
@@ -38,12 +39,19 @@ warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 class Plan:
     """All that decides the trials of a study."""
 
-    name: str
-    """Name in the storage; another space, other data or other code is another name."""
+    label: str
+    """Name of the variant, for people."""
+    digest: str
+    """Name of all that decides the trials: another space, other data or other code is another digest."""
     space: Space
     search: Search
     epochs: int
     """Length of a whole trial, for the pruner."""
+
+    @property
+    def name(self) -> str:
+        """Name in the storage of a study that is new."""
+        return f"{self.label}-{self.digest}"
 
     @property
     def budget(self) -> int:
@@ -58,8 +66,13 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             storage = JournalStorage(JournalFileBackend(str(path)))
+            # A variant that was renamed continues the study that it had.
+            same = [name for name in optuna.get_all_study_names(storage) if name.endswith(f"-{plan.digest}")]
             self.study = optuna.create_study(
-                storage=storage, study_name=plan.name, directions=directions(plan.search), load_if_exists=True
+                storage=storage,
+                study_name=same[0] if same else plan.name,
+                directions=directions(plan.search),
+                load_if_exists=True,
             )
         except (ValueError, KeyError) as error:
             raise IntegrityError(
@@ -85,24 +98,24 @@ class Journal:
         self.study.set_user_attr(key, value)
 
 
-def run_study(plan: Plan, journal: Journal, workers: Workers) -> list[FrozenTrial]:
+async def run_study(plan: Plan, journal: Journal, executor: Executor, objective: Objective) -> list[FrozenTrial]:
     """Try what the budget allows and the journal lacks; return the trials of the budget, in order.
 
-    `workers` do `attempt` with the objective.
+    Several studies share an executor: while this one waits for a trial, another one goes on. `objective` is picklable.
     """
     ended = journal.trials[: plan.budget]
-    under_way: deque[Any] = deque()
+    under_way: deque[asyncio.Future[FrozenTrial]] = deque()
     started = [_as_running(trial) for trial in ended]
     with tqdm(total=plan.budget, initial=len(ended), desc=plan.name, unit="trial", leave=False, disable=None) as bar:
         while len(ended) < plan.budget:
             if len(started) < plan.budget and len(under_way) < plan.search.parallel:
                 trial = _ask(plan, ended, started)
                 started.append(_as_running(trial.study.trials[trial.number]))
-                under_way.append(workers.submit(trial))
+                under_way.append(asyncio.wrap_future(executor.submit(attempt, objective, trial)))
                 continue
-            trial = under_way.popleft().result()
-            journal.append(trial)
-            ended.append(trial)
+            done = await under_way.popleft()
+            journal.append(done)
+            ended.append(done)
             bar.update()
     return ended
 

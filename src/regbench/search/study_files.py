@@ -50,6 +50,7 @@ def write_summary(path: Path, plan: Plan, trials: Sequence[FrozenTrial], winner:
     study = frozen_study(plan, trials)
     content: dict[str, Any] = {
         "study": plan.name,
+        "digest": plan.digest,
         "searched": {key: searched.model_dump(mode="json") for key, searched in plan.space.items()},
         "search": settings,
         "budget": plan.budget,

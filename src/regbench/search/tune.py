@@ -1,100 +1,160 @@
-"""The search of one variant, from its ranges to its resolved strengths."""
+"""The stage `tune`: every variant with its ranges searched, so that only numbers are left."""
 
-import hashlib
-import json
-from functools import partial
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
-import optuna
-import torch
 from filelock import FileLock
+from optuna.trial import FrozenTrial
 
-from regbench.augmentation import zca
-from regbench.config.experiment import Experiment
-from regbench.config.variants import Variant
-from regbench.data.dataset import INDEX
-from regbench.engine import runs
-from regbench.engine.runs import load_material
-from regbench.engine.workers import Workers
+from regbench.config.experiment import SearchedExperiment
+from regbench.config.tuned import write_tuned
+from regbench.data.dataset import data_digest
+from regbench.engine.augment import read_digest
+from regbench.engine.run import Engine
+from regbench.engine.spec import CODE as TRAINING_CODE
+from regbench.engine.spec import LIBRARIES
+from regbench.engine.store import keep_only
 from regbench.errors import DivergedError
-from regbench.files import sha256
-from regbench.networks import perceptron
-from regbench.runtime import randomness
-from regbench.runtime.device import device
-from regbench.search import objective, space, study, study_files
-from regbench.search.objective import Trainer
+from regbench.files import digest, read_json
+from regbench.runtime.code_identity import identity_of
+from regbench.search import study_files
+from regbench.search.objective import TrialObjective
 from regbench.search.plots import write_plots
-from regbench.search.study import Journal, Plan, attempt, run_study
-from regbench.search.winner import finalists, repeat, repeat_one, winner
-from regbench.training import examples, fit, optimizer, regularization
+from regbench.search.study import Journal, Plan, run_study
+from regbench.search.trainer import Trainer
+from regbench.search.winner import Repeat, finalists, repeat, winner
 
-CODE: tuple[ModuleType, ...] = (
-    examples,
-    perceptron,
-    objective,
-    optimizer,
-    randomness,
-    regularization,
-    runs,
-    space,
-    study,
-    fit,
-    zca,
-)
-"""Modules that decide what a trial gives: with other code a study starts anew."""
+SUMMARY = "summary.json"
 BUDGET = {"trials", "per", "top_k", "fresh_seeds"}
 """Keys of `search` that may change while a study goes on."""
+SEARCH_CODE = ("regbench.search.objective", "regbench.search.study", "regbench.search.winner")
+"""The modules whose code, with all that they import, decides trials and winners."""
 
 
-def tune(params: Experiment, variant: str, data: Path, recipe: Path, folder: Path, storage: Path) -> Variant:
-    """Search the ranges of a variant and return it resolved; trials that `storage` holds already are not run again.
+@dataclass(frozen=True)
+class Found:
+    """What a search came to."""
 
-    Writes into `folder` what `regbench.search.study_files` and `plots` make of the study.
+    trials: list[FrozenTrial]
+    repeats: list[Repeat]
+    winner: int
+    """Number of the winning trial."""
+
+
+def tune(
+    engine: Engine,
+    experiment: SearchedExperiment,
+    data: Path,
+    augmented: Path,
+    tuned: Path,
+    studies: Path,
+    journal: Path,
+) -> None:
+    """Search the ranges of all variants; write `tuned/VARIANT.json`, and `studies/VARIANT` where there are ranges.
+
+    Studies are searched side by side, equal ones once. Trials that the journal holds are not run again, nor are
+    searches whose results are there. Files of other variants go.
 
     Raises:
-        DivergedError: no trial was complete, or every finalist diverged.
-        IntegrityError: the storage cannot be read.
+        DivergedError: no trial of a study was complete, or every finalist diverged: a line each, after all others.
+        IntegrityError: the journal cannot be read.
     """
-    material = load_material(data, recipe)
-    trainer = Trainer(params, variant, material)
-    ranges, search = params.variants[variant].ranges, params.searching(variant)
-    plan = Plan(f"{variant}-{identity(params, variant, data, recipe)}", ranges, search, trainer.length)
-    storage.parent.mkdir(parents=True, exist_ok=True)
-    # Two searches of one study at once would try the same trials; the second waits, and then finds them.
-    with FileLock(storage.with_name(f".{plan.name}.lock")):
-        journal = Journal(storage, plan)
-        try:
-            with Workers(params.compute, partial(attempt, trainer), search.parallel) as workers:
-                trials = run_study(plan, journal, workers)
-            chosen = finalists(plan, trials)
-            most = len(chosen) * len(search.fresh_seeds)
-            with Workers(params.compute, partial(repeat_one, trainer), most) as workers:
-                repeats = repeat(plan, chosen, journal, workers)
-            best = winner(plan, repeats)
-        except DivergedError as error:
-            raise DivergedError(f"params.yaml: variants.{variant}: {error}") from None
-    study_files.write_trials(folder / "trials.csv", plan, trials)
-    study_files.write_curves(folder / "curves.csv", trials)
-    study_files.write_repeats(folder / "repeats.csv", repeats)
-    study_files.write_timings(folder / "timings.csv", trials)
-    study_files.write_summary(folder / "summary.json", plan, trials, best)
-    write_plots(folder / "plots", plan, trials)
-    return trainer.resolve(trials[best].params)
+    plans = {}
+    for name, variant in experiment.variants.items():
+        if variant.ranges:
+            trainer = make_trainer(engine, experiment, name, data, augmented)
+            plans[name] = trainer, plan_study(trainer)
+        else:
+            write_tuned(tuned / f"{name}.json", experiment.strengths(name))
+    keep_only(tuned, [f"{name}.json" for name in experiment.variants])
+    keep_only(studies, plans)
+    waiting = {name: plan for name, (_, plan) in plans.items() if not _is_done(plan, tuned / f"{name}.json", studies)}
+    first = {plan.digest: name for name, plan in reversed(waiting.items())}
+    print(f"tune: {len(plans)} studies needed, {len(plans) - len(waiting)} found, {len(first)} to search", flush=True)
+    found = _search({name: plans[name] for name in waiting if name in first.values()}, engine, journal)
+    failures = []
+    for name, plan in waiting.items():
+        result = found[first[plan.digest]]
+        if isinstance(result, DivergedError):
+            failures.append(f"params.yaml: variants.{name}: {result}")
+            continue
+        write_study(studies / name, plan, result)
+        write_tuned(tuned / f"{name}.json", plans[name][0].resolve(result.trials[result.winner].params))
+    if failures:
+        raise DivergedError("\n".join(failures))
 
 
-def identity(params: Experiment, variant: str, data: Path, recipe: Path) -> str:
-    """Return a hash of all that decides the trials of a variant's study, but not how many there are."""
-    files = [data / "train" / INDEX, data / "validation" / INDEX, data / "dataset.json"]
-    files += sorted(path for path in recipe.iterdir() if path.suffix != ".png")
+def make_trainer(engine: Engine, experiment: SearchedExperiment, variant: str, data: Path, augmented: Path) -> Trainer:
+    """Return what trains the trials of a variant."""
+    augmentation = augmented / experiment.variants[variant].recipe
+    return Trainer(
+        experiment,
+        variant,
+        engine.hardware,
+        data,
+        data_digest(data),
+        augmentation,
+        read_digest(augmentation),
+        engine.store.root,
+    )
+
+
+def plan_study(trainer: Trainer) -> Plan:
+    """Return the plan of a variant's study."""
+    experiment, name = trainer.experiment, trainer.variant
+    search = experiment.searching(name)
     content = {
-        "files": [(path.name, sha256(path)) for path in files],
-        "code": [sha256(Path(str(module.__file__))) for module in CODE],
-        "versions": [torch.__version__, optuna.__version__],
-        "model": params.model.model_dump(),
-        "train": params.train.model_dump(),
-        "compute": [device(params.compute), params.compute.threads, params.compute.precision],
-        "variant": params.variants[variant].model_dump(exclude={"search"}),
-        "search": params.searching(variant).model_dump(exclude=BUDGET),
+        "data": trainer.data_digest,
+        "augmentation": trainer.augmentation_digest,
+        "code": [identity_of(module) for module in (TRAINING_CODE, *SEARCH_CODE)],
+        "versions": [version(library) for library in (*LIBRARIES, "optuna")],
+        "model": experiment.model.model_dump(),
+        "train": experiment.train.model_dump(),
+        "hardware": asdict(trainer.hardware),
+        "variant": experiment.variants[name].model_dump(exclude={"search", "recipe"}),
+        "search": search.model_dump(exclude=BUDGET),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return Plan(name, digest(content), experiment.variants[name].ranges, search, trainer.length)
+
+
+def write_study(folder: Path, plan: Plan, found: Found) -> None:
+    """Write tables, summary and plots of a study."""
+    study_files.write_trials(folder / "trials.csv", plan, found.trials)
+    study_files.write_curves(folder / "curves.csv", found.trials)
+    study_files.write_repeats(folder / "repeats.csv", found.repeats)
+    study_files.write_timings(folder / "timings.csv", found.trials)
+    study_files.write_summary(folder / SUMMARY, plan, found.trials, found.winner)
+    write_plots(folder / "plots", plan, found.trials)
+
+
+def _is_done(plan: Plan, tuned: Path, studies: Path) -> bool:
+    """Return whether the results of a search are there, with all that is asked of it now."""
+    summary = studies / plan.label / SUMMARY
+    if not (tuned.is_file() and summary.is_file()):
+        return False
+    found = read_json(summary)
+    return bool(found["digest"] == plan.digest and found["search"] == plan.search.model_dump(mode="json"))
+
+
+def _search(plans: Mapping[str, tuple[Trainer, Plan]], engine: Engine, path: Path) -> dict[str, Found | DivergedError]:
+    """Run studies side by side on the engine's workers."""
+
+    async def one(trainer: Trainer, plan: Plan) -> Found | DivergedError:
+        journal = Journal(path, plan)
+        try:
+            trials = await run_study(plan, journal, engine.executor, TrialObjective(trainer))
+            repeats = await repeat(plan, finalists(plan, trials), journal, engine.executor, trainer)
+            return Found(trials, repeats, winner(plan, repeats))
+        except DivergedError as error:
+            return error
+
+    async def all_of_them() -> list[Found | DivergedError]:
+        return await asyncio.gather(*(one(*both) for both in plans.values()))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two searches of one study at once would try the same trials; the second waits, and then finds them.
+    with FileLock(path.with_suffix(".lock")):
+        return dict(zip(plans, asyncio.run(all_of_them()), strict=True))

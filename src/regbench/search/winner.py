@@ -5,6 +5,7 @@ one-standard-error rule (Breiman, Friedman, Olshen and Stone: Classification and
 that were chosen with care, the start, are given up only for some that are better by more than the error of measuring.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from regbench.config.ranges import Value
-from regbench.engine.workers import Workers
+from regbench.engine.executor import Executor
 from regbench.errors import DivergedError
-from regbench.search.objective import Score, Trainer
+from regbench.search.objective import Score, Trains
 from regbench.search.space import directions, given
 from regbench.search.study import Journal, Plan
 
@@ -53,24 +54,26 @@ def finalists(plan: Plan, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [*best[:-1], start]
 
 
-def repeat(plan: Plan, chosen: Sequence[FrozenTrial], journal: Journal, workers: Workers) -> list[Repeat]:
-    """Train each finalist under each fresh seed; what the journal holds already is not trained again.
-
-    `workers` do `repeat_one`.
-    """
+async def repeat(
+    plan: Plan, chosen: Sequence[FrozenTrial], journal: Journal, executor: Executor, trainer: Trains
+) -> list[Repeat]:
+    """Train each finalist under each fresh seed; what the journal holds already is not trained again."""
     wanted = [(trial.number, seed) for trial in chosen for seed in plan.search.fresh_seeds]
     params = {trial.number: trial.params for trial in chosen}
     known = journal.notes
-    waiting = {pair: workers.submit((params[pair[0]], pair[1])) for pair in wanted if _key(*pair) not in known}
+    waiting = {
+        (trial, seed): asyncio.wrap_future(executor.submit(repeat_one, trainer, params[trial], seed))
+        for trial, seed in wanted
+        if _key(trial, seed) not in known
+    }
     for pair, future in waiting.items():
-        journal.note(_key(*pair), future.result())
+        journal.note(_key(*pair), await future)
     notes = journal.notes
     return [Repeat(trial, seed, *(float(value) for value in notes[_key(trial, seed)])) for trial, seed in wanted]
 
 
-def repeat_one(trainer: Trainer, task: tuple[dict[str, Value], int]) -> tuple[str, str]:
+def repeat_one(trainer: Trains, values: dict[str, Value], seed: int) -> tuple[str, str]:
     """Train one setting under one seed; return loss and accuracy as text, since JSON has no infinity."""
-    values, seed = task
     try:
         score: Score = trainer.score(values, seed)
     except DivergedError:

@@ -12,9 +12,24 @@ LEVEL = 9
 """Of zlib: what `gzip -9` leaves. LZMA leaves up to an eighth less, and takes two seconds for the article's network."""
 
 
+def describe_sparsity(model: Perceptron, weights: Path) -> dict[str, float]:
+    """Return what `result.json` says of a network's sparsity; `weights` is the file of its weights."""
+    return {
+        "zero_weights": zero_weights(model),
+        "dead_units": dead_units(model),
+        "compressed_bytes": compressed_bytes(weights),
+    }
+
+
 def zero_weights(model: Perceptron) -> float:
     """Return the fraction of hidden kernel entries that are exactly 0."""
     return float((torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels]) == 0).double().mean())
+
+
+def nonzero_weights(model: Perceptron, zero_below: float) -> float:
+    """Return the fraction of hidden kernel entries whose magnitude is at least `zero_below`."""
+    kernels = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels])
+    return float((kernels.abs() >= zero_below).double().mean())
 
 
 def dead_units(model: Perceptron) -> int:

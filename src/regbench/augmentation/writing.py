@@ -1,4 +1,4 @@
-"""Recipes on disk: what the augment stage materialises, and how training reads it."""
+"""Augmentations on disk, as the stage `augment` writes them."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from regbench.augmentation.distortion import CHUNK, copies
-from regbench.augmentation.zca import Whitening, fit_whitening, scale
+from regbench.augmentation.reading import read_copies, read_whitening
+from regbench.augmentation.zca import fit_whitening, scale
 from regbench.config.augmentation import Augment, Recipe
-from regbench.files import atomic, read_array, write_json
+from regbench.files import atomic, write_json
 
 
 def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settings: Augment) -> None:
@@ -34,18 +35,6 @@ def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settin
     write_json(folder / "recipe.json", recipe.model_dump())
     with atomic(folder / "preview.png") as path:
         _preview(images, folder).save(path)
-
-
-def read_whitening(folder: Path) -> Whitening | None:
-    """Return the whitening of a written recipe, or None where it has none."""
-    path = folder / "whitening.safetensors"
-    return Whitening.load(path) if path.exists() else None
-
-
-def read_copies(folder: Path) -> NDArray[np.uint8] | None:
-    """Memory-map the copies (copies, N, C, H, W) of a written recipe, or return None where it has none."""
-    path = folder / "copies.npy"
-    return read_array(path) if path.exists() else None
 
 
 def _preview(images: NDArray[np.uint8], folder: Path, columns: int = 12, rows: int = 5) -> Image.Image:

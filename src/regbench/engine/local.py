@@ -1,0 +1,62 @@
+"""Worker processes on this machine.
+
+They are forked from a server that imported torch once and has no threads (`forkserver`), never from the process that
+uses them: a fork after threads have started hangs as soon as a child waits for a lock that one of them held.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+from regbench.runtime.processes import follow_parent
+
+Result = TypeVar("Result")
+PRELOADED = ["regbench.engine.preload"]
+
+
+class InlineExecutor:
+    """Carries each call out at once, in this process."""
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> "Future[Result]":
+        """Return a future that has its result, or its exception, already."""
+        future: Future[Result] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def local_executor(
+    workers: int, method: Literal["forkserver", "spawn"] = "forkserver"
+) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool of worker processes; those that still work when an exception ends the block are killed.
+
+    `spawn` starts fresh interpreters, which import torch each; a worker of a cluster is no other.
+    """
+    # With several threads, OpenMP's workers would spin at every barrier and starve a neighbour's; PyTorch reads this
+    # when it is imported, in the server.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    context = multiprocessing.get_context(method)
+    context.set_forkserver_preload(PRELOADED)
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, context, _begin)
+    try:
+        yield pool
+    except BaseException:
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _begin() -> None:
+    """Prepare a worker: Ctrl-C is its parent's business, and without a parent it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()

@@ -1,0 +1,33 @@
+"""The stage `train`: every variant under every seed, from the folders of the stages before it."""
+
+from pathlib import Path
+
+from regbench.config.experiment import Experiment
+from regbench.data.dataset import data_digest
+from regbench.engine.augment import read_digest
+from regbench.engine.results import adopt_results, write_results
+from regbench.engine.run import Engine, Training, train
+from regbench.engine.spec import training_spec
+
+
+def train_variants(
+    engine: Engine, experiment: Experiment, data: Path, augmented: Path, runs: Path, timings: Path, live: Path
+) -> None:
+    """Train what is missing of an experiment without ranges, and leave just its runs in `runs` and `timings`.
+
+    Raises:
+        DivergedError: losses are no longer finite: a line each, after all other runs were trained.
+        InputError: a split has no images, or a variant has ranges left.
+    """
+    adopt_results(engine.store, runs, timings)
+    images = data_digest(data)
+    trainings = []
+    for name, variant in experiment.variants.items():
+        place = augmented / variant.recipe
+        trainings.append(
+            Training(name, training_spec(experiment, name, engine.hardware, images, read_digest(place)), place)
+        )
+    train(engine, trainings, experiment.seeds, data, live)
+    write_results(
+        engine.store, {training.label: training.spec for training in trainings}, experiment.seeds, runs, timings
+    )

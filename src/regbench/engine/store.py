@@ -1,0 +1,150 @@
+"""The store of what is computed already, by the digest of all that decides its bits.
+
+An entry is a folder `KIND/NAME`. It is written beside its place and renamed into it, so that it is whole or not there,
+also after `kill -9`; of two processes that compute the same entry the first one's stays, which has the same bytes.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(".regbench/store")
+"""Where the project's store is, below its folder."""
+UNFINISHED = "unfinished"
+"""Folder of entries that are being written."""
+CHECKPOINTS = "checkpoints"
+"""Folder of files from which interrupted trainings continue."""
+ABANDONED = 24 * 3600
+"""Seconds after which an entry that is being written, or a checkpoint, has no process any more that needs it."""
+
+
+class Store:
+    """Finished results on disk; `find` marks them as used, `prune` removes those that were not used for longest."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def place(self, kind: str, name: str) -> Path:
+        """Return the folder of an entry, whether it is there or not."""
+        return self.root / kind / name
+
+    def find(self, kind: str, name: str) -> Path | None:
+        """Return the folder of an entry, now marked as used, or None where there is none."""
+        place = self.place(kind, name)
+        try:
+            os.utime(place)
+        except FileNotFoundError:
+            return None
+        return place
+
+    @contextmanager
+    def write(self, kind: str, name: str) -> Iterator[Path]:
+        """Yield an empty folder to fill; it becomes the entry on leaving, unless an exception ends the block."""
+        place = self.place(kind, name)
+        folder = self.root / UNFINISHED / f"{kind}-{name.replace('/', '-')}-{os.getpid()}-{time.monotonic_ns()}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+            _flush(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # Another process was first.
+                folder.rename(place)
+                _flush_entry(place.parent)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def checkpoint(self, name: str) -> Path:
+        """Return the file from which the training of an entry continues."""
+        return self.root / CHECKPOINTS / f"{name.replace('/', '-')}.safetensors"
+
+    def prune(self, most_bytes: float, keep: Collection[Path] = ()) -> int:
+        """Remove entries, least recently used first, until the store has at most `most_bytes`; return how many.
+
+        Entries in `keep` stay. What killed processes left unfinished goes after a day.
+        """
+        for left in [*self.root.glob(f"{UNFINISHED}/*"), *self.root.glob(f"{CHECKPOINTS}/*")]:
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    _remove(left)
+        entries = sorted(self.entries(), key=lambda entry: entry.stat().st_mtime)
+        sizes = {entry: size_of(entry) for entry in entries}
+        total, removed = sum(sizes.values()), 0
+        for entry in entries:
+            if total > most_bytes and entry not in keep:
+                _remove(entry)
+                total -= sizes[entry]
+                removed += 1
+        return removed
+
+    def entries(self) -> list[Path]:
+        """Return the folders of all entries."""
+        kinds = [kind for kind in self.root.glob("*") if kind.is_dir() and kind.name not in (UNFINISHED, CHECKPOINTS)]
+        return [place for kind in kinds for place in _leaves(kind)]
+
+
+def copy_entry(source: Path, target: Path, without: Collection[str] = ()) -> None:
+    """Put the files of `source`, `without` some, into the folder `target`, whose other files go.
+
+    Both share the disk's space if possible: nobody changes a result in place, writers replace files, and so does DVC.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    files = {path.name: path for path in source.iterdir() if path.name not in without}
+    keep_only(target, files)
+    for name, path in files.items():
+        wanted = target / name
+        if wanted.exists() and wanted.samefile(path):
+            continue
+        wanted.unlink(missing_ok=True)
+        try:
+            wanted.hardlink_to(path)
+        except OSError:  # Another file system, or one without links.
+            shutil.copy2(path, wanted)
+
+
+def keep_only(folder: Path, names: Collection[str]) -> None:
+    """Remove all in `folder` but these names: DVC takes what lies there for results."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.name not in names:
+                _remove(path)
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _leaves(folder: Path) -> Iterator[Path]:
+    children = list(folder.iterdir())
+    if any(child.is_file() for child in children):
+        yield folder
+    else:
+        for child in children:
+            yield from _leaves(child)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    _flush_entry(folder)
+
+
+def _flush_entry(folder: Path) -> None:
+    """Write a folder's list of names to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,88 @@
+"""A training and its entry in the store."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pandas as pd
+
+from regbench.engine.live import live_file, report_live
+from regbench.engine.store import Store
+from regbench.engine.tasks import HISTORY, RESULT, RUNS, SPEC, TIMINGS, TrainingTask
+from regbench.engine.training_run import load_training_data, summarize, train_network
+from regbench.errors import DivergedError
+from regbench.files import write_csv, write_json
+from regbench.networks.model_files import save_model
+from regbench.networks.perceptron import Perceptron
+from regbench.runtime.device import prepare
+from regbench.runtime.machine import peak_megabytes, processor, software
+from regbench.training.history import EpochRecord, FitResult
+from regbench.training.sparsity import describe_sparsity
+
+
+def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]) -> Path:
+    """Do a task, see `regbench.engine.tasks.run_training`."""
+    store = Store(task.store)
+    if found := store.find(RUNS, task.name):
+        for record in read_history(found):
+            on_epoch(record)
+        return found
+    prepare(task.spec.hardware)
+    network, result, peaks = _train(task, store.checkpoint(task.name), on_epoch)
+    data = load_training_data(task.data, task.augmentation)
+    with store.write(RUNS, task.name) as folder:
+        save_model(folder, network)
+        write_csv(folder / HISTORY, pd.DataFrame([asdict(record) for record in result.history]))
+        write_json(folder / SPEC, task.spec.content)
+        write_csv(folder / TIMINGS, _timings(result, peaks))
+        sparsity = describe_sparsity(network, folder / "model.safetensors")
+        write_json(folder / RESULT, summarize(network, result, data, task.seed) | sparsity)
+    store.checkpoint(task.name).unlink(missing_ok=True)
+    return store.place(RUNS, task.name)
+
+
+def read_history(folder: Path) -> list[EpochRecord]:
+    """Return the epochs of a finished run, to the bit."""
+    names = [field.name for field in fields(EpochRecord)]
+    with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # A missing value is the loss of a split without images.
+    numbers = [{name: float(row[name] or "nan") for name in names} | {"epoch": int(row["epoch"])} for row in rows]
+    return [EpochRecord(**record) for record in numbers]
+
+
+def _train(
+    task: TrainingTask, checkpoint: Path, on_epoch: Callable[[EpochRecord], None]
+) -> tuple[Perceptron, FitResult, list[float]]:
+    """Train and return the network, its history, and the most megabytes held so far after each epoch."""
+    peaks: list[float] = []
+    path = task.live and live_file(task.live, task.label, task.seed)
+    with report_live(path, task.label, task.seed, task.spec.train.epochs) as show:
+
+        def follow(record: EpochRecord) -> None:
+            show(record)
+            peaks.append(peak_megabytes())
+            on_epoch(record)
+
+        def resume(records: list[EpochRecord]) -> None:
+            for record in records:
+                follow(record)
+
+        data = load_training_data(task.data, task.augmentation)
+        try:
+            network, result = train_network(
+                task.spec, data, task.seed, follow, checkpoint, task.checkpoint_epochs, resume
+            )
+        except DivergedError as error:
+            raise DivergedError(f"variants.{task.label}, {error}") from None
+    return network, result, peaks
+
+
+def _timings(result: FitResult, peaks: list[float]) -> pd.DataFrame:
+    rows = [
+        {"epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, "peak_megabytes": peak}
+        for epoch, ((wall, cpu), peak) in enumerate(zip(result.seconds, peaks, strict=True))
+    ]
+    # Seconds say little without the machine; results must not depend on its name, so it stands here.
+    return pd.DataFrame(rows).assign(processor=processor(), software=software())

@@ -1,0 +1,132 @@
+"""One training from a spec and a seed: the code that decides its bits, and nothing else.
+
+Where results go, how many processes there are and what is shown meanwhile is decided in other modules, so that editing
+those trains nothing again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from regbench.augmentation.reading import read_copies, read_whitening
+from regbench.augmentation.zca import Whitening
+from regbench.config.network import Model
+from regbench.config.strengths import Strengths
+from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split
+from regbench.engine.spec import TrainingSpec
+from regbench.errors import InputError
+from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.training.epoch import run_epoch
+from regbench.training.examples import Examples, in_order
+from regbench.training.fit import fit
+from regbench.training.history import EpochRecord, FitResult
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the runs of a variant learn from and are watched on."""
+
+    shape: DataShape
+    train: Examples
+    """Unchanged."""
+    augmented: Examples
+    """The same, or augmented copies of it: what the network learns from."""
+    validation: Examples
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """The fitted whitening, if the images are whitened."""
+        return self.train.whitening
+
+
+@lru_cache(maxsize=4)
+def load_training_data(data: Path, augmentation: Path) -> TrainingData:
+    """Memory-map the train and validation splits and the augmented copies, once a process.
+
+    Raises:
+        InputError: a split has no images.
+    """
+    shape = load_shape(data / "dataset.json")
+    whitening, copies = read_whitening(augmentation), read_copies(augmentation)
+    splits = {name: load_split(data, name) for name in ("train", "validation")}
+    for name, split in splits.items():
+        if not len(split.labels):
+            table = data / name / INDEX
+            raise InputError(f"{table}: has no images, it needs at least one: change data.split or add data")
+    train = _examples(splits["train"], whitening)
+    augmented = train if copies is None else Examples(copies, train.labels, whitening)
+    return TrainingData(shape, train, augmented, _examples(splits["validation"], whitening))
+
+
+def build_network(model: Model, strengths: Strengths, data: TrainingData, seed: int, device: str) -> Perceptron:
+    """Return the initialized network of a seed, on its device."""
+    architecture = Architecture(
+        classes=data.shape.classes,
+        channels=data.shape.channels,
+        height=data.shape.height,
+        width=data.shape.width,
+        hidden=model.hidden,
+        batch_norm=strengths.batch_norm,
+        whitening=data.whitening is not None,
+    )
+    network = Perceptron(architecture, strengths.dropout, strengths.input_dropout)
+    return network.initialize(seed).set_whitening(data.whitening).to(device)
+
+
+def train_network(
+    spec: TrainingSpec,
+    data: TrainingData,
+    seed: int,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    checkpoint: Path | None = None,
+    checkpoint_epochs: int = 0,
+    on_resume: Callable[[list[EpochRecord]], None] = lambda records: None,
+) -> tuple[Perceptron, FitResult]:
+    """Train one network and return it with its best epoch's weights; arguments are as for `fit`.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    network = build_network(spec.model, spec.strengths, data, seed, spec.hardware.device)
+    result = fit(
+        network,
+        data.augmented,
+        data.train.first(len(data.validation)),
+        data.validation,
+        spec.train,
+        spec.strengths,
+        seed,
+        on_epoch,
+        spec.hardware.precision,
+        checkpoint,
+        checkpoint_epochs,
+        on_resume,
+    )
+    return network, result
+
+
+def summarize(network: Perceptron, result: FitResult, data: TrainingData, seed: int) -> dict[str, Any]:
+    """Return what `result.json` says of a finished training; losses in nats, accuracies as fractions."""
+    rows, labels = data.train.rows(), data.train.labels
+    train = run_epoch(network, rows, labels, in_order(len(labels)))
+    best = result.history[result.best_epoch]
+    return {
+        "seed": seed,
+        "best_epoch": result.best_epoch,
+        "epochs": len(result.history),
+        "stopped_early": result.stopped_early,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "train_loss": train.loss,
+        "train_accuracy": train.accuracy,
+        "validation_loss": best.validation_loss,
+        "validation_accuracy": best.validation_accuracy,
+    }
+
+
+def _examples(split: Split, whitening: Whitening | None) -> Examples:
+    return Examples(split.images[np.newaxis], torch.from_numpy(split.labels), whitening)

@@ -1,0 +1,59 @@
+"""What a worker is told of an evaluation; the process that hands it out needs no torch."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from regbench.data.dataset import INDEX, SplitName
+from regbench.engine.run import Engine, run_all
+from regbench.files import digest, sha256
+from regbench.runtime.code_identity import identity_of
+from regbench.runtime.hardware import Hardware
+
+EVALUATIONS = "evaluations"
+"""Kind of the store's entries."""
+PROBABILITIES, ROBUSTNESS = "probabilities.npy", "robustness.csv"
+CODE = "regbench.evaluation.run_evaluation"
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """One trained network to be evaluated."""
+
+    run: Path
+    """Folder of the trained network."""
+    data: Path
+    """Folder of the ingested splits."""
+    split: SplitName
+    robustness_images: int
+    hardware: Hardware
+    store: Path
+
+    @cached_property
+    def name(self) -> str:
+        """Name of its entry in the store: the network's bytes, the images, and how it is evaluated."""
+        return digest(
+            {
+                "network": [sha256(self.run / name) for name in ("model.json", "model.safetensors")],
+                "images": [sha256(self.data / name) for name in ("dataset.json", f"{self.split}/{INDEX}")],
+                "robustness_images": self.robustness_images,
+                "hardware": asdict(self.hardware),
+                "code": identity_of(CODE),
+            }
+        )
+
+
+def evaluate_missing(engine: Engine, tasks: Sequence[EvaluationTask]) -> list[Path]:
+    """Return the store's folder of each evaluation, computed where it was missing."""
+    missing = {task.name: task for task in tasks if engine.store.find(EVALUATIONS, task.name) is None}
+    print(f"evaluate: {len(tasks)} networks, {len(missing)} to evaluate", flush=True)
+    run_all(engine, run_evaluation, missing, "evaluate")
+    return [engine.store.place(EVALUATIONS, task.name) for task in tasks]
+
+
+def run_evaluation(task: EvaluationTask) -> None:
+    """Evaluate one network; done by a worker."""
+    from regbench.evaluation.run_evaluation import evaluate_into_store
+
+    evaluate_into_store(task)

@@ -1,0 +1,17 @@
+"""What a training computes on, once `auto` is settled."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from regbench.config.section import Precision
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A device and how it is used; part of what names a trained network, since it decides the last bits."""
+
+    device: Literal["cpu", "cuda"]
+    threads: int
+    """Threads of a training."""
+    precision: Precision
+    """Of the matrix products while learning."""
