@@ -5,7 +5,7 @@ from pathlib import Path
 from regbench.config.checking import load_params
 from regbench.errors import InputError
 from regbench.files import atomic
-from regbench.runtime.code_identity import closure, code_hash
+from regbench.runtime.code_identity import code_identity
 from stages import parser, run
 
 STAGES = Path(__file__).resolve().parent
@@ -26,7 +26,7 @@ def main() -> None:
     write(given.out, "params.yaml is valid")
     project = STAGES.parent
     for stage in sorted(STAGES.glob("[a-z]*.py")):
-        write(given.code / f"{stage.stem}.txt", code_hash(closure(stage, (project / "src", project)), project))
+        write(given.code / f"{stage.stem}.txt", code_identity([stage], (project / "src", project), project))
 
 
 def write(path: Path, line: str) -> None:
