@@ -27,7 +27,7 @@ def main() -> None:
     templates = sorted((project / "src/regbench/report/templates").glob("*.j2"))
     for stage in STAGES:
         code = code_identity(
-            FOLDER / f"{stage}.py", (project / "src", project), project, also=templates if stage == "compare" else ()
+            [FOLDER / f"{stage}.py"], (project / "src", project), project, templates if stage == "compare" else ()
         )
         write_json(given.out / f"{stage}.json", {"code": code, "params": stage_params(params, stage)})
     keep_only(given.out, [f"{stage}.json" for stage in STAGES])

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from regbench.config.compute import Compute
-from regbench.runtime.code_identity import closure, code_hash
+from regbench.runtime.code_identity import code_identity, import_closure
 
 ROOT = Path(__file__).parents[2]
 LOCKED = {"data/test"}
@@ -26,7 +26,7 @@ STAGES = _stages()
 
 
 def _closure(stage: str) -> set[str]:
-    found = closure(ROOT / "stages" / f"{stage}.py", (ROOT / "src", ROOT))
+    found = import_closure(ROOT / "stages" / f"{stage}.py", (ROOT / "src", ROOT))
     return {str(path.relative_to(ROOT)) for path in found}
 
 
@@ -78,11 +78,11 @@ def test_the_hash_follows_what_is_loaded_and_nothing_else(tmp_path: Path) -> Non
         (tmp_path / name).write_text(content)
 
     def current() -> str:
-        return code_hash(closure(tmp_path / "stages/go.py", (tmp_path / "src", tmp_path)), tmp_path)
+        return code_identity([tmp_path / "stages/go.py"], (tmp_path / "src", tmp_path), tmp_path)
 
     before = current()
     for name, content in files.items():
-        (tmp_path / name).write_text(f"{content}\n# edited")
+        (tmp_path / name).write_text(f"{content}\nedited = 1")
         assert (current() != before) == (name != "src/pack/other.py"), name
         (tmp_path / name).write_text(content)
     assert current() == before

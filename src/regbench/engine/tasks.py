@@ -54,8 +54,7 @@ def settle_hardware(compute: Compute, memory: Path) -> tuple[Hardware, str]:
     """
     from regbench.runtime.device import precision_sentence, resolve_hardware
 
-    hardware = resolve_hardware(compute, memory)
-    return hardware, precision_sentence(compute, hardware, memory)
+    return resolve_hardware(compute, memory), precision_sentence(compute, memory)
 
 
 def run_training(task: TrainingTask, on_epoch: "Callable[[EpochRecord], None]" = lambda record: None) -> Path:

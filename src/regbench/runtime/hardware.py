@@ -5,12 +5,14 @@ from typing import Literal
 
 from regbench.config.section import Precision
 
+Device = Literal["cpu", "cuda"]
+
 
 @dataclass(frozen=True)
 class Hardware:
     """A device and how it is used; part of what names a trained network, since it decides the last bits."""
 
-    device: Literal["cpu", "cuda"]
+    device: Device
     threads: int
     """Threads of a training."""
     precision: Precision
