@@ -41,7 +41,7 @@ class Provenance:
     dvc_lock: str
     """SHA-256 of `dvc.lock`."""
     stages: Mapping[str, Stage] = field(default_factory=dict)
-    """Name, such as `train@l2` -> what `dvc.lock` says of it."""
+    """Name -> what `dvc.lock` says of it."""
 
     def tags(self, stage: str) -> dict[str, str]:
         """Return MLflow's tags of a run whose numbers a stage made."""

@@ -36,7 +36,7 @@ class RunRecord:
     name: str
     tags: dict[str, str]
     stage: str
-    """Name of the DVC stage that made the numbers, such as `train@l2`; empty where none did: `tags` tell the origin."""
+    """Name of the DVC stage that made the numbers, such as `train`; empty where none did: `tags` tell the origin."""
     note: str
     """Description in Markdown."""
     params: dict[str, str]

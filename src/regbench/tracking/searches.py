@@ -26,9 +26,9 @@ def read_search(params: Params, results: Results, name: str) -> list[RunRecord]:
     `params` hold the variant as the search resolved it.
     """
     folder = results.studies / name
-    summary = read_json(folder / "summary.json")
-    if not summary["searched"]:
+    if not (folder / "summary.json").is_file():
         return []
+    summary = read_json(folder / "summary.json")
     data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
     # As text: a trial's values are shown as they were written.
     trials = pd.read_csv(folder / "trials.csv", dtype=str, keep_default_na=False)
@@ -38,7 +38,7 @@ def read_search(params: Params, results: Results, name: str) -> list[RunRecord]:
     shared = {
         "experiment": f"{params.track.experiment}-search",
         "tags": tags,
-        "stage": f"tune@{name}",
+        "stage": "tune",
         "machine": machine_tags(timings),
     }
     study = _study(params, name, summary, folder, timings, shared)

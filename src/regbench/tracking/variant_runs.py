@@ -8,6 +8,7 @@ import pandas as pd
 
 from regbench.config.params import Params
 from regbench.data.dataset import IMAGES
+from regbench.engine.tasks import SPEC
 from regbench.files import read_array, read_json
 from regbench.layout import Results, machine_tags
 from regbench.tracking.metric_names import (
@@ -56,7 +57,7 @@ class FinalsReader:
                 "data_hash": self.data_hash,
                 "n": f"{self.images:,} x {len(seeds)}",
             },
-            stage=f"train@{name}",
+            stage="train",
             note=f"Means over {len(seeds)} seeds ({text(seeds)}). `error_pct_low` and `error_pct_high` are the ends "
             f"of the {100 * self.params.evaluate.confidence:g} % interval; `n` is images x seeds. "
             f"The model is that of seed {seeds[0]}.",
@@ -67,7 +68,7 @@ class FinalsReader:
             network=self._network(name, seeds[0], scores["best_epoch"].loc[seeds[0]]),
             compared=True,
             **self._durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
-            machine=machine_tags(self._timings(name)),
+            machine=machine_tags(self._timings(name)) | self._hardware(name, seeds[0]),
             colour=colour(self.params, name),
             report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
         )
@@ -81,7 +82,7 @@ class FinalsReader:
             experiment=f"{self.params.track.experiment}-seeds",
             name=f"{name} {seed}",
             tags={"variant": name, "seed": str(seed), "data_hash": self.data_hash},
-            stage=f"train@{name}",
+            stage="train",
             note="One training. The model and the summary numbers are those of the best epoch.",
             params=settings(self.params, name) | {"seed": str(seed)},
             curves=translate(pd.read_csv(folder / "history.csv").to_dict("list"), CURVES),
@@ -90,13 +91,18 @@ class FinalsReader:
             network=self._network(name, seed, scores["best_epoch"]),
             compared=True,
             **self._durations(timings[timings["seed"] == seed]),
-            machine=machine_tags(timings),
+            machine=machine_tags(timings) | self._hardware(name, seed),
             colour=colour(self.params, name),
             report=(self._picture(name),),
         )
 
     def _folder(self, name: str, seed: int) -> Path:
         return self.results.runs / name / f"seed-{seed}"
+
+    def _hardware(self, name: str, seed: int) -> dict[str, str]:
+        """Return tags of what a run computed on, once `auto` was settled."""
+        hardware = read_json(self._folder(name, seed) / SPEC)["hardware"]
+        return {key: str(hardware[key]) for key in ("device", "precision")}
 
     def _network(self, name: str, seed: int, best_epoch: float) -> Network:
         return Network(self._folder(name, seed), int(best_epoch), self.example)
