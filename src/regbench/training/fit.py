@@ -17,7 +17,7 @@ from regbench.training.early_stopping import BestEpoch
 from regbench.training.epoch import Score, run_epoch
 from regbench.training.examples import Examples, batch_count, batches, in_order
 from regbench.training.regularization import penalty
-from regbench.training.step import Learning
+from regbench.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def fit(
         sample: unchanged train examples; the gap is measured on them, not on what augmentation makes of them.
         validation: examples that decide the best epoch.
         settings: optimizer and schedule.
-        strengths: what `Learning` does, and patience; dropout is part of the model.
+        strengths: what `TrainingStep` does, and patience; dropout is part of the model.
         seed: key of all randomness.
         on_epoch: called after each epoch; what it raises ends the training.
         precision: of the matrix products while learning.
@@ -88,7 +88,7 @@ def fit(
     Raises:
         DivergedError: the loss is no longer finite.
     """
-    learning = Learning(model, settings, strengths, seed, batch_count(len(train), settings.batch_size))
+    training = TrainingStep(model, settings, strengths, seed, batch_count(len(train), settings.batch_size))
     best = BestEpoch(
         "max" if settings.monitor == "validation_accuracy" else "min", strengths.patience, settings.min_delta
     )
@@ -100,13 +100,13 @@ def fit(
     for epoch in range(settings.epochs):
         started = time.perf_counter(), time.process_time()
         rows = train.rows(epoch) if len(train.pixels) > 1 else rows
-        learning.begin(epoch)
+        training.begin_epoch(epoch)
         order = batches(len(train), settings.batch_size, generator(seed, "order", epoch))
-        learnt = run_epoch(model, rows, train.labels, order, learning, precision)
-        with learning.evaluated():
+        learnt = run_epoch(model, rows, train.labels, order, training, precision)
+        with training.evaluation_weights():
             seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))
             unseen = run_epoch(model, validation_rows, validation.labels, in_order(len(validation)))
-            record = _record(epoch, learnt, seen, unseen, learning.parameters.kernels, strengths)
+            record = _record(epoch, learnt, seen, unseen, training.parameters.kernels, strengths)
             if best.update(epoch, getattr(record, settings.monitor)):
                 best_weights = {name: value.clone() for name, value in model.state_dict().items()}
         _refuse_divergence(record, settings, seed)
