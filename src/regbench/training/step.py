@@ -68,6 +68,29 @@ class TrainingStep:
         """Give the model the weights to evaluate, within the `with` block: with `averaging`, their mean."""
         return self.average.applied() if self.average else nullcontext()
 
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self.optimizer.steps
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that a step changes, by name: no copies, so that writing to them restores a step.
+
+        These are the model's parameters and buffers, Adam's moments and, with `averaging`, the mean.
+        """
+        groups = {"first": self.optimizer.first, "second": self.optimizer.second}
+        groups |= {"mean": self.average.mean} if self.average else {}
+        numbered = {
+            f"{group}.{place}": tensor for group, tensors in groups.items() for place, tensor in enumerate(tensors)
+        }
+        return {f"model.{name}": value for name, value in self.model.state_dict().items()} | numbered
+
+    def resume(self, steps: int) -> None:
+        """Set the number of steps taken so far, once `tensors` are restored."""
+        self.optimizer.steps = steps
+        if self.average:
+            self.average.steps = steps
+
     def _corrections(self) -> list[Callable[[float], None]]:
         """Return what follows a step, in this order, so that the mean is of weights that obey the others."""
         strengths, average = self.strengths, self.average
