@@ -20,7 +20,7 @@ from regbench.config.variants import Variant
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.training.early_stopping import BestEpoch
 from regbench.training.regularization import penalty
-from regbench.training.step import Learning
+from regbench.training.step import TrainingStep
 
 STEPS, BATCH, RATE = 60, 8, 1e-3
 TOLERANCE = 1e-5
@@ -98,14 +98,14 @@ def test_the_loss_of_every_step_is_keras_s_to_float32_rounding(name: str, answer
     strengths = Variant(recipe="plain", **NETWORKS[name])
     architecture = Architecture(**{**vars(ARCHITECTURE), "batch_norm": strengths.batch_norm})
     model = Perceptron(architecture).initialize(0).train()
-    learning = Learning(model, Train(learning_rate=RATE), strengths, 1, STEPS)
-    learning.begin(0)
+    step = TrainingStep(model, Train(learning_rate=RATE), strengths, 1, STEPS)
+    step.begin_epoch(0)
     found = []
     for rows, labels in zip(*batches(), strict=True):
-        inputs, targets = learning.changed(torch.from_numpy(rows), torch.from_numpy(labels))
-        loss = learning.loss(model.layers(inputs), targets)
-        found.append(float(loss.detach()) + penalty(learning.parameters.kernels, strengths.l1, strengths.l2))
-        learning.step(loss)
+        inputs, targets = step.transform_batch(torch.from_numpy(rows), torch.from_numpy(labels))
+        loss = step.loss(model.layers(inputs), targets)
+        found.append(float(loss.detach()) + penalty(step.parameters.kernels, strengths.l1, strengths.l2))
+        step.step(loss)
     assert len(found) == len(answers["losses"][name]) == STEPS
     np.testing.assert_allclose(found, answers["losses"][name], rtol=TOLERANCE)
     assert sum(found[-10:]) < 0.98 * sum(found[:10]), "something must be learnt, or agreement says nothing"

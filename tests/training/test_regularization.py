@@ -8,7 +8,7 @@ import torch
 from regbench.networks.layers import Dropout
 from regbench.runtime.randomness import generator
 from regbench.training.early_stopping import BestEpoch
-from regbench.training.regularization import add_penalty_gradients_, clip_norms_, mixed, noisy, penalty
+from regbench.training.regularization import add_noise, add_penalty_gradients_, clip_norms_, mix_pairs, penalty
 
 
 @pytest.mark.parametrize(("l1", "l2", "expected"), [(0, 0, 0), (0.5, 0, 3), (0, 0.25, 3.5), (0.5, 0.25, 6.5)])
@@ -49,12 +49,14 @@ def test_max_norm_scales_longer_rows_back_and_leaves_the_others_their_bits() -> 
 
 def test_noise_has_its_deviation_and_no_mean_and_repeats_by_key() -> None:
     inputs = torch.rand(400, 300)
-    noise = noisy(inputs, 0.2, generator(1, "noise")) - inputs
+    noise = add_noise(inputs, 0.2, generator(1, "noise")) - inputs
     count = noise.numel()
     assert abs(float(noise.mean())) < 5 * 0.2 / math.sqrt(count)
     assert abs(float(noise.std()) - 0.2) < 5 * 0.2 / math.sqrt(2 * count)
-    assert torch.equal(noisy(inputs, 0.2, generator(1, "noise")), noisy(inputs, 0.2, generator(1, "noise")))
-    assert not torch.equal(noisy(inputs, 0.2, generator(1, "noise")), noisy(inputs, 0.2, generator(1, "noise", 1)))
+    assert torch.equal(add_noise(inputs, 0.2, generator(1, "noise")), add_noise(inputs, 0.2, generator(1, "noise")))
+    assert not torch.equal(
+        add_noise(inputs, 0.2, generator(1, "noise")), add_noise(inputs, 0.2, generator(1, "noise", 1))
+    )
 
 
 def test_mixup_mixes_images_and_labels_in_the_same_parts() -> None:
@@ -64,7 +66,7 @@ def test_mixup_mixes_images_and_labels_in_the_same_parts() -> None:
     random = generator(1, "mixup")
     parts = []
     for _ in range(3000):
-        images, targets = mixed(inputs, labels, 5, 0.4, random)
+        images, targets = mix_pairs(inputs, labels, 5, 0.4, random)
         assert torch.equal(images, targets)
         parts.append(float(targets[0].max()))
     torch.testing.assert_close(targets.sum(1), torch.ones(64))
@@ -79,7 +81,7 @@ def test_the_part_of_mixup_follows_the_beta_distribution() -> None:
     random = generator(3, "mixup")
     found = []
     for _ in range(2000):
-        images, _ = mixed(torch.tensor([[1.0], [0.0]]), torch.tensor([0, 1]), 2, 0.4, random)
+        images, _ = mix_pairs(torch.tensor([[1.0], [0.0]]), torch.tensor([0, 1]), 2, 0.4, random)
         found.append(float(images[0, 0]))
     # With two images the partner is the other one in half of the draws; the others show no part.
     shown = [part for part in found if part != 1.0]

@@ -20,7 +20,7 @@ from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, batches, in_order
 from regbench.training.fit import FitResult, fit
 from regbench.training.optimizer import Adam, FlatParameters
-from regbench.training.step import Learning
+from regbench.training.step import TrainingStep
 
 ARCHITECTURE = Architecture(classes=("a", "b", "c"), channels=1, height=4, width=4, hidden=(12, 10))
 SETTINGS = Train(epochs=4, batch_size=16, learning_rate=1e-2)
@@ -112,15 +112,15 @@ def test_mixup_and_noise_change_what_is_learnt_and_nothing_that_is_judged() -> N
 
 def test_the_loss_of_mixed_labels_is_the_mixture_of_the_losses() -> None:
     data, strengths = examples(40), Variant(recipe="plain", mixup=0.5, label_smoothing=0.1)
-    learning = Learning(build(strengths), SETTINGS, strengths, 1, 10)
-    learning.begin(0)
+    step = TrainingStep(build(strengths), SETTINGS, strengths, 1, 10)
+    step.begin_epoch(0)
     rows = scale(data.rows())
-    _, targets = learning.changed(rows, data.labels)
+    _, targets = step.transform_batch(rows, data.labels)
     random = generator(1, "mixup", 0)
     part, partners = random.beta(0.5, 0.5), torch.from_numpy(random.permutation(40))
     logits = torch.randn(40, 3)
     both = [F.cross_entropy(logits, labels, label_smoothing=0.1) for labels in (data.labels, data.labels[partners])]
-    torch.testing.assert_close(learning.loss(logits, targets), part * both[0] + (1 - part) * both[1])
+    torch.testing.assert_close(step.loss(logits, targets), part * both[0] + (1 - part) * both[1])
 
 
 def test_max_norm_bounds_every_hidden_unit_and_no_output() -> None:

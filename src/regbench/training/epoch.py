@@ -1,4 +1,4 @@
-"""One pass over batches, to learn or to judge."""
+"""One pass over batches, to train or to evaluate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 from regbench.augmentation.zca import scale
 from regbench.config.section import Precision
 from regbench.networks.perceptron import Perceptron
-from regbench.training.step import Learning
+from regbench.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ def run_epoch(
     rows: Tensor,
     labels: Tensor,
     order: Iterator[Tensor],
-    learning: Learning | None = None,
+    training: TrainingStep | None = None,
     precision: Precision = "float32",
 ) -> Score:
-    """Go once through the batches of `order`, learning from each if `learning` is given; return mean scores.
+    """Go once through the batches of `order`, training on each if `training` is given; return mean scores.
 
     Means are weighted by batch size. An empty order gives NaN. `precision` is that of the matrix products. While
     learning, the loss is the one that is lowered (labels smoothed and mixed where the variant says so), and the
@@ -41,18 +41,18 @@ def run_epoch(
     losses = torch.zeros((), dtype=torch.float64, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     count = 0
-    model.train(learning is not None)
-    with torch.set_grad_enabled(learning is not None):
+    model.train(training is not None)
+    with torch.set_grad_enabled(training is not None):
         for index in order:
             inputs, targets = rows.index_select(0, index).to(device), labels.index_select(0, index).to(device)
             inputs = inputs if inputs.is_floating_point() else scale(inputs)
-            if learning is not None:
-                inputs, targets = learning.changed(inputs, targets)
+            if training is not None:
+                inputs, targets = training.transform_batch(inputs, targets)
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 logits = model.layers(inputs).float()
-            loss = F.cross_entropy(logits, targets) if learning is None else learning.loss(logits, targets)
-            if learning is not None:
-                learning.step(loss)
+            loss = F.cross_entropy(logits, targets) if training is None else training.loss(logits, targets)
+            if training is not None:
+                training.step(loss)
             losses += loss.detach() * len(index)
             correct += (logits.detach().argmax(1) == (targets if targets.dim() == 1 else targets.argmax(1))).sum()
             count += len(index)

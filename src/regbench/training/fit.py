@@ -1,11 +1,12 @@
-"""One training: epochs, the best epoch, the history. Files, processes and tracking are elsewhere."""
+"""One training: epochs, the best epoch, checkpoints. Results, processes and tracking are elsewhere."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from torch import Tensor
 
 from regbench.config.section import Precision
 from regbench.config.training import Train
@@ -13,39 +14,13 @@ from regbench.config.variants import Variant
 from regbench.errors import DivergedError
 from regbench.networks.perceptron import Perceptron
 from regbench.runtime.randomness import generator
+from regbench.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from regbench.training.early_stopping import BestEpoch
-from regbench.training.epoch import Score, run_epoch
+from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, batch_count, batches, in_order
-from regbench.training.regularization import penalty
-from regbench.training.step import Learning
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What is known after an epoch; the history is a list of these. Field names are the history's columns."""
-
-    epoch: int
-    """From 0."""
-    train_loss: float
-    """Running mean, while learning, of the loss that is lowered, as Keras reports it: dropout and augmentation are on,
-    labels are smoothed or mixed where the variant says so, weights are not averaged. Nats."""
-    train_objective: float
-    """`train_loss` plus `penalty`."""
-    train_accuracy: float
-    """Running mean while learning, fraction; of mixed images, for the label with the larger part."""
-    sample_loss: float
-    """Of unchanged train images, as many as there are validation images, without dropout."""
-    sample_accuracy: float
-    validation_loss: float
-    validation_objective: float
-    """`validation_loss` plus `penalty`."""
-    validation_accuracy: float
-    gap: float
-    """Generalization gap: `sample_accuracy - validation_accuracy`."""
-    penalty: float
-    """L1 and L2 terms of the weights at the end of the epoch (here and below: of their mean, with `averaging`)."""
-    weight_norm: float
-    """Euclidean norm of the hidden kernels."""
+from regbench.training.history import EpochRecord as EpochRecord  # Callers import it from here.
+from regbench.training.history import record_epoch
+from regbench.training.step import TrainingStep
 
 
 @dataclass(frozen=True)
@@ -56,7 +31,7 @@ class FitResult:
     best_epoch: int
     stopped_early: bool
     seconds: list[tuple[float, float]]
-    """Wall and CPU seconds of each epoch."""
+    """Wall and CPU seconds of each epoch, without `on_epoch` and checkpoints; those of restored epochs included."""
 
 
 def fit(
@@ -69,10 +44,15 @@ def fit(
     seed: int,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     precision: Precision = "float32",
+    *,
+    checkpoint: Path | None = None,
+    checkpoint_epochs: int = 0,
+    on_resume: Callable[[list[EpochRecord]], None] = lambda records: None,
 ) -> FitResult:
     """Train `model` in place and leave it with the weights of its best epoch on validation.
 
-    Batch order and dropout masks are keyed by `seed` and epoch alone, so that variants are paired.
+    Batch order and dropout masks are keyed by `seed` and epoch alone, so that variants are paired. A training that
+    continues from a checkpoint ends with the same bits as an undisturbed one.
 
     Args:
         model: initialized, on the device to train on.
@@ -80,61 +60,53 @@ def fit(
         sample: unchanged train examples; the gap is measured on them, not on what augmentation makes of them.
         validation: examples that decide the best epoch.
         settings: optimizer and schedule.
-        strengths: what `Learning` does, and patience; dropout is part of the model.
+        strengths: what `TrainingStep` does, and patience; dropout is part of the model.
         seed: key of all randomness.
-        on_epoch: called after each epoch; what it raises ends the training.
+        on_epoch: called after each epoch that is trained here; what it raises ends the training.
         precision: of the matrix products while learning.
+        checkpoint: file that the training continues from, if it is there and fits; else it starts from the beginning.
+            Its name must be unique to this training: settings, strengths, seed, data and precision are not compared.
+            The caller removes it.
+        checkpoint_epochs: after every so many epochs, but the last, `checkpoint` is written; 0: never. It holds only
+            epochs that `on_epoch` has returned from.
+        on_resume: called once, before the first epoch, with the records restored from `checkpoint`, if any.
 
     Raises:
         DivergedError: the loss is no longer finite.
+        OSError, SafetensorError: `checkpoint` cannot be written.
     """
-    learning = Learning(model, settings, strengths, seed, batch_count(len(train), settings.batch_size))
-    best = BestEpoch(
-        "max" if settings.monitor == "validation_accuracy" else "min", strengths.patience, settings.min_delta
-    )
+    training = TrainingStep(model, settings, strengths, seed, batch_count(len(train), settings.batch_size))
+    mode: Literal["max", "min"] = "max" if settings.monitor == "validation_accuracy" else "min"
+    state = TrainingState(BestEpoch(mode, strengths.patience, settings.min_delta))
+    if checkpoint and load_checkpoint(checkpoint, training, state):
+        on_resume(list(state.history))
     sample_rows, validation_rows = sample.rows(), validation.rows()
-    history: list[EpochRecord] = []
-    seconds: list[tuple[float, float]] = []
-    best_weights: dict[str, Tensor] = {}
     rows = train.rows()
-    for epoch in range(settings.epochs):
+    for epoch in range(len(state.history), settings.epochs):
         started = time.perf_counter(), time.process_time()
         rows = train.rows(epoch) if len(train.pixels) > 1 else rows
-        learning.begin(epoch)
+        training.begin_epoch(epoch)
         order = batches(len(train), settings.batch_size, generator(seed, "order", epoch))
-        learnt = run_epoch(model, rows, train.labels, order, learning, precision)
-        with learning.evaluated():
+        learnt = run_epoch(model, rows, train.labels, order, training, precision)
+        with training.evaluation_weights():
             seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))
             unseen = run_epoch(model, validation_rows, validation.labels, in_order(len(validation)))
-            record = _record(epoch, learnt, seen, unseen, learning.parameters.kernels, strengths)
-            if best.update(epoch, getattr(record, settings.monitor)):
-                best_weights = {name: value.clone() for name, value in model.state_dict().items()}
+            record = record_epoch(epoch, learnt, seen, unseen, training.parameters.kernels, strengths)
+            state.add(record, getattr(record, settings.monitor), model)
         _refuse_divergence(record, settings, seed)
-        history.append(record)
-        seconds.append((time.perf_counter() - started[0], time.process_time() - started[1]))
+        state.seconds.append((time.perf_counter() - started[0], time.process_time() - started[1]))
         on_epoch(record)
-        if best.exhausted:
+        if state.best.exhausted:
             break
-    model.load_state_dict(best_weights)
-    return FitResult(history, best.epoch, best.exhausted, seconds)
+        if checkpoint and _is_due(epoch + 1, checkpoint_epochs, settings.epochs):
+            save_checkpoint(checkpoint, training, state)
+    model.load_state_dict(state.best_weights)
+    return FitResult(state.history, state.best.epoch, state.best.exhausted, state.seconds)
 
 
-def _record(epoch: int, learnt: Score, seen: Score, unseen: Score, kernels: Tensor, strengths: Variant) -> EpochRecord:
-    extra = penalty(kernels, strengths.l1, strengths.l2)
-    return EpochRecord(
-        epoch=epoch,
-        train_loss=learnt.loss,
-        train_objective=learnt.loss + extra,
-        train_accuracy=learnt.accuracy,
-        sample_loss=seen.loss,
-        sample_accuracy=seen.accuracy,
-        validation_loss=unseen.loss,
-        validation_objective=unseen.loss + extra,
-        validation_accuracy=unseen.accuracy,
-        gap=seen.accuracy - unseen.accuracy,
-        penalty=extra,
-        weight_norm=float(kernels.norm()),
-    )
+def _is_due(done: int, every: int, epochs: int) -> bool:
+    """Return whether a checkpoint is written after `done` of `epochs` epochs."""
+    return every > 0 and done % every == 0 and done < epochs
 
 
 def _refuse_divergence(record: EpochRecord, settings: Train, seed: int) -> None:

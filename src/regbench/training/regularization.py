@@ -43,13 +43,13 @@ def clip_norms_(kernels: list[Tensor], max_norm: float) -> None:
         kernel.mul_((max_norm / torch.linalg.vector_norm(kernel, dim=1, keepdim=True)).clamp_(max=1))
 
 
-def noisy(inputs: Tensor, deviation: float, random: np.random.Generator) -> Tensor:
+def add_noise(inputs: Tensor, deviation: float, random: np.random.Generator) -> Tensor:
     """Return inputs with Gaussian noise of a standard deviation added to each number (Bishop 1995)."""
     noise = torch.from_numpy(random.standard_normal(tuple(inputs.shape), dtype=np.float32)).to(inputs.device)
     return inputs.add(noise, alpha=deviation)
 
 
-def mixed(
+def mix_pairs(
     inputs: Tensor, labels: Tensor, classes: int, alpha: float, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return inputs (N, D) and labels (N,) of a batch, mixed in pairs; the labels become parts of classes (N, K).

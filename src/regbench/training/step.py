@@ -1,4 +1,4 @@
-"""What is done with a batch while learning: each strength that is on is one change of inputs, or one after the step."""
+"""The training step: applies each enabled regularizer."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,14 +12,14 @@ from regbench.networks.perceptron import Perceptron
 from regbench.runtime.randomness import generator
 from regbench.training.averaging import Average
 from regbench.training.optimizer import Adam, FlatParameters, rate_factor
-from regbench.training.regularization import add_penalty_gradients_, clip_norms_, mixed, noisy
+from regbench.training.regularization import add_noise, add_penalty_gradients_, clip_norms_, mix_pairs
 
 Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Inputs (N, D) and targets of a batch to those that are learnt."""
 
 
-class Learning:
-    """Learns a model's weights batch by batch: changed inputs, loss, gradients, step, what follows it.
+class TrainingStep:
+    """Trains a model batch by batch: transforms the inputs, computes the loss, updates and corrects the weights.
 
     Every random number is keyed by `seed` and the epoch, and drawn only where its strength is on.
     """
@@ -34,25 +34,25 @@ class Learning:
         self.subgradient = 0.0 if strengths.proximal else strengths.l1
         self.corrections = self._corrections()
 
-    def begin(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Key the random numbers of an epoch."""
         strengths = self.strengths
         self.model.key_dropout(generator(self.seed, "dropout", epoch))
         noise, pairs = generator(self.seed, "noise", epoch), generator(self.seed, "mixup", epoch)
         changes: list[tuple[float, Change]] = [
-            (strengths.mixup, lambda x, y: mixed(x, y, len(self.model.classes), strengths.mixup, pairs)),
-            (strengths.input_noise, lambda x, y: (noisy(x, strengths.input_noise, noise), y)),
+            (strengths.mixup, lambda x, y: mix_pairs(x, y, len(self.model.classes), strengths.mixup, pairs)),
+            (strengths.input_noise, lambda x, y: (add_noise(x, strengths.input_noise, noise), y)),
         ]
         self.changes = [change for strength, change in changes if strength]
 
-    def changed(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def transform_batch(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is learnt of a batch of float inputs (N, D) and classes (N,), which may become parts (N, K)."""
         for change in self.changes:
             inputs, targets = change(inputs, targets)
         return inputs, targets
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the cross-entropy to be lowered, without penalties; targets as `changed` returns them."""
+        """Return the cross-entropy to be lowered, without penalties; targets as `transform_batch` returns them."""
         return F.cross_entropy(logits, targets, label_smoothing=self.strengths.label_smoothing)
 
     def step(self, loss: Tensor) -> None:
@@ -64,9 +64,32 @@ class Learning:
         for correct in self.corrections:
             correct(factor)
 
-    def evaluated(self) -> AbstractContextManager[None]:
-        """Let the model have, for a while, the weights that it is judged by."""
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Give the model the weights to evaluate, within the `with` block: with `averaging`, their mean."""
         return self.average.applied() if self.average else nullcontext()
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self.optimizer.steps
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that a step changes, by name: no copies, so that writing to them restores a step.
+
+        These are the model's parameters and buffers, Adam's moments and, with `averaging`, the mean.
+        """
+        groups = {"first": self.optimizer.first, "second": self.optimizer.second}
+        groups |= {"mean": self.average.mean} if self.average else {}
+        numbered = {
+            f"{group}.{place}": tensor for group, tensors in groups.items() for place, tensor in enumerate(tensors)
+        }
+        return {f"model.{name}": value for name, value in self.model.state_dict().items()} | numbered
+
+    def resume(self, steps: int) -> None:
+        """Set the number of steps taken so far, once `tensors` are restored."""
+        self.optimizer.steps = steps
+        if self.average:
+            self.average.steps = steps
 
     def _corrections(self) -> list[Callable[[float], None]]:
         """Return what follows a step, in this order, so that the mean is of weights that obey the others."""
