@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from regbench.engine.runs import Material, build_model
 
 from benchmarks.race import ROOT
 from benchmarks.worker import Turns
@@ -14,10 +15,10 @@ from regbench.config.checking import load_params
 from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.data.dataset import load_shape
-from regbench.engine.runs import Material, build_model
 from regbench.runtime.device import prepare
 from regbench.training.examples import Examples
-from regbench.training.fit import EpochRecord, fit
+from regbench.training.fit import fit
+from regbench.training.history import EpochRecord
 
 
 def material(folder: Path, recipe: str) -> Material:

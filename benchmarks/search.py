@@ -27,6 +27,8 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
+from regbench.engine.runs import load_material
+from regbench.engine.workers import Workers
 
 from benchmarks.orders import compare_orders
 from benchmarks.race import ROOT
@@ -36,8 +38,6 @@ from regbench.config.params import Params
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample
-from regbench.engine.runs import load_material
-from regbench.engine.workers import Workers
 from regbench.files import read_json, write_json
 from regbench.search.objective import Trainer
 from regbench.search.study import Journal, Objective, Plan, attempt, run_study

@@ -25,7 +25,8 @@ from regbench.config.variants import Variant
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.training import checkpoint
 from regbench.training.examples import Examples
-from regbench.training.fit import EpochRecord, FitResult, fit
+from regbench.training.fit import FitResult, fit
+from regbench.training.history import EpochRecord
 
 ARCHITECTURE = Architecture(classes=("a", "b", "c"), channels=1, height=4, width=4, hidden=(12, 10))
 

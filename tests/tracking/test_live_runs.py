@@ -19,7 +19,7 @@ from regbench.engine.live import shown
 from regbench.errors import DivergedError
 from regbench.tracking.live_runs import Watcher, read_training
 from regbench.tracking.store import find_store
-from regbench.training.fit import EpochRecord
+from regbench.training.history import EpochRecord
 
 TRAIN = ["stages.train", "baseline", "tuned/baseline.json", "data", "augmented/plain", "runs/b", "timings/b.csv"]
 LIVE = ".regbench/live"

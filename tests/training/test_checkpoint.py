@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.checkpointed_training import CASES, Case, outcome, train
 
-from regbench.training.fit import EpochRecord
+from regbench.training.history import EpochRecord
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "support" / "checkpointed_training.py"

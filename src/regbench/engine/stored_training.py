@@ -17,7 +17,8 @@ from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Perceptron
 from regbench.runtime.device import prepare
 from regbench.runtime.machine import peak_megabytes, processor, software
-from regbench.training.history import EpochRecord, FitResult
+from regbench.training.fit import FitResult
+from regbench.training.history import EpochRecord
 from regbench.training.sparsity import describe_sparsity
 
 
@@ -44,12 +45,13 @@ def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]
 
 def read_history(folder: Path) -> list[EpochRecord]:
     """Return the epochs of a finished run, to the bit."""
-    names = [field.name for field in fields(EpochRecord)]
+    names = [field.name for field in fields(EpochRecord) if field.name != "epoch"]
     with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    # A missing value is the loss of a split without images.
-    numbers = [{name: float(row[name] or "nan") for name in names} | {"epoch": int(row["epoch"])} for row in rows]
-    return [EpochRecord(**record) for record in numbers]
+        # An empty cell is the loss of a split without images.
+        return [
+            EpochRecord(epoch=int(row["epoch"]), **{name: float(row[name] or "nan") for name in names})
+            for row in csv.DictReader(file)
+        ]
 
 
 def _train(

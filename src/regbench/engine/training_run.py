@@ -23,8 +23,8 @@ from regbench.errors import InputError
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, in_order
-from regbench.training.fit import fit
-from regbench.training.history import EpochRecord, FitResult
+from regbench.training.fit import FitResult, fit
+from regbench.training.history import EpochRecord
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def train_network(
         seed,
         on_epoch,
         spec.hardware.precision,
-        checkpoint,
-        checkpoint_epochs,
-        on_resume,
+        checkpoint=checkpoint,
+        checkpoint_epochs=checkpoint_epochs,
+        on_resume=on_resume,
     )
     return network, result
 

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from regbench.config.section import Precision
+from regbench.config.strengths import Strengths
 from regbench.config.training import Train
-from regbench.config.variants import Variant
 from regbench.errors import DivergedError
 from regbench.networks.perceptron import Perceptron
 from regbench.runtime.randomness import generator
@@ -18,8 +18,7 @@ from regbench.training.checkpoint import TrainingState, load_checkpoint, save_ch
 from regbench.training.early_stopping import BestEpoch
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, batch_count, batches, in_order
-from regbench.training.history import EpochRecord as EpochRecord  # Callers import it from here.
-from regbench.training.history import record_epoch
+from regbench.training.history import EpochRecord, record_epoch
 from regbench.training.step import TrainingStep
 
 
@@ -40,7 +39,7 @@ def fit(
     sample: Examples,
     validation: Examples,
     settings: Train,
-    strengths: Variant,
+    strengths: Strengths,
     seed: int,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     precision: Precision = "float32",

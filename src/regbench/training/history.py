@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from regbench.config.variants import Variant
+from regbench.config.strengths import Strengths
 from regbench.training.epoch import Score
 from regbench.training.regularization import penalty
 
@@ -38,7 +38,7 @@ class EpochRecord:
 
 
 def record_epoch(
-    epoch: int, learnt: Score, seen: Score, unseen: Score, kernels: Tensor, strengths: Variant
+    epoch: int, learnt: Score, seen: Score, unseen: Score, kernels: Tensor, strengths: Strengths
 ) -> EpochRecord:
     """Return the record of an epoch.
 

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from torch import Tensor
 
+from regbench.config.strengths import Strengths
 from regbench.config.training import Train
-from regbench.config.variants import Variant
 from regbench.networks.perceptron import Perceptron
 from regbench.runtime.randomness import generator
 from regbench.training.averaging import Average
@@ -24,7 +24,7 @@ class TrainingStep:
     Every random number is keyed by `seed` and the epoch, and drawn only where its strength is on.
     """
 
-    def __init__(self, model: Perceptron, settings: Train, strengths: Variant, seed: int, epoch_steps: int) -> None:
+    def __init__(self, model: Perceptron, settings: Train, strengths: Strengths, seed: int, epoch_steps: int) -> None:
         self.model, self.settings, self.strengths = model, settings, strengths
         self.seed, self.epoch_steps = seed, epoch_steps
         self.parameters = FlatParameters.of(model, model.hidden_kernels)
