@@ -60,9 +60,8 @@ def test_the_closure_holds_what_python_loads() -> None:
         "own = [Path.cwd() / top for top in ('src', 'stages')]\n"  # .venv may stand in the project's folder too
         "print(*[f for f in map(Path, files) if any(map(f.is_relative_to, own))], sep='\\n')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment(ROOT), capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment(ROOT), capture_output=True, text=True, check=True)
     loaded = {str(Path(line).relative_to(ROOT)) for line in done.stdout.split()}
     assert loaded == _closure("tune")
 

@@ -90,14 +90,9 @@ class Project:
 
     def run(self, *command: str, code: int = 0) -> str:
         """Run a command in the project and return its output; AssertionError for another exit code."""
+        variables = environment(self.folder)
         done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment(self.folder),
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
+            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=500, check=False
         )
         output = done.stdout + done.stderr
         assert (done.returncode == 0) == (code == 0), output
