@@ -122,7 +122,11 @@ def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False) -> 
 
 def _repro(clone: Path) -> tuple[StageWatch, float]:
     binaries = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": ""}
+    environment = {
+        **os.environ,
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(clone / "src"),
+    }
     start = time.perf_counter()
     with (clone / "repro.log").open("ab") as log:
         process = subprocess.Popen([binaries / "dvc", "repro"], cwd=clone, stdout=log, stderr=log, env=environment)

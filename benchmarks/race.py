@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,8 +121,3 @@ class _Team:
         for process in self.processes:
             process.kill()
             process.wait()
-
-
-def project_python() -> str:
-    """Return the interpreter that runs regbench."""
-    return sys.executable

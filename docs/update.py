@@ -1,8 +1,8 @@
 """Keep the results of the last run under a name, and show them in the README: `python docs/update.py NAME`.
 
 Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the README's markers for
-NAME. For `default` the picture is copied too. For a study (`article`, `interactions`, `sizes`) all comes from its own
-folder, and the README shows its table only where it has the markers.
+NAME. For `default` the picture is copied too. For a protocol (`article`, `ablation`, `learning-curve`,
+`strong-baseline`) all comes from its own folder, and the README shows its table only where it has the markers.
 """
 
 import re
@@ -21,7 +21,13 @@ KEPT = {
     "timings.csv": ".timings.csv",
 }
 
-STUDIES = {"article": "article", "interactions": "interactions/cocktail", "sizes": "sizes", "yardstick": "yardstick"}
+PROTOCOLS = {
+    "article": "article",
+    "ablation": "ablation/cocktail",
+    "learning-curve": "learning-curve",
+    "strong-baseline": "strong-baseline",
+}
+"""Name -> folder of its results."""
 
 
 def embed(readme: str, name: str, table: str) -> str:
@@ -35,8 +41,8 @@ def embed(readme: str, name: str, table: str) -> str:
 def main(name: str) -> None:
     """Copy the results, then write the README."""
     readme = ROOT / "README.md"
-    if name in STUDIES:
-        for source in sorted((ROOT / STUDIES[name]).glob(f"{name}.*")):
+    if name in PROTOCOLS:
+        for source in sorted((ROOT / PROTOCOLS[name]).glob(f"{name}.*")):
             shutil.copy2(source, ROOT / "docs/results" / source.name)
         if f"<!-- results:{name} -->" not in readme.read_text():
             return

@@ -1,10 +1,11 @@
-"""Log to MLflow what it lacks of the results; never in the way of training: without a server it only says so."""
+"""Log missing results to MLflow; a failure of the store never stops the pipeline, it is only printed."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from regbench.layout import PARAMS, Results
+from regbench.tracking.project_sync import sync_project
 from stages import run
 
 
@@ -17,40 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("timings", type=Path, help="folder of the seconds that epochs took")
     parser.add_argument("evaluation", type=Path, help="folder of predictions and scores")
     parser.add_argument("reports", type=Path, help="folder of the comparison")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--strict", action="store_true", help="ask the store even if nothing changed; fail if it fails")
-    options = parser.parse_args(arguments)
-
-    from regbench.errors import TrackingError
-    from regbench.tracking.receipt import Receipt, fingerprint
-    from regbench.tracking.store import find_store
-
-    store = find_store(Path.cwd())
-    folders = (
-        options.data,
-        options.tuned,
-        options.studies,
-        options.runs,
-        options.timings,
-        options.evaluation,
-        options.reports,
-    )
-    seen = fingerprint([options.params, *folders])
-    if not options.strict and Receipt.read(store).fingerprint == seen:
-        return
-
-    from regbench.config.checking import load_params
-    from regbench.config.tuned import with_tuned
-    from regbench.layout import Results
-    from regbench.tracking.sync import bring_up_to_date
-
-    try:
-        params = with_tuned(load_params(options.params), options.tuned)
-        bring_up_to_date(params, Results(*folders), store, seen, ask=options.strict)
-    except TrackingError as error:
-        if options.strict:
-            raise
-        print(error, file=sys.stderr)
+    parser.add_argument("--params", type=Path, default=PARAMS)
+    given = vars(parser.parse_args(arguments))
+    sync_project(given.pop("params"), Results(**given))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Where tracking finds what the stages before it left."""
+"""Names where a project's files are, relative to its folder; the only place that holds these defaults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,18 +9,40 @@ from regbench.errors import InputError
 if TYPE_CHECKING:  # Importing pandas takes longer than it takes to turn a second job away.
     import pandas as pd
 
+PARAMS = Path("params.yaml")
+DECISIONS = Path("retraining")
+"""Folder of the decision log and its page."""
+STATE = Path(".regbench")
+"""Folder of locks, receipts and logs, of this machine only."""
+LIVE = STATE / "live"
+"""Folder of the files that running trainings write."""
+TRIALS = STATE / "studies.journal"
+"""Optuna's journal of all searches."""
+
 
 @dataclass(frozen=True)
 class Results:
-    """Folders and files that the stages before leave."""
+    """Folders that the pipeline writes and tracking reads; the defaults are those of `dvc.yaml`."""
 
-    data: Path
-    tuned: Path
-    studies: Path
-    runs: Path
-    timings: Path
-    evaluation: Path
-    reports: Path
+    data: Path = Path("data")
+    """Ingested splits and their report."""
+    tuned: Path = Path("tuned")
+    """Variants as the stage `tune` resolved them."""
+    studies: Path = Path("studies")
+    """Search results from the stage `tune`."""
+    runs: Path = Path("runs")
+    """All variants' runs."""
+    timings: Path = Path("timings")
+    """Seconds that each epoch took."""
+    evaluation: Path = Path("evaluation")
+    """Predictions and scores."""
+    reports: Path = Path("reports")
+    """The comparison."""
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All folders, in the order of the fields."""
+        return tuple(getattr(self, field.name) for field in fields(self))
 
 
 def missing(error: FileNotFoundError) -> InputError:

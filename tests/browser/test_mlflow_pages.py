@@ -1,11 +1,9 @@
-"""`make ui`'s server and pages, in a real browser."""
+"""The server of `regbench ui` and pages, in a real browser."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, sync_playwright
 from support.offers import offer
+from support.project import REGBENCH, ROOT, environment
 from support.tracking_project import FOLDERS, write_project
 
 from regbench.config.checking import load_params
@@ -24,7 +23,6 @@ from regbench.tracking.store import find_store
 from regbench.tracking.sync import bring_up_to_date
 from tests.browser.screenshots import save
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 SWITCHES = ["--no-sandbox", "--disable-gpu"]
 # The browser itself must ask nobody, so that a foreign request is the page's.
@@ -45,11 +43,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(project: Path, port: int) -> "subprocess.Popen[str]":
-    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    command = [sys.executable, "-m", "stages.ui", "--port", str(port)]
-    return subprocess.Popen(
-        command, cwd=project, env=environment | {"PYTHONPATH": str(ROOT)}, text=True, stdout=-1, stderr=-1
-    )
+    command = [*REGBENCH, "ui", "--port", str(port)]
+    return subprocess.Popen(command, cwd=project, env=environment(ROOT), text=True, stdout=-1, stderr=-1)
 
 
 def free_port() -> int:
@@ -60,7 +55,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def addresses(project: Path) -> Iterator[list[str]]:
-    """Addresses that `stages.ui` prints once its server answers; on leaving, Ctrl-C must stop all of it."""
+    """Addresses that `regbench ui` prints once its server answers; on leaving, Ctrl-C must stop all of it."""
     port = free_port()
     process = start(project, port)
     assert process.stdout is not None
@@ -180,10 +175,10 @@ def test_taken_port_is_named(project: Path) -> None:
         _, complaint = (process := start(project, port)).communicate(timeout=60)
     assert process.returncode == 2
     assert f"port {port} on 127.0.0.1: cannot be used" in complaint
-    assert "make ui PORT=" in complaint
+    assert "regbench ui --port " in complaint
 
 
 def test_nothing_logged_is_told(tmp_path: Path) -> None:
     _, complaint = (process := start(tmp_path, free_port())).communicate(timeout=60)
     assert process.returncode == 4
-    assert complaint.strip().endswith("holds no results of this project: run `make sync` first")
+    assert complaint.strip().endswith("holds no results of this project: run `regbench sync` first")

@@ -1,9 +1,7 @@
 """Torchvision's sets, from idx files made here, in the canonical layout."""
 
-import os
 import struct
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from support.project import REGBENCH, ROOT, environment
 
 from regbench.data.export import export
 from regbench.errors import InputError
@@ -79,8 +78,7 @@ def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_the_readme_s_command_writes_the_archive(tmp_path: Path) -> None:
     write_set(tmp_path / "downloads", "FashionMNIST")
-    command = ["-m", "stages.export", "FashionMNIST", "fashion.zip", "--root", "downloads"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, check=True, timeout=120)
+    command = [*REGBENCH, "export", "FashionMNIST", "fashion.zip", "--root", "downloads"]
+    subprocess.run(command, cwd=tmp_path, env=environment(ROOT), check=True, timeout=120)
     with zipfile.ZipFile(tmp_path / "fashion.zip") as archive:
         assert archive.read("Train/train.csv").decode().split()[1] == "0.png,Sandal"

@@ -1,4 +1,4 @@
-"""Interactions: each strength alone, each left out, found in the model's fields and compared in pairs."""
+"""Ablation: each strength alone, each left out, found in the model's fields and compared in pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from support.small_study import COCKTAIL, small_data, small_params, times
 from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.errors import InputError
-from regbench.protocols.ablation import interaction_params, write_interactions
+from regbench.protocols.ablation import ablation_params, write_ablation
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def valid(**record: Any) -> Variant | None:
 
 
 def test_leave_one_out_is_the_combination_with_that_field_off(params: Params) -> None:
-    settings, members = interaction_params(params, "cocktail")
+    settings, members = ablation_params(params, "cocktail")
     assert members == {
         "recipe": "recipe affine",
         "l2": "l2 0.0001",
@@ -55,26 +55,26 @@ def test_every_strength_of_a_variant_would_be_found(params: Params) -> None:
     fields = set(Variant.model_fields) - {"recipe", "train", "search"}
     for field in fields:
         alone = next(filter(None, (valid(recipe="zca", **{field: value}) for value in (0.5, 1, True))))
-        members = interaction_params(params.with_resolved({"two": alone}), "two")[1]
+        members = ablation_params(params.with_resolved({"two": alone}), "two")[1]
         assert set(members) == {field, "recipe"}
 
 
 def test_settings_are_no_strengths_and_stay_in_every_row(params: Params) -> None:
     record = COCKTAIL.model_copy(update={"train": {"learning_rate": 0.01}})
-    settings = interaction_params(params.with_resolved({"cocktail": record}), "cocktail")[0]
+    settings = ablation_params(params.with_resolved({"cocktail": record}), "cocktail")[0]
     assert {settings.training(name).learning_rate for name in settings.variants} == {0.01}
 
 
 def test_refuses_what_is_no_combination(params: Params) -> None:
     with pytest.raises(InputError, match="variant = l2: has 1 strengths: a combination has 2 or more"):
-        interaction_params(params, "l2")
+        ablation_params(params, "l2")
 
 
 def test_table_compares_with_the_baseline_or_with_the_whole(params: Params, data: Path, tmp_path: Path) -> None:
     record = Variant(recipe="affine", dropout=0.2)
     out = tmp_path / "out"
-    text = write_interactions(params.with_resolved({"pair": record}), "pair", data, out)
-    table = pd.read_csv(out / "interactions.csv").set_index("name")
+    text = write_ablation(params.with_resolved({"pair": record}), "pair", data, out)
+    table = pd.read_csv(out / "ablation.csv").set_index("name")
     assert list(table.index) == [
         "baseline",
         "+ recipe affine",
@@ -90,4 +90,4 @@ def test_table_compares_with_the_baseline_or_with_the_whole(params: Params, data
     # Of two strengths, one left out is the other alone: the same networks, trained once.
     assert accuracy["- recipe affine"] == accuracy["+ dropout 0.2"]
     assert len(times(out / "trained")) == 4 * 2
-    assert text == (out / "interactions.md").read_text() and (out / "interactions.png").stat().st_size > 5000
+    assert text == (out / "ablation.md").read_text() and (out / "ablation.png").stat().st_size > 5000

@@ -1,4 +1,4 @@
-"""Train sizes: nested subsets, the same for all variants, and nothing else of the data changed."""
+"""Learning curve: nested subsets, the same for all variants, and nothing else of the data changed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from support.small_study import files, small_data, small_params, times
 from regbench.config.params import Params
 from regbench.data.dataset import load_split
 from regbench.errors import InputError
-from regbench.protocols.learning_curve import judge_sizes, subset_order, write_sizes, write_subset
+from regbench.protocols.learning_curve import judge_sizes, subset_order, write_learning_curve, write_subset
 from regbench.protocols.protocol import run_protocol
 
 
@@ -45,18 +45,18 @@ def test_subsets_are_nested_keyed_by_the_seed_and_leave_the_other_splits(data: P
 
 
 def test_one_row_a_size_and_variant_and_whitening_is_of_the_subset(params: Params, data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "sizes"
-    text = write_sizes(params, [40, 20, 20], data, out, 128)
-    table = pd.read_csv(out / "sizes.csv")
+    out = tmp_path / "out"
+    text = write_learning_curve(params, [40, 20, 20], data, out, 128)
+    table = pd.read_csv(out / "learning-curve.csv")
     assert list(zip(table["train_images"], table["variant"], strict=True)) == [
         (size, variant) for size in (20, 40) for variant in params.variants
     ]
-    assert text == (out / "sizes.md").read_text() and (out / "sizes.png").stat().st_size > 5000
+    assert text == (out / "learning-curve.md").read_text() and (out / "learning-curve.png").stat().st_size > 5000
     fitted = [path.read_bytes() for path in out.rglob("whitening.safetensors") if "recipes" in path.parts]
     assert len(fitted) == 2 and fitted[0] != fitted[1]
     assert {np.load(path).shape[1] for path in out.rglob("copies.npy")} == {20, 40}
     before = times(out)
-    write_sizes(params, [40, 20, 30], data, out, 128)
+    write_learning_curve(params, [40, 20, 30], data, out, 128)
     assert before.items() <= times(out).items()
 
 
@@ -71,5 +71,5 @@ def test_p_values_are_corrected_over_the_whole_table(params: Params, data: Path,
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_refuses_a_size_that_is_not_there(params: Params, data: Path, tmp_path: Path, size: int) -> None:
     with pytest.raises(InputError, match=rf"sizes = {size}: must be 2 to \d+, the number of train images"):
-        write_sizes(params, [size], data, tmp_path / "out", 128)
+        write_learning_curve(params, [size], data, tmp_path / "out", 128)
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -206,7 +207,8 @@ def test_stage_prints_the_table_and_writes_all_files(written: Path) -> None:
     params = root / "params.yaml"
     params.write_text(small_params().model_dump_json())
     command = [sys.executable, "-m", "stages.compare", "data/report/report.json", "evaluation", "runs", "timings", "o"]
-    done = subprocess.run(command, cwd=root, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    environment = {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
     assert {str(file.relative_to(root / "o")) for file in (root / "o").rglob("*") if file.is_file()} == FILES
     assert "| variant        | test error % |" in done.stdout
     assert done.stderr == ""

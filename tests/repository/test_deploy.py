@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
-from support.project import ROOT, Project, environment
+from support.project import REGBENCH, ROOT, Project
 from support.raw_images import write_canonical
 from support.retraining_project import create, digits, job, write_rows
 from support.webhook import SECRET, Hook
@@ -87,11 +87,22 @@ def cron(project: Project, webhook: str) -> Iterator[None]:
     if not _has_cron():
         yield
         return
-    table = (DEPLOY / "regbench.cron").read_text().replace("PROJECT=/srv/regbench", f"PROJECT={project.folder}")
-    table, changed = re.subn(r"^17 2 \* \* \*", "* * * * *", table, flags=re.MULTILINE)
-    assert changed == 1
+    table, installed = (DEPLOY / "regbench.cron").read_text(), project.folder.parent / "installed"
+    here = {
+        r"^PROJECT=.*$": f"PROJECT={project.folder}",
+        r"^VENV=.*$": f"VENV={installed}",
+        r"^17 2 \* \* \*": "* * * * *",
+    }
+    for shipped, value in here.items():
+        table, changed = re.subn(shipped, value, table, flags=re.MULTILINE)
+        assert changed == 1
     file = project.folder.parent / "crontab"
-    file.write_text(f"VENV={sys.prefix}\n{WEBHOOK}={webhook}\n{table}")
+    file.write_text(f"{WEBHOOK}={webhook}\n{table}")
+    # What `make install` would put into an environment of the project's own.
+    command = f"PYTHONPATH={project.folder / 'src'} exec {' '.join(REGBENCH)}"
+    (installed / "bin").mkdir(parents=True)
+    (installed / "bin/regbench").write_text(f'#!/bin/sh\n{command} "$@"\n')
+    (installed / "bin/regbench").chmod(0o755)
     # Cron's folders and its process ids are private to this process, which takes all that cron started with it.
     private = "for place in /var/spool/cron /etc/cron.d /run; do mount -t tmpfs tmpfs $place; done; "
     private += "mount --bind /dev/null /etc/crontab; mkdir /var/spool/cron/crontabs; "
@@ -116,7 +127,7 @@ def _may_unshare() -> bool:
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for unit in (DEPLOY / "systemd").iterdir():
         # systemd wants the program to exist.
-        text = unit.read_text().replace("/srv/regbench/.venv/bin/python", sys.executable)
+        text = unit.read_text().replace("/srv/regbench/.venv/bin/regbench", sys.executable)
         (tmp_path / unit.name).write_text(text)
     assert tool("systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())) == ""
     broken = tmp_path / "regbench-retrain.timer"
@@ -139,18 +150,19 @@ def test_the_service_takes_no_outcome_of_a_sound_job_for_a_failure() -> None:
     assert RejectedDataError.exit_code not in sound
 
 
-def test_every_schedule_starts_what_make_retrain_starts() -> None:
-    planned = subprocess.run(
-        ["make", "-n", "retrain", f"VENV={sys.prefix}"], cwd=ROOT, env=environment(), capture_output=True, text=True
-    ).stdout
-    arguments = planned[planned.index("-m stages.retrain") :].split("\n")[0].replace("--zero", "").strip()
+def test_every_schedule_starts_the_command_of_the_environment() -> None:
+    cron = (DEPLOY / "regbench.cron").read_text().splitlines()
+    assert "VENV=/srv/regbench/.venv" in cron
+    assert cron[-1].partition(" && nice ")[2] == '"$VENV/bin/regbench" retrain >>.regbench/retrain.log 2>&1'
     service = (DEPLOY / "systemd" / "regbench-retrain.service").read_text()
-    assert f"ExecStart=/srv/regbench/.venv/bin/python {arguments}\n" in service
+    assert "\nExecStart=/srv/regbench/.venv/bin/regbench retrain\n" in service
     _, job = documents(DEPLOY / "kubernetes" / "retrain.yaml")
     (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    assert " ".join([*container["command"], *container["args"]]) == f"python {arguments} --zero"
+    assert [*container["command"], *container["args"]] == ["python", "-m", "regbench", "retrain", "--zero"]
+    dockerfile = (DEPLOY / "kubernetes" / "Dockerfile").read_text()
+    assert f"\nENV PYTHONPATH={container['workingDir']}/src\n" in dockerfile
     steps = documents(DEPLOY / "github" / "retrain.yml")[0]["jobs"]["retrain"]["steps"]
-    assert sum("make retrain\n" in step.get("run", "") for step in steps) == 1
+    assert sum("\n.venv/bin/regbench retrain --zero\n" in step.get("run", "") for step in steps) == 1
 
 
 def test_kubernetes_schemas_accept_the_manifests_strictly(tmp_path: Path) -> None:
@@ -230,7 +242,7 @@ def test_inverted_images_are_left_alone_and_everybody_is_told(night: Night) -> N
 def test_the_champion_labels_images_and_one_that_was_tampered_with_does_not(night: Night) -> None:
     project = first_champion(night)
     write_canonical(project.folder / "new", images=1, unlabelled=4)
-    predict = ("make", "predict", "RAW=new", f"VENV={sys.prefix}")
+    predict = (*REGBENCH, "predict", "new")
     assert "submission.csv: 4 labels by champion, version 1; probabilities: submission-prob" in project.run(*predict)
     submission = project.folder / "submission.csv"
     before = submission.read_text()

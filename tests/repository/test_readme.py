@@ -9,36 +9,43 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 RUN_BY = {
-    "make repro": ("tests/test_make.py", "repro"),
+    "make repro": ("tests/repository/test_make.py", '*MAKE, "repro"'),
     "make test": (".ci/run", "make test"),
-    "make ui": ("tests/test_make.py", "ui"),
-    "make sync": ("tests/test_make.py", '"make", "sync"'),
-    "make watch": ("tests/test_live.py", "stages.watch"),
-    "make show RUN=ID": ("tests/test_make.py", '"make", "show"'),
-    "make dashboard": ("tests/test_make.py", "dashboard"),
-    "make article RAW=identify-the-digits.zip": ("tests/test_make.py", '"article", "RAW='),
-    "make interactions VARIANT=cocktail": ("tests/test_make.py", '"interactions", "VARIANT='),
-    'make sizes SIZES="500 1000 3000"': ("tests/test_make.py", '"sizes", "SIZES='),
-    "make yardstick RAW=identify-the-digits.zip": ("tests/test_make.py", '"yardstick", "RAW='),
-    "make retrain": ("tests/test_deploy.py", "regbench.cron"),
-    "make rollback": ("tests/test_retraining.py", '"make", "rollback"'),
-    "python -m stages.retrain": ("tests/retraining_project.py", "stages.retrain"),
-    "make help": ("tests/test_make.py", "help"),
+    "make ui": ("tests/repository/test_make.py", '*MAKE, "ui"'),
+    "make help": ("tests/repository/test_make.py", '"make", "help"'),
+    "regbench --help": ("tests/cli/test_commands.py", 'call("--help")'),
+    "regbench sync": ("tests/cli/test_projects.py", '"sync"'),
+    "regbench watch": ("tests/tracking/test_live_runs.py", '*REGBENCH, "watch"'),
+    "regbench show RUN_ID": ("tests/cli/test_projects.py", '*REGBENCH, "show"'),
+    "regbench dashboard": ("tests/cli/test_projects.py", '*REGBENCH, "dashboard"'),
+    "regbench article identify-the-digits.zip": ("tests/cli/test_projects.py", '"article", "raw.zip"'),
+    "regbench ablation cocktail": ("tests/cli/test_projects.py", '"ablation", "zca_affine"'),
+    "regbench learning-curve 500 1000 3000": ("tests/cli/test_projects.py", '"learning-curve", "20", "40"'),
+    "regbench strong-baseline identify-the-digits.zip": ("tests/cli/test_projects.py", '"strong-baseline", "raw.zip"'),
+    "regbench retrain": ("tests/support/retraining_project.py", '*REGBENCH, "retrain"'),
+    "regbench rollback": ("tests/support/retraining_project.py", '*REGBENCH, "rollback"'),
+    "regbench export FashionMNIST fashion.zip --root downloads": (
+        "tests/data/test_export.py",
+        '"export", "FashionMNIST", "fashion.zip", "--root", "downloads"',
+    ),
+    "regbench predict my-images.zip": ("tests/stages/test_stages.py", '*REGBENCH, "predict", "mine.zip"'),
+    'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"': (
+        "tests/cli/test_commands.py",
+        'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"',
+    ),
     "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
-        "tests/test_stages.py",
+        "tests/stages/test_stages.py",
         "data.channels=3",
     ),
-    "dvc repro": ("tests/test_stages.py", "repro"),
-    "dvc metrics show": ("tests/test_stages.py", '"metrics", "show"'),
-    "dvc plots show": ("tests/test_stages.py", '"plots", "show"'),
-    "dvc exp run -S variants.l2.l2=1e-3": ("tests/test_stages.py", "variants.l2.l2="),
-    "dvc exp run -S search.trials=20": ("tests/test_search_stages.py", "search.trials="),
-    "dvc exp diff": ("tests/test_stages.py", '"exp", "diff"'),
-    "dvc exp show --only-changed": ("tests/test_stages.py", '"exp", "show"'),
-    "python -m stages.export FashionMNIST fashion.zip --root downloads": ("tests/test_export.py", "stages.export"),
-    "make predict RAW=my-images.zip": ("tests/test_stages.py", '"predict", "RAW='),
+    "dvc repro": ("tests/stages/test_stages.py", '"dvc", "repro"'),
+    "dvc metrics show": ("tests/stages/test_stages.py", '"metrics", "show"'),
+    "dvc plots show": ("tests/stages/test_stages.py", '"plots", "show"'),
+    "dvc exp run -S variants.l2.l2=1e-3": ("tests/stages/test_stages.py", "variants.l2.l2="),
+    "dvc exp run -S search.trials=20": ("tests/search/test_tune_stage.py", "search.trials="),
+    "dvc exp diff": ("tests/stages/test_stages.py", '"exp", "diff"'),
+    "dvc exp show --only-changed": ("tests/stages/test_stages.py", '"exp", "show"'),
     "source .venv/bin/activate": (".ci/run", "make install"),
-    "mlflow models serve": ("tests/test_logged_model.py", "serve"),
+    "mlflow models serve": ("tests/tracking/test_logged_model.py", "serve"),
 }
 
 
@@ -46,7 +53,7 @@ def commands() -> set[str]:
     """Return the commands in the README's shell blocks, and those in back quotes that start like one."""
     blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
     lines = [line.split("#")[0].strip() for line in blocks.splitlines()]
-    inline = re.findall(r"`((?:make|dvc|python -m|source|mlflow) [^`]+)`", README)
+    inline = re.findall(r"`((?:make|regbench|dvc|python -m|source|eval|mlflow) [^`]+)`", README)
     return {line for line in [*lines, *inline] if line}
 
 

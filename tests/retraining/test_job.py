@@ -7,7 +7,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -168,9 +167,9 @@ def test_rollback_puts_the_champion_before_back_and_stays(project: Project) -> N
     said = ends(project, 0, "--reason", "It misreads sevens.", command=ROLLBACK)
     assert "version 1 is champion again, version 2 was taken back" in said
     assert champions(project) == [1] and records(project)[-1].reasons == ("It misreads sevens.",)
-    assert "This very network was taken back by `make rollback`" in ends(project, KEPT)
+    assert "This very network was taken back by `regbench rollback`" in ends(project, KEPT)
     assert champions(project) == [1]
-    said = project.run("make", "rollback", f"VENV={sys.prefix}", code=2)
+    said = project.run(*ROLLBACK, code=2)
     assert "knows of no champion before version 1" in said and "Traceback" not in said
 
 
@@ -201,7 +200,7 @@ def test_a_registry_that_lost_its_champion_is_not_started_anew_by_itself(project
 
 
 def test_a_second_job_leaves_at_once_and_names_the_first(project: Project) -> None:
-    first = subprocess.Popen(JOB, cwd=project.folder, env=environment(), stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(JOB, cwd=project.folder, env=environment(project.folder), stderr=subprocess.DEVNULL)
     try:
         holder = project.folder / ".regbench/retrain.json"
         deadline = time.monotonic() + 30

@@ -106,7 +106,7 @@ def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: P
     [
         ("challenger", "1 test images stand among the challenger's training images"),
         ("champion", "The champion was trained on 1 of today's test images"),
-        ("rolled back", "This very network was taken back by `make rollback` (yesterday)."),
+        ("rolled back", "This very network was taken back by `regbench rollback` (yesterday)."),
     ],
 )
 def test_leaks_and_what_was_taken_back_are_refused(tmp_path: Path, leak: str, said: str) -> None:

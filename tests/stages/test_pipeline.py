@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from support.project import environment
 
 from regbench.config.compute import Compute
 from regbench.runtime.code_identity import code_identity, import_closure
@@ -59,7 +60,8 @@ def test_the_closure_holds_what_python_loads() -> None:
         "own = [Path.cwd() / top for top in ('src', 'stages')]\n"  # .venv may stand in the project's folder too
         "print(*[f for f in map(Path, files) if any(map(f.is_relative_to, own))], sep='\\n')"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment(ROOT), capture_output=True, text=True, check=True)
     loaded = {str(Path(line).relative_to(ROOT)) for line in done.stdout.split()}
     assert loaded == _closure("tune")
 

@@ -2,11 +2,10 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.project import Project
+from support.project import REGBENCH, Project
 from support.tracking_store import contents
 
 from regbench.tracking.store import find_store
@@ -31,7 +30,7 @@ def test_a_second_clone_pulls_computes_nothing_and_logs_the_same_runs(clones: tu
     first, second = clones
     for command in (("dvc", "repro", "--dry"), ("dvc", "repro")):
         assert second.ran(second.run(*command)) == ["track"]
-    second.run("make", "sync", f"VENV={sys.prefix}")
+    second.run(*REGBENCH, "sync")
     theirs, ours = (contents(find_store(project.folder, {})) for project in (first, second))
     assert len(ours) >= 3 + 3 * 2
     assert ours == theirs

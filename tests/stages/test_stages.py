@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.project import Project
+from support.project import REGBENCH, Project
 from support.raw_images import write_canonical
 
 TRAININGS = ["train@baseline", "train@l2", "train@zca_affine"]
@@ -139,7 +138,7 @@ def test_own_colour_images_take_the_same_path(project: Project) -> None:
     architecture = json.loads((project.folder / "runs/baseline/seed-128/model.json").read_text())
     assert architecture["classes"] == ["cat", "dog"]
     assert (architecture["channels"], architecture["height"], architecture["width"]) == (3, 9, 12)
-    said = project.run("make", "predict", "RAW=mine.zip", "MODEL=runs/baseline", f"VENV={sys.prefix}")
+    said = project.run(*REGBENCH, "predict", "mine.zip", "--model", "runs/baseline")
     assert "submission.csv: 7 labels by runs/baseline" in said
     labels = pd.read_csv(project.folder / "submission.csv")
     assert list(labels["filename"]) == [f"{number}.png" for number in range(90, 97)]

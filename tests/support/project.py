@@ -12,6 +12,10 @@ from ruamel.yaml import YAML
 from support.raw_images import write_canonical
 
 ROOT = Path(__file__).parents[2]
+MAKE = ("make", f"VENV={sys.prefix}", "--assume-old=install")
+"""Runs a target with this interpreter's environment, and never points that to a copy of the project."""
+REGBENCH = (sys.executable, "-m", "regbench")
+"""The command `regbench`; its code is that of PYTHONPATH."""
 
 SMALL: dict[str, Any] = {
     "data.raw": "raw.zip",
@@ -30,12 +34,16 @@ SMALL: dict[str, Any] = {
 }
 
 
-def environment() -> dict[str, str]:
-    """Return this process's variables for a child, without what `make test` or a user's MLflow would pass on."""
+def environment(project: Path) -> dict[str, str]:
+    """Return this process's variables for a child that uses the code of `project`.
+
+    They are without what `make test` or a user's MLflow would pass on.
+    """
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS", "MLFLOW", "PYTEST"))
     }
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "PYTHONPATH": str(project / "src")}
 
 
 class Project:
@@ -82,8 +90,9 @@ class Project:
 
     def run(self, *command: str, code: int = 0) -> str:
         """Run a command in the project and return its output; AssertionError for another exit code."""
+        variables = environment(self.folder)
         done = subprocess.run(
-            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=500, check=False
+            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=500, check=False
         )
         output = done.stdout + done.stderr
         assert (done.returncode == 0) == (code == 0), output

@@ -4,7 +4,6 @@ import json
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
@@ -16,7 +15,7 @@ import pandas as pd
 import psutil
 from numpy.typing import NDArray
 from PIL import Image
-from support.project import Project, environment
+from support.project import REGBENCH, Project, environment
 
 from regbench.data.raw import write_raw
 from regbench.retraining.decision_log import Log, Record
@@ -34,9 +33,8 @@ TINY: dict[str, Any] = {
     "variants": {"baseline": {"recipe": "plain"}},
     "evaluate.robustness_images": 0,
 }
-FOLDERS = ("data", "tuned", "studies", "runs", "timings", "evaluation", "reports", "retraining")
-JOB = [sys.executable, "-m", "stages.retrain", *FOLDERS]
-ROLLBACK = [sys.executable, "-m", "stages.rollback", *FOLDERS]
+JOB = [*REGBENCH, "retrain"]
+ROLLBACK = [*REGBENCH, "rollback"]
 PROMOTED, KEPT, NOTHING_NEW, REJECTED, BUSY = 0, 10, 11, 65, 75
 
 
@@ -82,7 +80,7 @@ def job(project: Project, *options: str, command: list[str] = JOB, **more: str) 
     return subprocess.run(
         [*command, *options],
         cwd=project.folder,
-        env=environment() | more,
+        env=environment(project.folder) | more,
         capture_output=True,
         text=True,
         timeout=300,
@@ -146,7 +144,7 @@ def pending(project: Project) -> Any:
 def kill_after(project: Project, seconds: float) -> bool:
     """Start the job, and kill it alone; return whether it was still under way. Its children must die by themselves."""
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(JOB, cwd=project.folder, env=environment(), **silent)
+    process = subprocess.Popen(JOB, cwd=project.folder, env=environment(project.folder), **silent)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

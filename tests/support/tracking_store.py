@@ -44,7 +44,7 @@ def stage(folder: Path, *options: str, **environment: str) -> "subprocess.Comple
 
 def environ(**more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    return inherited | {"PYTHONPATH": str(ROOT)} | more
+    return inherited | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"} | more
 
 
 def experiment(client: MlflowClient, name: str) -> Experiment:

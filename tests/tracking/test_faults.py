@@ -79,7 +79,7 @@ def test_server_down_costs_seconds_and_does_not_fail_the_pipeline(project: Path)
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(f"{RUNS} runs not logged yet: {address.replace('user:secret@', '')}: ")
-    assert lines[0].endswith("run `make sync` when it is back")
+    assert lines[0].endswith("run `regbench sync` when it is back")
     assert "secret" not in done.stderr + done.stdout
     assert stage(project, "--strict", MLFLOW_TRACKING_URI=address).returncode == 4
 
@@ -109,7 +109,7 @@ def test_fault_in_the_middle_is_told_and_mended(
 ) -> None:
     store = on_server(tmp_path, proxy.address)
     proxy.set(fault, where)
-    with pytest.raises(TrackingError, match=f"{RUNS} runs not logged yet: {proxy.address}: .*run `make sync`"):
+    with pytest.raises(TrackingError, match=f"{RUNS} runs not logged yet: {proxy.address}: .*run `regbench sync`"):
         track(tmp_path, store)
     proxy.set("ok")
     track(tmp_path, store)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from support.project import Project, environment
+from support.project import REGBENCH, Project, environment
 from support.tracking_store import experiment, runs_of, track
 
 from regbench.engine.live import shown
@@ -65,7 +65,7 @@ def steps(looking: Watcher) -> list[int]:
 
 def test_a_training_is_seen_while_it_goes_on_and_after_a_kill(project: Project) -> None:
     looking = watcher(project)
-    process = subprocess.Popen([sys.executable, "-m", *TRAIN], cwd=project.folder, env=environment())
+    process = subprocess.Popen([sys.executable, "-m", *TRAIN], cwd=project.folder, env=environment(project.folder))
     try:
         until(lambda: looking.look() == 1 and len(steps(looking)) >= 3)
         first = steps(looking)
@@ -100,11 +100,11 @@ def test_the_next_training_is_another_run_and_ends_as_it_did(project: Project) -
 
 def test_the_watching_command_needs_no_training_and_ends_on_interrupt(project: Project) -> None:
     client = watcher(project).client  # first, since this process makes a new database without the command's lock
-    command = [sys.executable, "-m", "stages.watch", LIVE, "--seconds", "0.1"]
+    command = [*REGBENCH, "watch", "--live", LIVE, "--seconds", "0.1"]
     process = subprocess.Popen(
         command,
         cwd=project.folder,
-        env=environment(),
+        env=environment(project.folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

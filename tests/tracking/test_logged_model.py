@@ -60,9 +60,11 @@ def served(logged: tuple[Path, MlflowClient], tmp_path_factory: pytest.TempPathF
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/digits@champion"]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     environment = environ(MLFLOW_TRACKING_URI=find_store(folder, {}).uri)
-    # The model is whole: neither the project nor regbench is at hand.
-    del environment["PYTHONPATH"]
+    # The model is complete: neither the project nor regbench can be imported.
     elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "hidden").mkdir()
+    (elsewhere / "hidden" / "regbench.py").write_text("raise ImportError('regbench is not installed here')\n")
+    environment["PYTHONPATH"] = str(elsewhere / "hidden")
     process = subprocess.Popen(command, cwd=elsewhere, env=environment, start_new_session=True)
     try:
         _wait_for(f"http://127.0.0.1:{port}/ping", process)

@@ -2,12 +2,12 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from support.git import git
+from support.project import REGBENCH
 from support.tracking_project import write_project
 from support.tracking_store import environ, runs_of, track
 
@@ -97,14 +97,12 @@ def test_uncommitted_changes_are_told(logged: tuple[Path, LoggedRun], tmp_path: 
 def test_a_run_that_no_stage_made_is_told(logged: tuple[Path, LoggedRun]) -> None:
     folder, run = logged
     kept = {name: value for name, value in run.tags.items() if name in ("git_commit", "data_hash")}
-    decision = LoggedRun(
-        "3f", "2 kept", {**kept, "mlflow.source.name": "python -m stages.retrain"}, {"data.raw": "raw"}
-    )
+    decision = LoggedRun("3f", "2 kept", {**kept, "mlflow.source.name": "regbench retrain"}, {"data.raw": "raw"})
     commit = git(folder, "rev-parse", "HEAD")
     assert described(decision, folder) == [
         "2 kept, MLflow run 3f",
         "",
-        "Made by python -m stages.retrain, not by a stage of the pipeline: it cannot be run again.",
+        "Made by regbench retrain, not by a stage of the pipeline: it cannot be run again.",
         f"Commit: {commit}, as now",
         "Data: raw dddddddddddd, as now",
     ]
@@ -114,7 +112,7 @@ def test_the_stage_prints_it_and_an_unknown_run_is_one_line(logged: tuple[Path, 
     folder, run = logged
 
     def show(run_id: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "stages.show", run_id, "tuned"]
+        command = [*REGBENCH, "show", run_id]
         return subprocess.run(command, cwd=folder, env=environ(), capture_output=True, text=True, timeout=120)
 
     done = show(run.run_id)

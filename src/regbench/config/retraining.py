@@ -50,7 +50,7 @@ class Publish(Section):
 
 
 class Retrain(Section):
-    """The job `make retrain`."""
+    """The job of `regbench retrain`."""
 
     model: Name = "regbench"
     """Name of the registered model; its alias `champion` is what is in use."""

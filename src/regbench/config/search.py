@@ -52,11 +52,6 @@ class Search(Section):
     seed: Annotated[int, Field(ge=0)] = 128
     """Key of the sampler's randomness."""
 
-    @property
-    def epoch_pruner(self) -> bool:
-        """Whether trials report each epoch, and not each seed."""
-        return self.pruner != "wilcoxon"
-
     def problems(self, ranges: Mapping[str, Range | Choices]) -> list[str]:
         """Return what cannot be done for a study of `ranges`, as `key = value: rule: cure`."""
         found = []

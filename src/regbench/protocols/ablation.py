@@ -22,23 +22,23 @@ SETTINGS = ("train", "search")
 """Fields of a variant that are no strengths; all rows share them."""
 
 
-def write_interactions(params: Params, variant: str, data: Path, out: Path) -> str:
-    """Train the combination, its strengths alone and left out; write interactions.csv, .md and .png to `out`.
+def write_ablation(params: Params, variant: str, data: Path, out: Path) -> str:
+    """Train the combination, its strengths alone and left out; write ablation.csv, .md and .png to `out`.
 
     Returns the Markdown.
 
     Raises:
         InputError: the combination has fewer than two strengths.
     """
-    settings, members = interaction_params(params, variant)
+    settings, members = ablation_params(params, variant)
     comparison = run_protocol(settings, data, out)
     rows = judge_members(comparison, members)
     told = list(rows["verdict"].isin(["better", "worse"]))
     picture = draw_pairs(list(rows["name"]), rows, told, comparison.split)
-    return write_study(out, "interactions", rows, markdown(rows, comparison, variant), picture)
+    return write_study(out, "ablation", rows, markdown(rows, comparison, variant), picture)
 
 
-def interaction_params(params: Params, variant: str) -> tuple[Params, dict[str, str]]:
+def ablation_params(params: Params, variant: str) -> tuple[Params, dict[str, str]]:
     """Return the parameters of all rows, and the combination's members: name of the row to what it is called.
 
     A recipe counts as one member, whatever it does to images. The baseline keeps the combination's overrides of the

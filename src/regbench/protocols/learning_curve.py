@@ -21,8 +21,8 @@ from regbench.runtime.randomness import generator
 from regbench.statistics.verdicts import compare_pairs
 
 
-def write_sizes(params: Params, sizes: Sequence[int], data: Path, out: Path, seed: int) -> str:
-    """Compare the variants of `params` at each size, in `out/SIZE`; write sizes.csv, .md and .png to `out`.
+def write_learning_curve(params: Params, sizes: Sequence[int], data: Path, out: Path, seed: int) -> str:
+    """Compare the variants of `params` at each size, in `out/SIZE`; write learning-curve.csv, .md and .png to `out`.
 
     The epochs stay those of `params`, so that fewer images are fewer steps. Returns the Markdown.
 
@@ -39,7 +39,7 @@ def write_sizes(params: Params, sizes: Sequence[int], data: Path, out: Path, see
         comparisons[size] = run_protocol(params, out / str(size) / "data", out / str(size))
     rows = judge_sizes(comparisons)
     picture = size_chart(rows, *_names(comparisons), next(iter(comparisons.values())).split)
-    return write_study(out, "sizes", rows, markdown(rows, comparisons), to_png(picture))
+    return write_study(out, "learning-curve", rows, markdown(rows, comparisons), to_png(picture))
 
 
 def subset_order(data: Path, seed: int) -> NDArray[np.int64]:

@@ -9,10 +9,11 @@ from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import markdown
 
 
-def write_yardstick(params: Params, data: Path, out: Path) -> str:
+def write_strong_baseline(params: Params, data: Path, out: Path) -> str:
     """Train, evaluate and compare all variants of `params` on the ingested `data`; return the Markdown.
 
-    Writes yardstick.csv, ensembles.csv, robustness.csv, compression.csv, and all of them as yardstick.md, to `out`.
+    Writes strong-baseline.csv, ensembles.csv, robustness.csv and compression.csv to `out`, and all of them as
+    strong-baseline.md.
 
     Raises:
         InputError: a variant has ranges.
@@ -20,9 +21,9 @@ def write_yardstick(params: Params, data: Path, out: Path) -> str:
     comparison = run_protocol(params, data, out)
     further = Further.read(params, comparison, out / "evaluation")
     further.write(out)
-    write_csv(out / "yardstick.csv", comparison.table)
+    write_csv(out / "strong-baseline.csv", comparison.table)
     record = read_json(data / "report" / "report.json")
     text = f"{markdown(comparison, record)}\n{sections_markdown(further.sections())}"
-    with atomic(out / "yardstick.md") as temporary:
+    with atomic(out / "strong-baseline.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return text

@@ -47,7 +47,7 @@ def _log(store: Store, record: Record, experiment: str, number: int) -> None:
             # Of the moment of the decision, which may be long past.
             "git_commit": record.commit or UNKNOWN,
             "git_dirty": record.dirty or UNKNOWN,
-            "mlflow.source.name": "python -m stages.retrain",
+            "mlflow.source.name": "regbench retrain",
             "mlflow.source.git.commit": record.commit or UNKNOWN,
             **{f"{who}.version": version for who, version in versions.items()},
         },

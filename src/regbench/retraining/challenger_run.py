@@ -17,8 +17,7 @@ def logged_run(store: Store, params: Params, place: Place, chosen: Chosen) -> st
         TrackingError: MLflow cannot be reached, or somebody deleted the run there.
     """
     results = place.results
-    folders = [getattr(results, name) for name in results.__dataclass_fields__]
-    receipt = bring_up_to_date(params, results, store, fingerprint([place.params, *folders]))
+    receipt = bring_up_to_date(params, results, store, fingerprint([place.params, *results.folders]))
     key = FinalsReader(params, results).seed(chosen.variant, chosen.seed).key
     if key not in receipt.runs:
         raise TrackingError(

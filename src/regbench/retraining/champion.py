@@ -25,8 +25,8 @@ def fetch_champion(model: str, decisions: Path, out: Path) -> str:
     champion = registry.champion()
     if champion is None:
         raise InputError(
-            f"params.yaml: retrain.model = {model!r}: has no champion in {registry.store.shown}: run `make retrain`, "
-            "or name a model: MODEL=runs/VARIANT"
+            f"params.yaml: retrain.model = {model!r}: has no champion in {registry.store.shown}: run "
+            "`regbench retrain`, or name a model: --model runs/VARIANT"
         )
     registry.folder(champion, out, known_key(Log(decisions).read(), champion))
     return champion.number

@@ -180,7 +180,7 @@ def refusals_of(today: Today, test: Split, theirs: Path, records: list[Record], 
             "data.split back, or start anew with another retrain.model."
         )
     if when := rolled_back(records).get(version.key):
-        found.append(f"This very network was taken back by `make rollback` ({when}).")
+        found.append(f"This very network was taken back by `regbench rollback` ({when}).")
     return tuple(found)
 
 

@@ -108,7 +108,7 @@ class Watcher:
         mine = f"tags.`{PLACE}` = '{self.place}' and tags.`{KEY}` = '{training.key}'"
         found = self.client.search_runs([experiment], mine)
         if not found:
-            tags = {KEY: training.key, PLACE: self.place, "mlflow.source.name": "python -m stages.watch"}
+            tags = {KEY: training.key, PLACE: self.place, "mlflow.source.name": "regbench watch"}
             self.client.create_run(experiment, training.begun["time"], tags, run_name=training.name)
             # As with final runs, a lost reply may have doubled it.
             found = self.client.search_runs([experiment], mine, order_by=["attributes.start_time"])

@@ -73,7 +73,7 @@ class Registry:
         with self._explained():
             outputs = self.client.get_run(run_id).outputs
         if outputs is None or not outputs.model_outputs:
-            raise TrackingError(f"{self.store.shown}: run {run_id} has no model: run `make sync`")
+            raise TrackingError(f"{self.store.shown}: run {run_id} has no model: run `regbench sync`")
         return str(outputs.model_outputs[0].model_id)
 
     def register(self, offer: Offer) -> Version:
@@ -129,9 +129,11 @@ class Registry:
         """
         place = f"{self.store.shown}: {self.name} version {version.number}"
         if not version.sums.keys() >= set(NETWORK):
-            raise IntegrityError(f"{place}: has no SHA-256 of its network: register it by `make retrain`")
+            raise IntegrityError(f"{place}: has no SHA-256 of its network: register it by `regbench retrain`")
         if key not in ("", version.key) or version.key != network_key(version.sums):
-            raise IntegrityError(f"{place}: its tags are not those of the network that was promoted: `make rollback`")
+            raise IntegrityError(
+                f"{place}: its tags are not those of the network that was promoted: `regbench rollback`"
+            )
         out.mkdir(parents=True, exist_ok=True)
         with self._explained():
             artifacts = self.client.get_logged_model(version.model_id).artifact_location

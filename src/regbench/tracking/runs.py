@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
@@ -13,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
+from regbench.layout import LIVE
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import Experiments
 from regbench.tracking.live_runs import Watcher
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
-LIVE = Path(".regbench/live")
-"""Folder of what running trainings show, in the project."""
 METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 """MLflow takes no more than 1,000 of both."""
 

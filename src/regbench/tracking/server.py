@@ -61,7 +61,7 @@ def _check_port(port: int) -> None:
         except (OSError, OverflowError) as error:
             raise InputError(
                 f"port {port} on {HOST}: cannot be used ({error}): stop what uses it, "
-                f"or choose another by `make ui PORT=5001`"
+                f"or choose another by `regbench ui --port 5001`"
             ) from None
 
 

@@ -40,7 +40,9 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
             receipt.write(store)
             return receipt
     except Timeout:
-        raise TrackingError(f"{store.lock}: held by another process for {PATIENCE} s: run `make sync` later") from None
+        raise TrackingError(
+            f"{store.lock}: held by another process for {PATIENCE} s: run `regbench sync` later"
+        ) from None
 
 
 def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: Store, receipt: Receipt) -> Receipt:
@@ -67,7 +69,7 @@ def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: St
         pending = sum(record.key not in known | runs for record in records)
         Receipt(runs=known | runs).write(store)
         raise TrackingError(
-            f"{pending} runs not logged yet: {store.shown}: {error}: run `make sync` when it is back"
+            f"{pending} runs not logged yet: {store.shown}: {error}: run `regbench sync` when it is back"
         ) from error
     finally:
         progress.close()

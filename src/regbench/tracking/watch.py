@@ -1,11 +1,37 @@
-"""Watching: looks at running trainings, one after the other, with MLflow's failures in one line."""
+"""Shows running trainings in MLflow, epoch by epoch; a training itself knows nothing of MLflow."""
 
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import FileLock
 
-from regbench.tracking.store import Store, configure_client, write_ahead
+from regbench.config.checking import load_params
+from regbench.errors import TrackingError
+from regbench.tracking.store import Store, configure_client, find_store, write_ahead
+
+
+def watch_trainings(params_file: Path, folder: Path, seconds: float) -> NoReturn:
+    """Log new epochs of the trainings in `folder` every few seconds until interrupted; print a failure once.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+    """
+    store = find_store(Path.cwd())
+    name = load_params(params_file).track.experiment
+    print(f"{store.shown}: running trainings are in the experiment {name}-live; Ctrl-C ends this", flush=True)
+    printed = ""
+    while True:
+        try:
+            for _ in watch(store, name, folder):
+                printed = ""
+                time.sleep(seconds)
+        except TrackingError as error:
+            if str(error) != printed:
+                print(printed := str(error), file=sys.stderr, flush=True)
+            time.sleep(seconds)
 
 
 def watch(store: Store, name: str, folder: Path) -> Iterator[int]:

@@ -1,0 +1,107 @@
+"""Commands that run a protocol beside the pipeline."""
+
+from pathlib import Path
+
+import click
+
+from regbench.cli.options import (
+    data_option,
+    out_option,
+    params_option,
+    path_option,
+    raw_argument,
+    raw_option,
+    tuned_option,
+)
+
+SIZES = (500, 1000, 3000)
+
+
+@click.command()
+@raw_argument
+@out_option("article")
+@click.option(
+    "--seed", "seeds", type=int, multiple=True, default=[128, 129, 130, 131, 132], show_default=True, help="Repeatable."
+)
+@params_option
+def article(raw: Path, out: Path, seeds: tuple[int, ...], params: Path) -> None:
+    """Test the tutorial's claims by its own protocol.
+
+    RAW is a folder or .zip of images with labels.
+    """
+    from regbench.config.checking import load_params
+    from regbench.protocols.article import write_article
+    from regbench.protocols.article_steps import article_params
+
+    settings = article_params(load_params(params), tuple(dict.fromkeys(seeds)))
+    click.echo(write_article(settings, raw, out))
+
+
+@click.command()
+@click.argument("variant")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of tables and runs; default: ablation/VARIANT.")
+@raw_option
+@data_option
+@tuned_option
+@params_option
+def ablation(variant: str, out: Path | None, raw: Path | None, data: Path, tuned: Path, params: Path) -> None:
+    """Add each regularizer of VARIANT, and leave each out."""
+    from regbench.config.checking import load_params
+    from regbench.protocols.ablation import write_ablation
+    from regbench.protocols.protocol import ingested, resolved
+
+    out = out or Path("ablation", variant)
+    settings = resolved(load_params(params), [variant], tuned)
+    data = ingested(settings.data, raw, out) if raw else data
+    click.echo(write_ablation(settings, variant, data, out))
+
+
+@click.command()
+@click.argument("sizes", type=int, nargs=-1)
+@out_option("learning-curve")
+@click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
+@click.option("--seed", type=int, default=128, show_default=True, help="Key of the random subsets.")
+@raw_option
+@data_option
+@tuned_option
+@params_option
+def learning_curve(
+    sizes: tuple[int, ...],
+    out: Path,
+    variants: tuple[str, ...],
+    seed: int,
+    raw: Path | None,
+    data: Path,
+    tuned: Path,
+    params: Path,
+) -> None:
+    """Compare variants at several numbers of train images.
+
+    SIZES are these numbers; default: 500 1000 3000.
+    """
+    from regbench.config.checking import load_params
+    from regbench.protocols.learning_curve import write_learning_curve
+    from regbench.protocols.protocol import compared, ingested
+
+    settings, left_out = compared(load_params(params), variants, tuned)
+    for name in left_out:
+        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    data = ingested(settings.data, raw, out) if raw else data
+    click.echo(write_learning_curve(settings, sizes or SIZES, data, out, seed))
+
+
+@click.command()
+@raw_argument
+@out_option("strong-baseline")
+@path_option("--params", Path("presets/strong-baseline.yaml"), "Parameter file with the variants to compare.")
+def strong_baseline(raw: Path, out: Path, params: Path) -> None:
+    """Measure how good the network can get.
+
+    RAW is a folder or .zip of images with labels.
+    """
+    from regbench.config.checking import load_params
+    from regbench.protocols.protocol import ingested
+    from regbench.protocols.strong_baseline import write_strong_baseline
+
+    settings = load_params(params)
+    click.echo(write_strong_baseline(settings, ingested(settings.data, raw, out), out))
