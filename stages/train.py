@@ -5,9 +5,9 @@ from pathlib import Path
 from regbench.config.experiment import Experiment
 from regbench.config.loading import load_sections
 from regbench.config.tuned import with_tuned
-from regbench.engine.live import FOLDER
 from regbench.engine.pipeline import train_variants
 from regbench.engine.run import open_engine
+from regbench.layout import LIVE
 from stages import parser, run
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     arguments.add_argument("augmented", type=Path, help="folder of the augmentations")
     arguments.add_argument("out", type=Path, help="folder of all variants' runs")
     arguments.add_argument("timings", type=Path, help="folder of a CSV a variant: the seconds that each epoch took")
-    arguments.add_argument("--live", type=Path, default=FOLDER, help="default: %(default)s, for `regbench watch`")
+    arguments.add_argument("--live", type=Path, default=LIVE, help="default: %(default)s, for `regbench watch`")
     given = arguments.parse_args()
     experiment = with_tuned(load_sections(given.params, Experiment), given.tuned)
     with open_engine(experiment.compute) as engine:

@@ -16,6 +16,8 @@ STATE = Path(".regbench")
 """Folder of locks, receipts and logs, of this machine only."""
 LIVE = STATE / "live"
 """Folder of the files that running trainings write."""
+STORE = STATE / "store"
+"""What is trained, augmented and evaluated already, by content; see `regbench.engine.store`."""
 TRIALS = STATE / "studies.journal"
 """Optuna's journal of all searches."""
 

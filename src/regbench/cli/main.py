@@ -23,7 +23,7 @@ COMMANDS = {
     "ablation": "protocols",
     "learning-curve": "protocols",
     "strong-baseline": "protocols",
-    # "clean": "clean",
+    "clean": "store",
 }
 """Command -> module of `regbench.cli` with a function of that name, `_` for `-`; in the order of the help page."""
 

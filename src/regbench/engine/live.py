@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regbench.training.history import EpochRecord
 
-FOLDER = Path(".regbench/live")
-"""Where the pipeline's trainings show themselves, below the project's folder."""
-
 
 def live_file(folder: Path, label: str, seed: int) -> Path:
     """Return the file of one training."""

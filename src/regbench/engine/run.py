@@ -16,9 +16,10 @@ from regbench.engine.executor import Executor
 from regbench.engine.live import count_epochs, live_file
 from regbench.engine.local import local_executor
 from regbench.engine.spec import TrainingSpec
-from regbench.engine.store import ROOT, Store
+from regbench.engine.store import Store
 from regbench.engine.tasks import RUNS, TrainingTask, run_training, settle_hardware
 from regbench.errors import DivergedError, WorkerDiedError
+from regbench.layout import STORE
 from regbench.runtime.hardware import Hardware
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Training:
 
 
 @contextmanager
-def open_engine(compute: Compute, store: Path = ROOT, most: int = sys.maxsize) -> Iterator[Engine]:
+def open_engine(compute: Compute, store: Path = STORE, most: int = sys.maxsize) -> Iterator[Engine]:
     """Yield an engine of local worker processes, `most` at most.
 
     Raises:

@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ROOT = Path(".regbench/store")
-"""Where the project's store is, below its folder."""
 UNFINISHED = "unfinished"
 """Folder of entries that are being written."""
 CHECKPOINTS = "checkpoints"

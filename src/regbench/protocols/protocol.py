@@ -14,16 +14,13 @@ from regbench.engine.augment import make_augmentations
 from regbench.engine.results import write_results
 from regbench.engine.run import Training, open_engine, train
 from regbench.engine.spec import training_spec
-from regbench.engine.store import ROOT
 from regbench.errors import InputError
 from regbench.evaluation.evaluate import evaluate_all
+from regbench.layout import LIVE, STORE
 from regbench.report.comparison import Comparison, compare
 
-LIVE = Path(".regbench/live/protocols")
-"""Folder of the files that show a protocol's running trainings."""
 
-
-def run_protocol(params: Params, data: Path, folder: Path, store: Path = ROOT) -> Comparison:
+def run_protocol(params: Params, data: Path, folder: Path, store: Path = STORE) -> Comparison:
     """Train every variant of `params` under every seed on the ingested `data`, evaluate and compare, in `folder`.
 
     Trained networks are in the project's store, under a name made of all that decides their bits: what is finished is
@@ -45,7 +42,7 @@ def run_protocol(params: Params, data: Path, folder: Path, store: Path = ROOT) -
         for name, variant in params.variants.items():
             place = augmented[variant.recipe]
             trainings.append(Training(name, training_spec(params, name, engine.hardware, images, place.name), place))
-        train(engine, trainings, params.seeds, data, LIVE)
+        train(engine, trainings, params.seeds, data, LIVE / "protocols")
         specs = {training.label: training.spec for training in trainings}
         write_results(engine.store, specs, params.seeds, folder / "runs")
         evaluate_all(engine, params, data, folder / "runs", folder / "evaluation", folder / "metrics")

@@ -2,9 +2,11 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import regbench
 from regbench.errors import InputError, RegbenchError
@@ -12,6 +14,12 @@ from regbench.runtime.processes import follow_parent
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT."""
+TERMINATED = 143
+"""Exit code after `kill`: 128 + SIGTERM."""
+
+
+class TerminationError(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does: workers are killed, and nothing is left half written."""
 
 
 def prepare_process() -> None:
@@ -30,19 +38,25 @@ def prepare_process() -> None:
 
 def run(command: Callable[[], object]) -> None:
     """Run a command; a failure that has an explanation is printed without a traceback and sets the exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         command()
     except RegbenchError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        terminated = isinstance(interrupt, TerminationError)
+        print("terminated" if terminated else "interrupted", file=sys.stderr)
+        sys.exit(TERMINATED if terminated else INTERRUPTED)
     finally:
         # Leaving takes 0.8 s after torch was imported, and 0.2 s with its objects set aside. Not with MLflow: its
         # connections are closed as garbage, and the last one merges SQLite's write-ahead log.
         if "mlflow" not in sys.modules:
             gc.freeze()
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise TerminationError
 
 
 def require_own_code(project: Path) -> None:

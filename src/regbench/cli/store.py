@@ -1,0 +1,29 @@
+"""The command that cuts the store of finished trainings back."""
+
+from pathlib import Path
+
+import click
+
+from regbench.cli.options import params_option
+
+
+@click.command()
+@params_option
+@click.option(
+    "--gigabytes",
+    type=click.FloatRange(min=0),
+    help="Size to cut back to; default: compute.store_gigabytes; 0: empty it.",
+)
+def clean(params: Path, gigabytes: float | None) -> None:
+    """Delete stored trainings that were not used for longest.
+
+    Results in runs/, tuned/ and augmented/ stay; going back to earlier hyperparameters trains again what was deleted.
+    """
+    from regbench.config.loading import load_sections
+    from regbench.config.stages import ComputeSections
+    from regbench.engine.store import Store, size_of
+    from regbench.layout import STORE
+
+    limit = load_sections(params, ComputeSections).compute.store_gigabytes if gigabytes is None else gigabytes
+    removed = Store(STORE).prune(1e9 * limit)
+    click.echo(f"{STORE}: {removed} entries deleted, {size_of(STORE) / 1e9:.2f} GB left")
