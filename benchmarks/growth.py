@@ -62,7 +62,7 @@ def main() -> None:
     spec = make_spec({}, "plain", 1, "float32")
     prepare(spec.hardware)
     data = load_arrays(given.folder, "plain")
-    pixels = np.load(given.pixels, mmap_mode="r")
+    pixels = np.load(given.pixels, mmap_mode="c")
     labels = data.train.labels.repeat(-(-len(pixels) // len(data.train)))[: len(pixels)]
     train = Examples(pixels[np.newaxis], labels)
     before = _memory()

@@ -25,7 +25,7 @@ def load_arrays(folder: Path, recipe: str) -> TrainingData:
     whitening, copies = read_whitening(folder / recipe), read_copies(folder / recipe)
 
     def examples(name: str) -> Examples:
-        pixels = np.load(folder / f"{name}_pixels.npy", mmap_mode="r")
+        pixels = np.load(folder / f"{name}_pixels.npy", mmap_mode="c")
         return Examples(pixels[np.newaxis], torch.from_numpy(np.load(folder / f"{name}_labels.npy")), whitening)
 
     train = examples("train")

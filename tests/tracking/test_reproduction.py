@@ -69,7 +69,7 @@ def test_what_changed_is_named(logged: tuple[Path, LoggedRun], tmp_path: Path) -
     shutil.copytree(original, folder)
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("epochs: 3", "epochs: 4").replace("l2: 0.1}", "l2: 0.2}"))
-    (folder / "dvc.lock").write_text(LOCK.replace("data runs/l2", "data elsewhere"))
+    (folder / "dvc.lock").write_text(LOCK.replace("runs timings", "runs elsewhere"))
     git(folder, "commit", "--quiet", "--all", "--message", "more")
     (folder / "data/report/report.json").write_text('{"data_hash": "' + "e" * 64 + '"}')
     lines = described(run, folder)

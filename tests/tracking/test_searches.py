@@ -35,20 +35,23 @@ PARENT = "mlflow.parentRunId"
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient]:
+def logged(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient]:
     """A project with one search whose results are in its default store; tests read it only."""
     folder = tmp_path_factory.mktemp("searched")
     write_project(folder)
     write_study(folder)
+    shutil.copy(empty_database, folder)
     assert stage(folder, SYNC).returncode == 0
     return folder, MlflowClient(find_store(folder, {}).uri)
 
 
 @pytest.fixture
-def project(logged: tuple[Path, MlflowClient], tmp_path: Path) -> Path:
+def project(logged: tuple[Path, MlflowClient], empty_database: Path, tmp_path: Path) -> Path:
     """A copy of the project with an empty store."""
     ignored = shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".regbench")
-    return Path(shutil.copytree(logged[0], tmp_path / "copy", ignore=ignored))
+    shutil.copytree(logged[0], tmp_path / "copy", ignore=ignored)
+    shutil.copy(empty_database, tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 def assert_search(client: MlflowClient) -> dict[str, Run]:

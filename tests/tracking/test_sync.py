@@ -32,14 +32,6 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient
     return folder, MlflowClient(find_store(folder, {}).uri)
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's schema, which takes seconds to make."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def project(empty_database: Path, tmp_path: Path) -> Path:
     """A project of one's own with nothing logged."""
