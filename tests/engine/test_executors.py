@@ -97,7 +97,7 @@ def test_every_step_works_with_two_threads(data: Path, tmp_path: Path) -> None:
     with open_engine(params.compute, tmp_path / "store") as engine:
         assert engine.hardware == replace(CPU, threads=2)
         write_augmentations(engine, params.recipes, params.augment, data, augmented)
-        tune(engine, params, data, augmented, tuned, tmp_path / "studies", tmp_path / "journal")
+        tune(engine, params, data, augmented, tuned, tmp_path / "studies", tmp_path / "studies.journal")
         resolved = with_tuned(params, tuned)
         train_variants(engine, resolved, data, augmented, out, tmp_path / "timings", tmp_path / "live")
         evaluate_all(engine, resolved, data, out, tmp_path / "evaluation", tmp_path / "metrics")

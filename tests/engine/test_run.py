@@ -17,7 +17,7 @@ from regbench.engine.store import Store
 from regbench.engine.tasks import run_training
 from regbench.errors import DivergedError
 
-DIVERGING = Variant(recipe="plain", l2=1e38)
+DIVERGING = Variant(recipe="plain", train={"learning_rate": 1e30})
 
 
 class Recorder(InlineExecutor):
@@ -100,18 +100,18 @@ def test_the_longest_trainings_start_first_and_equal_ones_seed_by_seed(engine: E
 
 
 def test_a_diverged_training_stops_nothing_else(engine: Engine, data: Path) -> None:
-    variants = {"high": DIVERGING, "a": PLAIN, "higher": Variant(recipe="plain", l2=1.5e38)}
-    rule = "the loss is inf after epoch 0, it must stay finite: lower train.learning_rate = 0.001"
+    variants = {"high": DIVERGING, "a": PLAIN, "higher": Variant(recipe="plain", train={"learning_rate": 1e31})}
+    rule = "the loss is nan after epoch 0, it must stay finite: lower train.learning_rate"
     for expected in (6, 4):
         with pytest.raises(DivergedError) as error:
-            train_all(engine, of(variants), data, (1, 2))
+            train_all(engine, of(variants), data, (3, 4))
         assert sorted(str(error.value).splitlines()) == [
-            f"variants.{name}, seed {seed}: {rule} or the variant's strengths"
-            for name in ("high", "higher")
-            for seed in (1, 2)
+            f"variants.{name}, seed {seed}: {rule} = {rate} or the variant's strengths"
+            for name, rate in (("high", "1e+30"), ("higher", "1e+31"))
+            for seed in (3, 4)
         ]
         assert len(trained(engine)) == expected, "finished runs are not repeated"
-    train_all(engine, of({"a": PLAIN}), data, (1, 2))
+    train_all(engine, of({"a": PLAIN}), data, (3, 4))
     assert trained(engine) == []
 
 
