@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from regbench.engine.runs import build_model
 
 from benchmarks.data import Arrays
 from benchmarks.own_training import material, settings
 from benchmarks.race import ROOT, BenchmarkError
-from regbench.engine.runs import build_model
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import Examples
 from regbench.training.fit import fit
 

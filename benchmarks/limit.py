@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from regbench.engine.runs import build_model
 from torch import nn
 
 from benchmarks.own_training import material, settings
 from benchmarks.worker import Turns
-from regbench.engine.runs import build_model
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import EVALUATION_BATCH
 from regbench.training.optimizer import Adam, FlatParameters
 

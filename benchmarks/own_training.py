@@ -15,7 +15,7 @@ from regbench.config.checking import load_params
 from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.data.dataset import load_shape
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import Examples
 from regbench.training.fit import fit
 from regbench.training.history import EpochRecord

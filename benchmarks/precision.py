@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from regbench.engine.runs import build_model
 from scipy import stats
 
 from benchmarks.data import prepare_arrays
 from benchmarks.own_training import material, settings
 from benchmarks.race import ROOT
-from regbench.engine.runs import build_model
 from regbench.files import write_json
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 from regbench.training.fit import fit
 
 PRECISIONS = ("float32", "bfloat16")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from regbench.config.data import IngestSections
 from regbench.config.loading import load_sections
-from regbench.config.stages import IngestSections
 from regbench.data import ingest
 from regbench.data import report as data_report
 from stages import parser, run

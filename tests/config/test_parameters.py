@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from regbench.engine.runs import Material, build_model
 from support.answers import CLASSES, answers, pair
 from support.raw_images import write_canonical
 
@@ -21,7 +22,6 @@ from regbench.config.params import Params
 from regbench.config.ranges import Range
 from regbench.data import ingest
 from regbench.data.dataset import DataShape, Split, load_split
-from regbench.engine.runs import Material, build_model
 from regbench.errors import InputError
 from regbench.evaluation.evaluate import Evaluated, corrupted_images
 from regbench.retraining.decision import decide

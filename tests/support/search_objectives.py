@@ -10,11 +10,11 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
+from regbench.engine.workers import Workers
 
 from regbench.config.compute import Compute
 from regbench.config.ranges import Choices, Range
 from regbench.config.search import Search
-from regbench.engine.workers import Workers
 from regbench.errors import DivergedError
 from regbench.search.study import Journal, Objective, Plan, attempt, run_study
 

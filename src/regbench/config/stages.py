@@ -2,35 +2,15 @@
 
 from typing import Any
 
-from regbench.config.augmentation import Augment, Recipe
-from regbench.config.compute import Compute
-from regbench.config.data import Data
+from regbench.config.augmentation import AugmentSections
+from regbench.config.data import IngestSections
 from regbench.config.experiment import EvaluatedExperiment, Experiment, SearchedExperiment
 from regbench.config.params import Params
-from regbench.config.section import Name, Section
+from regbench.config.section import Section
 
 
 class NoSections(Section):
     """A stage without parameters."""
-
-
-class IngestSections(Section):
-    """What `ingest` reads."""
-
-    data: Data
-
-
-class AugmentSections(Section):
-    """What `augment` reads."""
-
-    recipes: dict[Name, Recipe]
-    augment: Augment
-
-
-class ComputeSections(Section):
-    """What stages read whose results depend on nothing in it."""
-
-    compute: Compute
 
 
 STAGES: dict[str, type[Section]] = {

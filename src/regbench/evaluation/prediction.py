@@ -18,7 +18,8 @@ from regbench.data.ingest import read_rows
 from regbench.errors import InputError, IntegrityError
 from regbench.networks.model_files import load_model
 from regbench.networks.perceptron import Perceptron
-from regbench.runtime.device import device, prepare
+from regbench.runtime.arithmetic import prepare
+from regbench.runtime.device import device
 
 
 @dataclass(frozen=True, eq=False)

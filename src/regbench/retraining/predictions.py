@@ -13,7 +13,7 @@ from regbench.errors import InputError
 from regbench.networks.model_files import load_model
 from regbench.networks.perceptron import Perceptron
 from regbench.retraining.decision import Answers
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 
 REPEATS = 50
 """Images that are timed, one by one."""
