@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from support.project import Project, environment
+
+from stages import check as stage
 
 TRAINED = {"augment", "tune", "train", "evaluate"}
 """Stages whose work is done by the engine."""
@@ -15,14 +18,17 @@ TRAINED = {"augment", "tune", "train", "evaluate"}
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.create(tmp_path_factory.mktemp("check") / "project")
+    project.set(**{"data.raw": str(project.folder / "raw.zip")})
     check(project)
     return project
 
 
 def check(project: Project) -> dict[str, object]:
-    """Run the stage and return what its files say."""
-    command = [sys.executable, "-m", "stages.check", "data/stages"]
-    subprocess.run(command, cwd=project.folder, env=environment(project.folder), check=True)
+    """Run the stage in this process, which knows parsed code by its content, and return what its files say."""
+    out = project.folder / "data/stages"
+    command = ["check", "--params", str(project.folder / "params.yaml"), str(out)]
+    with patch.object(sys, "argv", command), patch.object(stage, "FOLDER", project.folder / "stages"):
+        stage.main()
     return saved(project)
 
 
@@ -40,9 +46,9 @@ def concerned(project: Project, file: str, text: str, replaced: str = "") -> set
         after = check(project)
     finally:
         path.write_text(content)
-        for stage, found in before.items():
-            (project.folder / "data/stages" / f"{stage}.json").write_text(json.dumps(found))
-    return {stage for stage, found in after.items() if found != before[stage]}
+        for name, found in before.items():
+            (project.folder / "data/stages" / f"{name}.json").write_text(json.dumps(found))
+    return {name for name, found in after.items() if found != before[name]}
 
 
 @pytest.mark.parametrize(
