@@ -344,8 +344,11 @@ def test_all_files_may_stand_in_one_folder(tmp_path: Path, folder: str, kind: st
     assert report["unlisted"] == 0
 
 
-def stage(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "stages.ingest", *map(str, arguments), "--params", str(ROOT / "params.yaml")]
+def stage(raw: Path, out: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the stage with the shipped parameters, but for the images."""
+    params = out.with_suffix(".yaml")
+    params.write_text((ROOT / "params.yaml").read_text().replace("data/sample.zip", str(raw)))
+    command = [sys.executable, "-m", "stages.ingest", str(out), "--params", str(params)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
 
 

@@ -1,15 +1,17 @@
 """Corruptions: seeded, bounded, stronger with severity, and each what its name says."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from support.small_study import small_data
 from torchvision.transforms.functional import rotate
 
-from regbench.config.evaluation import Evaluate
-from regbench.data.dataset import DataShape, Split
+from regbench.data.dataset import load_split
 from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
-from regbench.evaluation.evaluate import Evaluated, corrupted_images
+from regbench.evaluation.run_evaluation import corrupted_images
 
 Images = NDArray[np.uint8]
 
@@ -66,10 +68,11 @@ def test_noise_has_its_standard_deviation() -> None:
     assert corrupted(grey, "noise", 1).std() == pytest.approx(25.5, rel=0.02)
 
 
-def test_the_parameter_says_how_many_images_are_corrupted(images: Images) -> None:
-    split = Split(images, np.zeros(20, dtype=np.int64), ("",) * 20, ("",) * 20)
-    evaluated = Evaluated("test", split, DataShape(("0",), 1, 28, 28))
-    made = corrupted_images(evaluated, Evaluate(robustness_images=7))
+def test_the_parameter_says_how_many_images_are_corrupted(tmp_path: Path) -> None:
+    data = small_data(tmp_path)
+    first = load_split(data, "test").images[:7]
+    made = corrupted_images(data, "test", 7)
     assert set(made) == {(kind, severity) for kind in CORRUPTIONS for severity in SEVERITIES}
-    assert all(len(each) == 7 for each in made.values())
-    assert corrupted_images(evaluated, Evaluate(robustness_images=0)) == {}
+    for (kind, severity), images in made.items():
+        np.testing.assert_array_equal(images, corrupted(first, kind, severity))
+    assert corrupted_images(data, "test", 0) == {}

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from support.small_study import COCKTAIL, small_data, small_params, times
+from support.small_study import COCKTAIL, small_data, small_params, trained
 
 from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.errors import InputError
+from regbench.layout import STORE
 from regbench.protocols.ablation import ablation_params, write_ablation
 
 
@@ -22,6 +23,12 @@ def params() -> Params:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return small_data(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store of trained networks is in the folder from which a command is run."""
+    monkeypatch.chdir(tmp_path)
 
 
 def valid(**record: Any) -> Variant | None:
@@ -89,5 +96,5 @@ def test_table_compares_with_the_baseline_or_with_the_whole(params: Params, data
         assert row["difference"] == pytest.approx(accuracy[name] - accuracy[row["against"]])
     # Of two strengths, one left out is the other alone: the same networks, trained once.
     assert accuracy["- recipe affine"] == accuracy["+ dropout 0.2"]
-    assert len(times(out / "trained")) == 4 * 2
+    assert len(trained(STORE)) == 4 * 2
     assert text == (out / "ablation.md").read_text() and (out / "ablation.png").stat().st_size > 5000

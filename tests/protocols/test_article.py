@@ -123,7 +123,8 @@ def test_numbers_are_those_of_the_paired_statistics_with_holms_correction() -> N
     assert "+1.50 (" in markdown(table.reset_index().assign(last_epoch_accuracy=0.5), comparison, 7)
 
 
-def test_protocol_from_raw_images_to_files(tmp_path: Path) -> None:
+def test_protocol_from_raw_images_to_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where the store of trained networks is
     raw = write_canonical(tmp_path / "raw.zip", images=60, classes=("a", "b", "c"))
     shipped = load_params(ROOT / "params.yaml")
     shipped = shipped.model_copy(update={"data": shipped.data.model_copy(update={"image_size": (8, 8)})})

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.small_study import files, small_data, small_params, times
+from support.small_study import files, small_data, small_params, trained
 
 from regbench.config.params import Params
 from regbench.data.dataset import load_split
+from regbench.engine.augment import AUGMENTATIONS
 from regbench.errors import InputError
+from regbench.layout import STORE
 from regbench.protocols.learning_curve import judge_sizes, subset_order, write_learning_curve, write_subset
 from regbench.protocols.protocol import run_protocol
 
@@ -22,6 +24,12 @@ def params() -> Params:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return small_data(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store of trained networks is in the folder from which a command is run."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_subsets_are_nested_keyed_by_the_seed_and_leave_the_other_splits(data: Path, tmp_path: Path) -> None:
@@ -52,12 +60,13 @@ def test_one_row_a_size_and_variant_and_whitening_is_of_the_subset(params: Param
         (size, variant) for size in (20, 40) for variant in params.variants
     ]
     assert text == (out / "learning-curve.md").read_text() and (out / "learning-curve.png").stat().st_size > 5000
-    fitted = [path.read_bytes() for path in out.rglob("whitening.safetensors") if "recipes" in path.parts]
+    fitted = [path.read_bytes() for path in (STORE / AUGMENTATIONS).rglob("whitening.safetensors")]
     assert len(fitted) == 2 and fitted[0] != fitted[1]
-    assert {np.load(path).shape[1] for path in out.rglob("copies.npy")} == {20, 40}
-    before = times(out)
+    assert {np.load(path).shape[1] for path in (STORE / AUGMENTATIONS).rglob("copies.npy")} == {20, 40}
+    before = trained(STORE)
+    assert len(before) == 2 * 4 * 2
     write_learning_curve(params, [40, 20, 30], data, out, 128)
-    assert before.items() <= times(out).items()
+    assert before.items() <= trained(STORE).items() and len(trained(STORE)) == 3 * 4 * 2
 
 
 def test_p_values_are_corrected_over_the_whole_table(params: Params, data: Path, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from types import MappingProxyType
 
 import altair
 import numpy as np
@@ -17,11 +19,15 @@ from jsonschema import ValidationError
 from PIL import Image
 from support.outputs import ROOT, small_params, write_outputs
 
+from regbench.config.params import Params
+from regbench.config.tuned import write_tuned
+from regbench.config.variants import Variant
 from regbench.report.charts import CURVES, forest, learning_curves
 from regbench.report.comparison import COLUMNS, compare
 from regbench.report.drawing import signs, to_spec
 from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
 from regbench.report.tables import read_curves
+from stages import compare as compare_stage
 
 SPECS = "const specs = "
 FILES = {f"comparison.{kind}" for kind in ("csv", "json", "md", "html", "png")}
@@ -202,14 +208,49 @@ def test_dvc_page_keeps_the_placeholders_and_leaves_out_the_network() -> None:
     assert "cdn." not in page
 
 
+def stage(root: Path, out: str) -> list[str]:
+    """Return the arguments of the stage `compare`."""
+    folders = ["tuned", "data/report/report.json", "evaluation", "runs", "timings", out]
+    return ["compare", "--params", str(root / "params.yaml"), *(str(root / folder) for folder in folders)]
+
+
+def write_params(root: Path, params: Params, tuned: Mapping[str, Variant] = MappingProxyType({})) -> None:
+    """Write what the stage reads besides results: params.yaml, and the variants with numbers for their ranges."""
+    (root / "params.yaml").write_text(params.model_dump_json())
+    for name in params.variants:
+        write_tuned(root / "tuned" / f"{name}.json", tuned.get(name) or params.strengths(name))
+
+
 def test_stage_prints_the_table_and_writes_all_files(written: Path) -> None:
     root = written.parent
-    params = root / "params.yaml"
-    params.write_text(small_params().model_dump_json())
-    command = [sys.executable, "-m", "stages.compare", "data/report/report.json", "evaluation", "runs", "timings", "o"]
+    write_params(root, small_params())
     environment = {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "stages.compare", *stage(root, "o")[1:]]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
     assert {str(file.relative_to(root / "o")) for file in (root / "o").rglob("*") if file.is_file()} == FILES
     assert "| variant        | test error % |" in done.stdout
     assert done.stderr == ""
     assert tuple(pd.read_csv(root / "o/comparison.csv").columns) == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("chosen", "simplest"),
+    [
+        (Variant(recipe="plain"), "tuned_elastic_net"),
+        (Variant(recipe="plain", l1=1e-5, l2=1e-4), "l2"),
+    ],
+)
+def test_a_searched_variant_is_as_complex_as_what_the_search_left_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    chosen: Variant,
+    simplest: str,
+) -> None:
+    params = small_params(("l2", "tuned_elastic_net"))
+    assert len(params.variants["tuned_elastic_net"].ranges) == 2
+    write_outputs(tmp_path, params)
+    write_params(tmp_path, params, {"tuned_elastic_net": chosen})
+    monkeypatch.setattr(sys, "argv", stage(tmp_path, "reports"))
+    compare_stage.main()
+    assert f"Recommended: {simplest}, the simplest" in capsys.readouterr().out

@@ -45,8 +45,8 @@ def test_equal_settings_are_one_finalist() -> None:
 
 
 def test_the_winner_has_the_best_mean_and_no_divergence() -> None:
-    loss = Plan("p", SPACE, Search(), 3)
-    accuracy = Plan("p", SPACE, Search(objective="validation_accuracy"), 3)
+    loss = Plan("p", "d", SPACE, Search(), 3)
+    accuracy = Plan("p", "d", SPACE, Search(objective="validation_accuracy"), 3)
     repeats = [Repeat(4, 29, 0.1, 0.8), Repeat(4, 30, 0.5, 0.8), Repeat(7, 29, 0.2, 0.7), Repeat(7, 30, 0.3, 0.8)]
     assert (winner(loss, repeats), winner(accuracy, repeats)) == (7, 4)
     diverged = [*repeats, Repeat(9, 29, 0.0, 1.0), Repeat(9, 30, float("inf"), 0.0)]

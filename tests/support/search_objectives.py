@@ -1,22 +1,23 @@
 """Objectives without a training, plans for them, and what can be compared of trials."""
 
+import asyncio
 import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
-from regbench.engine.workers import Workers
 
-from regbench.config.compute import Compute
 from regbench.config.ranges import Choices, Range
 from regbench.config.search import Search
+from regbench.engine.executor import Executor
+from regbench.engine.local import InlineExecutor, local_executor
 from regbench.errors import DivergedError
-from regbench.search.study import Journal, Objective, Plan, attempt, run_study
+from regbench.search.study import Journal, Objective, Plan, run_study
 
 EPOCHS = 6
 SPACE: Mapping[str, Range | Choices] = {
@@ -25,9 +26,9 @@ SPACE: Mapping[str, Range | Choices] = {
 }
 
 
-def plan(space: Mapping[str, Range | Choices] = SPACE, epochs: int = EPOCHS, **search: Any) -> Plan:
+def plan(space: Mapping[str, Range | Choices] = SPACE, name: str = "v", **search: Any) -> Plan:
     """Return a plan; `startup` is small, so that samplers and pruners soon learn."""
-    return Plan("study", space, Search.model_validate({"startup": 3, **search}), epochs)
+    return Plan(name, f"digest-of-{name}", space, Search.model_validate({"startup": 3, **search}), EPOCHS)
 
 
 def bowl(trial: optuna.Trial) -> list[float]:
@@ -54,11 +55,15 @@ def fragile(trial: optuna.Trial) -> list[float]:
     return [math.nan] if trial.params["dropout"] < 0.1 else bowl(trial)
 
 
+def executor(kind: str = "inline", workers: int = 1) -> AbstractContextManager[Executor]:
+    """Return an executor: `inline`, or a pool of processes that are made by `forkserver` or `spawn`."""
+    return nullcontext(InlineExecutor()) if kind == "inline" else local_executor(workers, kind)  # type: ignore[arg-type]
+
+
 def search(plan: Plan, path: Path, objective: Objective = bowl, workers: int = 1) -> list[FrozenTrial]:
-    """Run a study in a storage with a number of processes."""
-    compute = Compute(device="cpu", workers=workers)
-    with Workers(compute, partial(attempt, objective), plan.search.parallel) as pool:
-        return run_study(plan, Journal(path, plan), pool)
+    """Run a study in a storage; in this process, or with a number of worker processes above 1."""
+    with executor("inline" if workers == 1 else "forkserver", workers) as pool:
+        return asyncio.run(run_study(plan, Journal(path, plan), pool, objective))
 
 
 def facts(trials: Sequence[FrozenTrial]) -> list[tuple[Any, ...]]:

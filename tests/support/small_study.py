@@ -9,6 +9,7 @@ from regbench.config.checking import load_params
 from regbench.config.network import Model
 from regbench.config.params import Params
 from regbench.config.variants import Variant
+from regbench.engine.tasks import RUNS
 from regbench.protocols.protocol import ingested
 
 ROOT = Path(__file__).parents[2]
@@ -51,3 +52,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def times(folder: Path) -> dict[Path, int]:
     """Return when each finished run was written."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("result.json")}
+
+
+def trained(store: Path) -> dict[Path, int]:
+    """Return when each run in a store was written."""
+    return times(store / RUNS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
+from support.project import REGBENCH
 from support.tracking_project import EPOCHS, FOLDERS
 
 from regbench.config.checking import load_params
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 STAGE = [sys.executable, "-m", "stages.track", *FOLDERS]
+SYNC = [*REGBENCH, "sync"]
 
 
 RUNS = 2 + 4
@@ -36,10 +38,14 @@ def track(folder: Path, store: Store | None = None, ask: bool = False) -> Receip
     return bring_up_to_date(load_params(folder / "params.yaml"), results(folder), store, "fingerprint", ask)
 
 
-def stage(folder: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*STAGE, *options], cwd=folder, env=environ(**environment), capture_output=True, text=True, timeout=300
-    )
+def stage(folder: Path, command: list[str] = STAGE, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the stage `track`, or another command, in a project."""
+    return subprocess.run(command, cwd=folder, env=environ(**environment), capture_output=True, text=True, timeout=300)
+
+
+def sync(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `regbench sync` in a project."""
+    return stage(folder, SYNC, **environment)
 
 
 def environ(**more: str) -> dict[str, str]:

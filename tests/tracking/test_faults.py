@@ -12,7 +12,18 @@ import pytest
 from mlflow import MlflowClient
 from support.faulty_proxy import Fault, FaultyProxy, faulty_proxy
 from support.tracking_project import write_project
-from support.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, free_port, stage, track
+from support.tracking_store import (
+    RUNS,
+    STAGE,
+    SYNC,
+    assert_complete,
+    environ,
+    experiment,
+    free_port,
+    stage,
+    sync,
+    track,
+)
 
 from regbench.errors import TrackingError
 from regbench.files import write_csv
@@ -65,7 +76,7 @@ def test_kill_in_the_middle_then_again(project: Path) -> None:
 
 
 def test_two_at_once_on_a_fresh_database(project: Path) -> None:
-    both = [subprocess.Popen([*STAGE, "--strict"], cwd=project, env=environ()) for _ in range(2)]
+    both = [subprocess.Popen(SYNC, cwd=project, env=environ()) for _ in range(2)]
     assert [process.wait(300) for process in both] == [0, 0]
     assert_complete(MlflowClient(find_store(project, {}).uri))
 
@@ -81,7 +92,7 @@ def test_server_down_costs_seconds_and_does_not_fail_the_pipeline(project: Path)
     assert lines[0].startswith(f"{RUNS} runs not logged yet: {address.replace('user:secret@', '')}: ")
     assert lines[0].endswith("run `regbench sync` when it is back")
     assert "secret" not in done.stderr + done.stdout
-    assert stage(project, "--strict", MLFLOW_TRACKING_URI=address).returncode == 4
+    assert sync(project, MLFLOW_TRACKING_URI=address).returncode == 4
 
 
 def test_server_instead_of_a_database(tmp_path: Path, server: str) -> None:

@@ -11,7 +11,18 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from support.tracking_project import write_project
-from support.tracking_store import RUNS, STAGE, assert_complete, environ, experiment, results, runs_of, stage, track
+from support.tracking_store import (
+    RUNS,
+    STAGE,
+    assert_complete,
+    environ,
+    experiment,
+    results,
+    runs_of,
+    stage,
+    sync,
+    track,
+)
 from support.tracking_study import REASON, STATES, write_study
 
 from regbench.config.checking import load_params
@@ -29,7 +40,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient
     folder = tmp_path_factory.mktemp("searched")
     write_project(folder)
     write_study(folder)
-    assert stage(folder, "--strict").returncode == 0
+    assert sync(folder).returncode == 0
     return folder, MlflowClient(find_store(folder, {}).uri)
 
 

@@ -96,7 +96,7 @@ def _score_variant(
         [score(p, labels, result, experiment.evaluate) for p, result in zip(probabilities, results, strict=True)]
     )
     _write_variant(folder, probabilities, scores, evaluated)
-    tables = [pd.read_csv(entry / ROBUSTNESS, float_precision="round_trip") for entry in entries]
+    tables = [pd.read_csv(entry / ROBUSTNESS) for entry in entries]
     robustness = pd.concat([t.assign(seed=seed) for t, seed in zip(tables, experiment.seeds, strict=True)])
     write_csv(folder / ROBUSTNESS, robustness[["seed", "corruption", "severity", "accuracy"]])
     write_json(metrics, headline(probabilities, labels, scores, experiment.evaluate))

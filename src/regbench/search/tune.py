@@ -1,7 +1,7 @@
 """The stage `tune`: every variant with its ranges searched, so that only numbers are left."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -10,14 +10,14 @@ from filelock import FileLock
 from optuna.trial import FrozenTrial
 
 from regbench.config.experiment import SearchedExperiment
-from regbench.config.tuned import write_tuned
+from regbench.config.tuned import read_tuned, write_tuned
 from regbench.data.dataset import data_digest
 from regbench.engine.augment import read_digest
 from regbench.engine.experiment_spec import CODE as TRAINING_CODE
 from regbench.engine.experiment_spec import LIBRARIES
 from regbench.engine.run import Engine
 from regbench.engine.store import keep_only
-from regbench.errors import DivergedError
+from regbench.errors import DivergedError, IntegrityError
 from regbench.files import digest, read_json
 from regbench.runtime.code_identity import identity_of
 from regbench.search import study_files
@@ -71,13 +71,18 @@ def tune(
             write_tuned(tuned / f"{name}.json", experiment.strengths(name))
     keep_only(tuned, [f"{name}.json" for name in experiment.variants])
     keep_only(studies, plans)
-    waiting = {name: plan for name, (_, plan) in plans.items() if not _is_done(plan, tuned / f"{name}.json", studies)}
-    first = {plan.digest: name for name, plan in reversed(waiting.items())}
-    print(f"tune: {len(plans)} studies needed, {len(plans) - len(waiting)} found, {len(first)} to search", flush=True)
-    found = _search({name: plans[name] for name in waiting if name in first.values()}, engine, journal)
+    waiting = {
+        name: plan
+        for name, (trainer, plan) in plans.items()
+        if not _is_done(trainer, plan, tuned / f"{name}.json", studies)
+    }
+    searches = {_key(plan): name for name, plan in reversed(waiting.items())}
+    found_before = len(plans) - len(waiting)
+    print(f"tune: {len(plans)} studies needed, {found_before} found, {len(searches)} to search", flush=True)
+    found = _search([plans[name] for name in waiting if name in searches.values()], engine, journal)
     failures = []
     for name, plan in waiting.items():
-        result = found[first[plan.digest]]
+        result = found[_key(plan)]
         if isinstance(result, DivergedError):
             failures.append(f"params.yaml: variants.{name}: {result}")
             continue
@@ -130,19 +135,38 @@ def write_study(folder: Path, plan: Plan, found: Found) -> None:
     write_plots(folder / "plots", plan, found.trials)
 
 
-def _is_done(plan: Plan, tuned: Path, studies: Path) -> bool:
+def _is_done(trainer: Trainer, plan: Plan, tuned: Path, studies: Path) -> bool:
     """Return whether the results of a search are there, with all that is asked of it now."""
     summary = studies / plan.label / SUMMARY
     if not (tuned.is_file() and summary.is_file()):
         return False
     found = read_json(summary)
-    return bool(found["digest"] == plan.digest and found["search"] == plan.search.model_dump(mode="json"))
+    if found["digest"] != plan.digest or found["search"] != plan.search.model_dump(mode="json"):
+        return False
+    try:
+        chosen = read_tuned(tuned)
+    except IntegrityError:
+        return False
+    values = chosen.model_dump(exclude={"train"}) | {f"train.{key}": value for key, value in chosen.train.items()}
+    # The values were chosen, but the rest of the variant may be another one, such as the name of its recipe.
+    return plan.space.keys() <= values.keys() and trainer.resolve(values) == chosen
 
 
-def _search(plans: Mapping[str, tuple[Trainer, Plan]], engine: Engine, path: Path) -> dict[str, Found | DivergedError]:
-    """Run studies side by side on the engine's workers."""
+def _key(plan: Plan) -> str:
+    """Return what equal searches have in common: trials, their number, and how the winner is chosen."""
+    return digest([plan.digest, plan.search.model_dump(mode="json")])
 
-    async def one(trainer: Trainer, plan: Plan) -> Found | DivergedError:
+
+def _search(plans: Sequence[tuple[Trainer, Plan]], engine: Engine, path: Path) -> dict[str, Found | DivergedError]:
+    """Run studies side by side on the engine's workers; return what each came to, by `_key`.
+
+    Studies of the same trials with other budgets run one after the other: the second one continues the first.
+    """
+    groups: dict[str, list[tuple[Trainer, Plan]]] = {}
+    for trainer, plan in plans:
+        groups.setdefault(plan.digest, []).append((trainer, plan))
+
+    async def search(trainer: Trainer, plan: Plan) -> Found | DivergedError:
         journal = Journal(path, plan)
         try:
             trials = await run_study(plan, journal, engine.executor, TrialObjective(trainer))
@@ -151,10 +175,14 @@ def _search(plans: Mapping[str, tuple[Trainer, Plan]], engine: Engine, path: Pat
         except DivergedError as error:
             return error
 
-    async def all_of_them() -> list[Found | DivergedError]:
-        return await asyncio.gather(*(one(*both) for both in plans.values()))
+    async def search_group(group: Sequence[tuple[Trainer, Plan]]) -> list[tuple[str, Found | DivergedError]]:
+        return [(_key(plan), await search(trainer, plan)) for trainer, plan in group]
+
+    async def search_all() -> dict[str, Found | DivergedError]:
+        found = await asyncio.gather(*(search_group(group) for group in groups.values()))
+        return dict(pair for pairs in found for pair in pairs)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two searches of one study at once would try the same trials; the second waits, and then finds them.
     with FileLock(path.with_suffix(".lock")):
-        return dict(zip(plans, asyncio.run(all_of_them()), strict=True))
+        return asyncio.run(search_all())
