@@ -150,13 +150,16 @@ def test_the_comparison_knows_nothing_of_searches(logged: tuple[Path, MlflowClie
 
 
 def test_without_ranges_there_is_no_run_and_a_missing_study_is_named(project: Path) -> None:
-    shutil.rmtree(project / "studies/l2")
+    (project / "studies/l2/summary.json").unlink()
     done = stage(project)
     assert done.returncode == 2
     assert "studies/l2/summary.json: no such file: run `make repro` first" in done.stderr
-    write_json(project / "studies/l2/summary.json", {"searched": {}})
+    shutil.rmtree(project / "studies/l2")
     track(project)
     assert MlflowClient(find_store(project, {}).uri).get_experiment_by_name(SEARCH) is None
+    (project / "studies").rmdir()
+    done = stage(project)
+    assert done.returncode == 2 and "studies: no such file: run `make repro` first" in done.stderr
 
 
 def test_second_time_adds_nothing_and_another_search_only_itself(project: Path) -> None:
