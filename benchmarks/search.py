@@ -191,7 +191,7 @@ def _prepare(params: Params, raw: Path | None, folder: Path, variants: list[str]
             raw = folder / "sample.zip"
             folder.mkdir(parents=True, exist_ok=True)
             write_sample(raw)
-        write(ingest(params.data.model_copy(update={"raw": str(raw)}), former_dir=data), data)
+        write(ingest(params.data.model_copy(update={"raw": str(raw)}), earlier_dir=data), data)
     train = load_split(data, "train")
     for recipe in {params.variants[name].recipe for name in variants}:
         if not (folder / recipe).exists():
