@@ -14,13 +14,13 @@ from support.tracking_project import write_project
 from support.tracking_store import (
     RUNS,
     STAGE,
+    SYNC,
     assert_complete,
     environ,
     experiment,
     results,
     runs_of,
     stage,
-    sync,
     track,
 )
 from support.tracking_study import REASON, STATES, write_study
@@ -40,7 +40,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient
     folder = tmp_path_factory.mktemp("searched")
     write_project(folder)
     write_study(folder)
-    assert sync(folder).returncode == 0
+    assert stage(folder, SYNC).returncode == 0
     return folder, MlflowClient(find_store(folder, {}).uri)
 
 
