@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro ui test check lock lock-peers bench clean
+.PHONY: help install repro ui test test-slow test-all check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,8 +36,13 @@ ui: install ## log missing results, then open the comparison in MLflow on 127.0.
 
 # Two processes: most tests wait for stages, servers and browsers that they started.
 TESTFLAGS ?= -n 2 --dist loadfile
-test: install ## run all tests (browser tests need chromium, and say so where it is absent)
-	@python -m pytest $(TESTFLAGS)
+test: install ## run the tests, in minutes (browser tests need chromium, and say so where it is absent)
+	@python -m pytest -m "not slow" $(TESTFLAGS)
+
+test-slow: install ## run the tests that take longer: whole pipelines, kills, benchmarks
+	@python -m pytest -m slow $(TESTFLAGS)
+
+test-all: test test-slow ## run all tests
 
 check: install ## lint, formatting, types and the direction of imports
 	@ruff check .

@@ -15,7 +15,7 @@ from benchmarks.data import Arrays
 from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.race import ROOT, BenchmarkError
 from regbench.engine.training_run import train_network
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import Examples
 
 SIZES = (5_000, 49_000, 490_000)

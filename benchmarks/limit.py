@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.worker import Turns
 from regbench.engine.training_run import build_network
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import EVALUATION_BATCH
 from regbench.training.optimizer import Adam, FlatParameters
 

@@ -13,7 +13,8 @@ from regbench.augmentation.reading import read_copies, read_whitening
 from regbench.config.checking import load_params
 from regbench.config.variants import Variant
 from regbench.data.dataset import load_shape
-from regbench.engine.spec import TrainingSpec, training_spec
+from regbench.engine.experiment_spec import training_spec
+from regbench.engine.spec import TrainingSpec
 from regbench.engine.training_run import TrainingData, train_network
 from regbench.runtime.device import prepare, resolve_hardware
 from regbench.training.examples import Examples

@@ -15,7 +15,7 @@ from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.race import ROOT
 from regbench.engine.training_run import train_network
 from regbench.files import write_json
-from regbench.runtime.device import prepare
+from regbench.runtime.arithmetic import prepare
 
 PRECISIONS = ("float32", "bfloat16")
 

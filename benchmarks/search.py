@@ -196,7 +196,7 @@ def _prepare(engine: Engine, params: Params, raw: Path | None, folder: Path, var
             raw = folder / "sample.zip"
             folder.mkdir(parents=True, exist_ok=True)
             write_sample(raw)
-        write(ingest(params.data.model_copy(update={"raw": str(raw)}), former_dir=data), data)
+        write(ingest(params.data.model_copy(update={"raw": str(raw)}), earlier_dir=data), data)
     recipes = {params.variants[name].recipe: params.recipe(name) for name in variants}
     write_augmentations(engine, recipes, params.augment, data, folder / "augmented")
     return len(load_split(data, "train").labels)

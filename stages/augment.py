@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from regbench.config.augmentation import AugmentSections
+from regbench.config.compute import ComputeSections
 from regbench.config.loading import load_sections
-from regbench.config.stages import AugmentSections, ComputeSections
 from regbench.engine.augment import write_augmentations
 from regbench.engine.run import open_engine
 from stages import parser, run

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from regbench.engine.runs import Material, build_model
 from support.answers import CLASSES, answers, pair
 from support.raw_images import write_canonical
 
@@ -21,7 +22,6 @@ from regbench.config.params import Params
 from regbench.config.ranges import Range
 from regbench.data import ingest
 from regbench.data.dataset import DataShape, Split, load_split
-from regbench.engine.runs import Material, build_model
 from regbench.errors import InputError
 from regbench.evaluation.evaluate import Evaluated, corrupted_images
 from regbench.retraining.decision import decide
@@ -83,7 +83,7 @@ def _ingest(params: Params, folder: Path) -> Any:
     data = params.data if params.data.raw != "data/sample.zip" else params.data.model_copy(update={"raw": str(raw)})
     data = data.model_copy(update={"raw": str(folder / "other")}) if data.raw == "other" else data
     try:
-        ingest.write(ingest.ingest(data, former_dir=out), out)
+        ingest.write(ingest.ingest(data, earlier_dir=out), out)
     except InputError as error:
         return "refused", str(error)[-60:]
     splits = [load_split(out, name) for name in ("train", "validation", "test", "unlabelled")]

@@ -14,7 +14,14 @@ from regbench.runtime import code_identity as code_identity_module
 from regbench.runtime.code_identity import code_identity, identity_of, import_closure
 
 SRC = Path(__file__).parents[2] / "src"
-ENTRIES = ("regbench.training.fit",)
+ENTRIES = (
+    "regbench.engine.training_run",
+    "regbench.augmentation.writing",
+    "regbench.evaluation.predicted_split",
+    "regbench.search.objective",
+    "regbench.search.study",
+    "regbench.search.winner",
+)
 """Modules whose identity the project stores beside results."""
 
 CODE = '''"""Module."""

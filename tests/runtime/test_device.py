@@ -13,7 +13,8 @@ from regbench.config.compute import Compute
 from regbench.errors import InputError
 from regbench.runtime import device as device_module
 from regbench.runtime import precision
-from regbench.runtime.device import Hardware, device, precision_sentence, prepare, resolve_hardware
+from regbench.runtime.arithmetic import prepare
+from regbench.runtime.device import Hardware, device, precision_sentence, resolve_hardware
 
 AUTO = Compute(device="cpu", precision="auto")
 

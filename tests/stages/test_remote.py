@@ -1,4 +1,4 @@
-"""A second clone: it pulls from a DVC remote, computes nothing, and logs the same runs."""
+"""A second clone: it pulls from a DVC remote, computes only what is new, and logs the same runs."""
 
 import shutil
 import subprocess
@@ -34,3 +34,16 @@ def test_a_second_clone_pulls_computes_nothing_and_logs_the_same_runs(clones: tu
     theirs, ours = (contents(find_store(project.folder, {})) for project in (first, second))
     assert len(ours) >= 3 + 3 * 2
     assert ours == theirs
+
+
+def test_a_second_clone_with_one_more_seed_trains_only_that(clones: tuple[Project, Project]) -> None:
+    first, second = clones
+    results = first.results()
+    second.set(seeds=[128, 129, 130])
+    output = second.run("dvc", "repro", "compare")
+    assert second.ran(output) == ["check", "tune", "train", "evaluate", "compare"]
+    assert second.trained(output) == "9 runs needed, 6 of 9 different ones found, 3 to train"
+    found = second.results()
+    assert {name: found[name] for name in results if name.startswith("runs/")} == {
+        name: content for name, content in results.items() if name.startswith("runs/")
+    }

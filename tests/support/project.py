@@ -107,9 +107,20 @@ class Project:
         """Return the stages that a `dvc repro` ran, from its output."""
         return re.findall(r"Running stage '([^']+)'", output)
 
+    @staticmethod
+    def trained(output: str) -> str:
+        """Return what the stage train says it found and trains."""
+        (line,) = re.findall(r"^train: (.+)$", output, re.MULTILINE)
+        return str(line)
+
+    def weights(self) -> dict[str, int]:
+        """Return when each network in the store was written."""
+        store = self.folder / ".regbench/store/runs"
+        return {str(path.relative_to(store)): path.stat().st_mtime_ns for path in store.rglob("model.safetensors")}
+
     def results(self) -> dict[str, bytes]:
         """Return the bytes of every result; timings are none, nor is what only orders the stages."""
         folders = ("augmented", "data", "evaluation", "metrics", "runs", "tuned")
         paths = [path for name in folders for path in sorted((self.folder / name).rglob("*")) if path.is_file()]
-        paths = [path for path in paths if path.name != "params-checked.txt" and path.parent.name != "code"]
+        paths = [path for path in paths if path.parent.name != "stages"]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}

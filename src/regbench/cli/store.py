@@ -19,8 +19,8 @@ def clean(params: Path, gigabytes: float | None) -> None:
 
     Results in runs/, tuned/ and augmented/ stay; going back to earlier hyperparameters trains again what was deleted.
     """
+    from regbench.config.compute import ComputeSections
     from regbench.config.loading import load_sections
-    from regbench.config.stages import ComputeSections
     from regbench.engine.store import Store, size_of
     from regbench.layout import STORE
 

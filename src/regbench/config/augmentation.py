@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from regbench.config.section import Count, Rate, Section, Strength
+from regbench.config.section import Count, Name, Rate, Section, Strength
 
 
 class Recipe(Section):
@@ -52,3 +52,10 @@ class Augment(Section):
     """Augmented copies of the train split; epoch e reads copy e modulo this."""
     seed: Annotated[int, Field(ge=0)] = 128
     """Key of all random changes, so that every run of a recipe sees the same copies."""
+
+
+class AugmentSections(Section):
+    """What the stage `augment` reads of `params.yaml`."""
+
+    recipes: dict[Name, Recipe]
+    augment: Augment

@@ -34,6 +34,12 @@ class Compute(Section):
         return self.workers or max(1, _cores() // self.threads)
 
 
+class ComputeSections(Section):
+    """What is read by those whose results depend on nothing in it."""
+
+    compute: Compute
+
+
 def _cores() -> int:
     """Return the cores that this process may use; macOS does not say, there it is all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

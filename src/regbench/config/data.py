@@ -41,3 +41,9 @@ class Data(Section):
     max_rejected: Annotated[int, Field(ge=0)] = 0
     """Rows that may be left out as unusable before ingest refuses the whole data set."""
     split: Split = Split()
+
+
+class IngestSections(Section):
+    """What the stage `ingest` reads of `params.yaml`."""
+
+    data: Data

@@ -5,15 +5,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.config.data import Split as SplitSettings
 from regbench.errors import InputError, IntegrityError
+
+if TYPE_CHECKING:  # How raw images are read is no part of what a training loads.
+    from regbench.config.data import Split as SplitSettings
 
 SplitName = Literal["train", "validation", "test", "unlabelled"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test", "unlabelled")
@@ -142,7 +144,7 @@ def pixel_hash(pixels: bytes) -> str:
     return hashlib.sha256(pixels).hexdigest()
 
 
-def assign_splits(hashes: Iterable[str], split: SplitSettings) -> NDArray[Any]:
+def assign_splits(hashes: Iterable[str], split: "SplitSettings") -> NDArray[Any]:
     """Return the name of the split of each image, in the given order.
 
     `hash`: the first 64 bits of an image's hash are a number u in [0, 1); test if u < test, validation if

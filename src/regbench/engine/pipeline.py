@@ -5,9 +5,9 @@ from pathlib import Path
 from regbench.config.experiment import Experiment
 from regbench.data.dataset import data_digest
 from regbench.engine.augment import read_digest
+from regbench.engine.experiment_spec import training_spec
 from regbench.engine.results import adopt_results, write_results
 from regbench.engine.run import Engine, Training, train
-from regbench.engine.spec import training_spec
 
 
 def train_variants(

@@ -2,21 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
-from regbench.config.experiment import Experiment
 from regbench.config.network import Model
 from regbench.config.strengths import Strengths
 from regbench.config.training import Train
 from regbench.files import digest
-from regbench.runtime.code_identity import identity_of
 from regbench.runtime.hardware import Hardware
-
-CODE = "regbench.engine.training_run"
-"""The module whose code, with all that it imports, decides what a training gives."""
-LIBRARIES = ("numpy", "torch")
-"""What a training's numbers depend on."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +51,3 @@ class TrainingSpec:
     def cost(self) -> float:
         """Estimate of the time a training takes, relative to others on the same data."""
         return self.train.epochs * sum(width**2 for width in self.model.hidden)
-
-
-def training_spec(
-    experiment: Experiment, variant: str, hardware: Hardware, data: str, augmentation: str
-) -> TrainingSpec:
-    """Return the spec of a variant without ranges.
-
-    Raises:
-        InputError: the variant has ranges left.
-    """
-    return TrainingSpec(
-        model=experiment.model,
-        train=experiment.training(variant),
-        strengths=experiment.strengths(variant).strengths,
-        hardware=hardware,
-        data=data,
-        augmentation=augmentation,
-        code=identity_of(CODE),
-        versions=", ".join(f"{name} {version(name)}" for name in LIBRARIES),
-    )

@@ -10,16 +10,13 @@ import pandas as pd
 from regbench.engine.live import live_file, report_live
 from regbench.engine.store import Store
 from regbench.engine.tasks import HISTORY, RESULT, RUNS, SPEC, TIMINGS, TrainingTask
-from regbench.engine.training_run import load_training_data, summarize, train_network
+from regbench.engine.training_run import load_training_data, save_network, train_network
 from regbench.errors import DivergedError
 from regbench.files import write_csv, write_json
-from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Perceptron
-from regbench.runtime.device import prepare
 from regbench.runtime.machine import peak_megabytes, processor, software
 from regbench.training.fit import FitResult
 from regbench.training.history import EpochRecord
-from regbench.training.sparsity import describe_sparsity
 
 
 def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]) -> Path:
@@ -29,16 +26,14 @@ def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]
         for record in read_history(found):
             on_epoch(record)
         return found
-    prepare(task.spec.hardware)
     network, result, peaks = _train(task, store.checkpoint(task.name), on_epoch)
     data = load_training_data(task.data, task.augmentation)
     with store.write(RUNS, task.name) as folder:
-        save_model(folder, network)
+        summary = save_network(folder, network, result, data, task.seed)
+        write_json(folder / RESULT, summary)
         write_csv(folder / HISTORY, pd.DataFrame([asdict(record) for record in result.history]))
         write_json(folder / SPEC, task.spec.content)
         write_csv(folder / TIMINGS, _timings(result, peaks))
-        sparsity = describe_sparsity(network, folder / "model.safetensors")
-        write_json(folder / RESULT, summarize(network, result, data, task.seed) | sparsity)
     store.checkpoint(task.name).unlink(missing_ok=True)
     return store.place(RUNS, task.name)
 

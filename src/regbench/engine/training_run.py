@@ -20,11 +20,14 @@ from regbench.config.strengths import Strengths
 from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split
 from regbench.engine.spec import TrainingSpec
 from regbench.errors import InputError
+from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.runtime.arithmetic import prepare
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, in_order
 from regbench.training.fit import FitResult, fit
 from regbench.training.history import EpochRecord
+from regbench.training.sparsity import describe_sparsity
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ def train_network(
     Raises:
         DivergedError: the loss is no longer finite.
     """
+    prepare(spec.hardware)
     network = build_network(spec.model, spec.strengths, data, seed, spec.hardware.device)
     result = fit(
         network,
@@ -110,8 +114,9 @@ def train_network(
     return network, result
 
 
-def summarize(network: Perceptron, result: FitResult, data: TrainingData, seed: int) -> dict[str, Any]:
-    """Return what `result.json` says of a finished training; losses in nats, accuracies as fractions."""
+def save_network(folder: Path, network: Perceptron, result: FitResult, data: TrainingData, seed: int) -> dict[str, Any]:
+    """Write a trained network to `folder` and return what `result.json` says of it; losses in nats."""
+    save_model(folder, network)
     rows, labels = data.train.rows(), data.train.labels
     train = run_epoch(network, rows, labels, in_order(len(labels)))
     best = result.history[result.best_epoch]
@@ -125,6 +130,7 @@ def summarize(network: Perceptron, result: FitResult, data: TrainingData, seed: 
         "train_accuracy": train.accuracy,
         "validation_loss": best.validation_loss,
         "validation_accuracy": best.validation_accuracy,
+        **describe_sparsity(network, folder / "model.safetensors"),
     }
 
 

@@ -14,7 +14,8 @@ from regbench.runtime.hardware import Hardware
 EVALUATIONS = "evaluations"
 """Kind of the store's entries."""
 PROBABILITIES, ROBUSTNESS = "probabilities.npy", "robustness.csv"
-CODE = "regbench.evaluation.run_evaluation"
+CODE = "regbench.evaluation.predicted_split"
+"""The module whose code, with all that it imports, decides what an evaluation gives."""
 
 
 @dataclass(frozen=True)

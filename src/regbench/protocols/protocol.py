@@ -11,9 +11,9 @@ from regbench.data import ingest
 from regbench.data import report as data_report
 from regbench.data.dataset import data_digest, load_split
 from regbench.engine.augment import make_augmentations
+from regbench.engine.experiment_spec import training_spec
 from regbench.engine.results import write_results
 from regbench.engine.run import Training, open_engine, train
-from regbench.engine.spec import training_spec
 from regbench.errors import InputError
 from regbench.evaluation.evaluate import evaluate_all
 from regbench.layout import LIVE, STORE
@@ -56,7 +56,7 @@ def ingested(settings: Data, raw: Path, folder: Path) -> Path:
         InputError: as `regbench.data.ingest.ingest`.
     """
     data, out = settings.model_copy(update={"raw": str(raw)}), folder / "data"
-    found = ingest.ingest(data, former_dir=out)
+    found = ingest.ingest(data, earlier_dir=out)
     ingest.write(found, out)
     print(data_report.write(found, data, out / "report"))
     return out

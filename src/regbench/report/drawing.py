@@ -38,7 +38,8 @@ def inline(table: pd.DataFrame) -> alt.InlineData:
         {str(name): float(f"{value:.6g}") if isinstance(value, float) else value for name, value in row.items()}
         for row in table.to_dict(orient="records")
     ]
-    return alt.InlineData(values=rows)
+    # Altair copies lists deeply each time that a chart becomes part of another one; a tuple is left alone.
+    return alt.InlineData(values=tuple(rows))
 
 
 def to_spec(chart: ChartType) -> Spec:
@@ -52,9 +53,14 @@ def to_spec(chart: ChartType) -> Spec:
 
 def to_png(chart: ChartType, scale: float = 2) -> bytes:
     """Return the chart as a PNG, enlarged by `scale`, in a font that the renderer brings along."""
+    return render_png(to_spec(chart), scale)
+
+
+def render_png(specification: Spec, scale: float) -> bytes:
+    """Return the PNG of a chart that `to_spec` described."""
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_png(to_spec(chart), scale=scale)
+    drawn = vl_convert.vegalite_to_png(specification, scale=scale)
     buffer = io.BytesIO()
     # Without the alpha channel, and packed well, the same picture takes a third of the bytes.
     Image.open(io.BytesIO(drawn)).convert("RGB").save(buffer, format="PNG", optimize=True)

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+from altair.typing import ChartType
 from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ from regbench.report.summary import (
     timing_rows,
 )
 from regbench.report.tables import labelled, read_curves, read_timings, required
-from regbench.report.variant_picture import portrait
+from regbench.report.variant_picture import variant_picture
 
 THUMBNAIL = 48
 """Longest side of an inlined image, pixels; keeps the page small where images are large."""
@@ -54,22 +56,33 @@ def write_reports(
     write_csv(out / "curves.csv", curves)
     write_csv(out / "timings.csv", seconds)
     further.write(out)
-    pages: dict[str, Callable[[], bytes]] = {
-        "comparison.md": text.encode,
-        "further.md": lambda: sections_markdown(further.sections()).encode(),
-        "comparison.png": lambda: png(comparison, curves),
-        "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation, further).encode(),
-        "plots.html": lambda: dvc_page().encode(),
+    pages: dict[str, Callable[[], str]] = {
+        "comparison.md": lambda: text,
+        "further.md": lambda: sections_markdown(further.sections()),
+        "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation, further),
+        "plots.html": dvc_page,
+    }
+    pictures: dict[str, tuple[Callable[[], ChartType], float]] = {
+        "comparison.png": (lambda: charts.picture(comparison, curves), 2),
         **{
-            f"variants/{variant}.png": partial(_portrait_png, params, variant, runs, evaluation)
+            f"variants/{variant}.png": (partial(variant_picture, params, variant, runs, evaluation), 1)
             for variant in params.variants
         },
     }
+    bar = tqdm(total=len(pages) + len(pictures), desc="compare", unit="page", disable=None)
     # Altair's checks of every object take a fifth of the time; a test checks all charts of a page.
-    with debug_mode(False):
-        for name, page in tqdm(pages.items(), desc="compare", unit="page", disable=None):
-            with atomic(out / name) as temporary:
-                temporary.write_bytes(page())
+    with bar, debug_mode(False), ThreadPoolExecutor(1) as renderer:
+        # Pictures are rendered by native code, while the next chart is described here.
+        rendered = {
+            name: renderer.submit(drawing.render_png, drawing.to_spec(chart()), scale)
+            for name, (chart, scale) in pictures.items()
+        }
+        for name, page in pages.items():
+            _write(out / name, page().encode())
+            bar.update()
+        for name, picture in rendered.items():
+            _write(out / name, picture.result())
+            bar.update()
     return text
 
 
@@ -112,15 +125,6 @@ def html(
     )
 
 
-def png(comparison: Comparison, curves: pd.DataFrame) -> bytes:
-    """Return a picture of the comparison: errors with intervals, gains and validation curves."""
-    return drawing.to_png(charts.picture(comparison, curves))
-
-
-def _portrait_png(params: EvaluatedExperiment, variant: str, runs: Path, evaluation: Path) -> bytes:
-    return drawing.to_png(portrait(params, variant, runs, evaluation), scale=1)
-
-
 def dvc_page() -> str:
     """Return the HTML template for `dvc plots show` with the chart library inside.
 
@@ -136,6 +140,11 @@ def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _mistakes(folder: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ LOSSES = {"sample_loss": "train, clean", "validation_loss": "validation"}
 """Losses that are drawn, and their names in the legend."""
 
 
-def portrait(params: EvaluatedExperiment, variant: str, runs: Path, evaluation: Path) -> ChartType:
+def variant_picture(params: EvaluatedExperiment, variant: str, runs: Path, evaluation: Path) -> ChartType:
     """Draw losses and gap of every seed by epoch, and the confusion matrix of all seeds together."""
     files = {seed: runs / variant / f"seed-{seed}" / "history.csv" for seed in params.seeds}
     curves = pd.concat([required(file, table).assign(seed=seed) for seed, file in files.items()])

@@ -11,7 +11,7 @@ from regbench.config.experiment import SearchedExperiment
 from regbench.config.ranges import Value
 from regbench.config.search import Search
 from regbench.config.variants import Variant
-from regbench.engine.spec import training_spec
+from regbench.engine.experiment_spec import training_spec
 from regbench.engine.store import Store
 from regbench.engine.tasks import RESULT, TrainingTask, run_training
 from regbench.files import read_json

@@ -13,9 +13,9 @@ from regbench.config.experiment import SearchedExperiment
 from regbench.config.tuned import read_tuned, write_tuned
 from regbench.data.dataset import data_digest
 from regbench.engine.augment import read_digest
+from regbench.engine.experiment_spec import CODE as TRAINING_CODE
+from regbench.engine.experiment_spec import LIBRARIES
 from regbench.engine.run import Engine
-from regbench.engine.spec import CODE as TRAINING_CODE
-from regbench.engine.spec import LIBRARIES
 from regbench.engine.store import keep_only
 from regbench.errors import DivergedError, IntegrityError
 from regbench.files import digest, read_json

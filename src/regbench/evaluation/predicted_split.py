@@ -1,0 +1,46 @@
+"""What one network predicts of a split, also under corruptions: the code that decides its bits, and nothing else."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from regbench.data.dataset import SplitName, load_split
+from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
+from regbench.networks.model_files import load_model
+from regbench.networks.perceptron import Perceptron
+from regbench.runtime.arithmetic import prepare
+from regbench.runtime.hardware import Hardware
+
+COLUMNS = ["corruption", "severity", "accuracy"]
+
+
+def predict_split(
+    run: Path, data: Path, split: SplitName, robustness_images: int, hardware: Hardware
+) -> tuple[NDArray[np.float32], pd.DataFrame]:
+    """Return the probabilities of a split's images, and the accuracy on the first images under each corruption."""
+    prepare(hardware)
+    images = load_split(data, split)
+    network = load_model(run).to(hardware.device)
+    rows = [
+        (kind, severity, float((_predict(network, changed).argmax(1) == images.labels[: len(changed)]).mean()))
+        for (kind, severity), changed in corrupted_images(data, split, robustness_images).items()
+    ]
+    return _predict(network, images.images), pd.DataFrame(rows, columns=COLUMNS)
+
+
+@lru_cache(maxsize=2)
+def corrupted_images(data: Path, split: SplitName, count: int) -> dict[tuple[str, int], NDArray[np.uint8]]:
+    """Return the first `count` images of a split under each corruption and severity, made once a process."""
+    images = np.ascontiguousarray(load_split(data, split).images[:count])
+    if not len(images):
+        return {}
+    return {(kind, severity): corrupted(images, kind, severity) for kind in CORRUPTIONS for severity in SEVERITIES}
+
+
+def _predict(network: Perceptron, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    probabilities: NDArray[np.float32] = network.probabilities(torch.from_numpy(images)).numpy()
+    return probabilities
