@@ -16,7 +16,8 @@ from regbench.data.dataset import load_shape
 from regbench.engine.experiment_spec import training_spec
 from regbench.engine.spec import TrainingSpec
 from regbench.engine.training_run import TrainingData, train_network
-from regbench.runtime.device import prepare, resolve_hardware
+from regbench.runtime.arithmetic import prepare
+from regbench.runtime.device import resolve_hardware
 from regbench.training.examples import Examples
 from regbench.training.history import EpochRecord
 

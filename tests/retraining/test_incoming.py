@@ -2,11 +2,10 @@
 
 import hashlib
 import os
-import random
 import resource
 import shutil
 import signal
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from regbench.data.decoding import EarlierIngest
 from regbench.data.ingest import ingest, read_rows
 from regbench.data.raw import write_raw
 from regbench.errors import InputError, RejectedDataError
-from regbench.retraining.incoming import Merged, merge_incoming, plan_merge
+from regbench.retraining.incoming import Merged, Plan, merge_incoming, plan_merge
 
 CSV, IMAGES = "Train/train.csv", "Train/Images/train"
 TEST_CSV, TEST_IMAGES = "Test/Test.csv", "Test/Images/test"
@@ -254,27 +253,46 @@ def test_known_images_are_taken_from_the_last_ingest(
     assert decoded == [(incoming / IMAGES / name).read_bytes() for name in ("0.png", "1.png")]
 
 
+WRITING = ("open", "os.mkdir", "os.rename", "os.remove")
+"""Python's audit events of what a merge does to files."""
+KILLS = 8
+
+
+def carry_out(plan: Plan, kill_at: int = 0) -> int:
+    """Carry a merge out in a process that kills itself before an operation on a file; return how many there were."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        done = 0
+
+        def count(event: str, arguments: object) -> None:
+            nonlocal done
+            if event in WRITING:
+                done += 1
+                if done == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        plan.carry_out()
+        os.write(writing, str(done).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as counted:
+        return int(counted.read() or 0)
+
+
 def test_a_merge_that_is_killed_and_done_again_leaves_the_same_bytes(tmp_path: Path, make_raw: MakeRaw) -> None:
-    """SIGKILL at eight random moments of one merge each, spread over the time that it takes."""
+    """SIGKILL at moments spread over all that one merge writes."""
     original = make_raw(tmp_path / "original", images=30, unlabelled=3)
     incoming = batch(tmp_path / "new", range(25, 165), range(500, 540))
     expected = Path(shutil.copytree(original, tmp_path / "expected"))
-    plan = plan_merge(incoming, settings(expected))
-    begun = time.monotonic()
-    plan.carry_out()
-    seconds = time.monotonic() - begun
-    random.seed(7)
+    operations = carry_out(plan_merge(incoming, settings(expected)))
+    assert operations > 100
     states = set()
-    for trial in range(8):
+    for trial in range(KILLS):
         raw = Path(shutil.copytree(original, tmp_path / f"raw-{trial}"))
-        plan = plan_merge(incoming, settings(raw))
-        child = os.fork()
-        if child == 0:
-            plan.carry_out()
-            os._exit(0)
-        time.sleep(seconds * (trial + random.random()) / 8)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        carry_out(plan_merge(incoming, settings(raw)), 1 + trial * (operations - 1) // (KILLS - 1))
         states.add(len(contents(raw)))
         assert ingest(settings(raw)).rejected == ()
         merge_incoming(incoming, settings(raw))

@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from support.gate_inputs import refusals
 from support.git import git
 from support.outputs import small_params
 
@@ -15,18 +15,13 @@ from regbench.config.params import Params
 from regbench.config.retraining import Publish
 from regbench.data.dataset import DataShape, Split
 from regbench.errors import BusyError, InputError
-from regbench.files import write_csv, write_json
-from regbench.layout import Results
+from regbench.files import write_json
 from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.retraining.challenger import choose
-from regbench.retraining.decision_log import Party, Record
-from regbench.retraining.gate import GateInputs, Intake, refusals_of
 from regbench.retraining.locking import only_job
-from regbench.retraining.paths import JobPaths
 from regbench.retraining.pipeline import PipelineError, publish
 from regbench.retraining.predictions import ask
-from regbench.tracking.model_version import Version
 from regbench.tracking.provenance import Provenance
 
 
@@ -67,38 +62,16 @@ def test_a_run_without_a_finite_accuracy_never_challenges(runs: Path) -> None:
         choose(params, runs)
 
 
-CLEAN = Provenance("c" * 40, "false", "", "l")
-VERSION = Version("2", "m-2", {"regbench.key": "k2"})
-
-
-def refusals(tmp_path: Path, provenance: Provenance = CLEAN, leak: str = "", **settings: object) -> tuple[str, ...]:
-    """Return what forbids a promotion; `leak` names whose training images hold a test image."""
-    for split in ("train", "validation", "test"):
-        image = "test-0" if split == "train" and leak == "challenger" else f"{split}-0"
-        table = pd.DataFrame({"filename": "0.png", "label": "0", "split": split, "hash": [image]})
-        write_csv(tmp_path / "data" / split / "index.csv", table)
-    place_of_it = "validation" if leak == "champion" else "test"
-    theirs = pd.DataFrame({"hash": ["old", "test-0"], "split": ["train", place_of_it], "label": "0"})
-    write_csv(tmp_path / "images.csv", theirs)
-    folders = [tmp_path / name for name in ("data", *"bcdefg")]
-    place = JobPaths(tmp_path / "params.yaml", Results(*folders), tmp_path / "retraining")
-    params = with_retrain(small_params(), **settings)
-    test = Split(np.zeros((1, 1, 2, 2), dtype=np.uint8), np.zeros(1, dtype=np.int64), ("0.png",), ("test-0",))
-    history = [Record("rolled back", (), champion=Party("2", "k2", "l2", "128"), time="yesterday")]
-    records = history if leak == "rolled back" else []
-    return refusals_of(GateInputs(params, place, provenance, Intake()), test, tmp_path / "images.csv", records, VERSION)
-
-
 def test_nothing_forbids_what_is_clean(tmp_path: Path) -> None:
-    assert refusals(tmp_path) == ()
+    assert refusals(tmp_path, small_params()) == ()
 
 
 @pytest.mark.parametrize(("dirty", "said"), [("true", "are not committed"), ("unknown", "there is no git commit")])
 def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: Path, dirty: str, said: str) -> None:
     provenance = Provenance("c", dirty, "", "l")
-    (found,) = refusals(tmp_path, provenance)
+    (found,) = refusals(tmp_path, small_params(), provenance)
     assert said in found
-    assert refusals(tmp_path, provenance, gate={"require_commit": False}) == ()
+    assert refusals(tmp_path, with_retrain(small_params(), gate={"require_commit": False}), provenance) == ()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +83,7 @@ def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: P
     ],
 )
 def test_leaks_and_what_was_taken_back_are_refused(tmp_path: Path, leak: str, said: str) -> None:
-    (found,) = refusals(tmp_path, leak=leak)
+    (found,) = refusals(tmp_path, small_params(), leak=leak)
     assert found.startswith(said)
 
 

@@ -1,0 +1,191 @@
+"""What parameters of data, training and evaluation do: each function returns what is built from them."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import torch
+from support.raw_images import write_canonical
+from support.tracking_project import FOLDERS, write_project
+
+from regbench.augmentation.distortion import augmented, copies
+from regbench.augmentation.zca import fit_whitening
+from regbench.config.augmentation import Recipe
+from regbench.config.checking import load_params
+from regbench.config.params import Params
+from regbench.data import ingest
+from regbench.data.dataset import DataShape, load_split
+from regbench.engine import run as engine_run
+from regbench.engine.augment import write_augmentations
+from regbench.engine.experiment_spec import training_spec
+from regbench.engine.local import InlineExecutor
+from regbench.engine.pipeline import train_variants
+from regbench.engine.run import Engine, open_engine
+from regbench.engine.store import Store
+from regbench.engine.tasks import RUNS
+from regbench.engine.training_run import TrainingData, train_network
+from regbench.errors import InputError
+from regbench.evaluation.predicted_split import corrupted_images
+from regbench.layout import Results
+from regbench.runtime import device as compute
+from regbench.runtime.arithmetic import prepare
+from regbench.runtime.hardware import Hardware
+from regbench.runtime.randomness import generator
+from regbench.statistics.scores import calibration_error, headline
+from regbench.tracking.collection import read_records
+from regbench.training import fit as fit_module
+from regbench.training.examples import Examples
+
+
+def _examples(count: int, seed: int) -> Examples:
+    pixels = np.random.default_rng(seed).integers(0, 256, (1, count, 1, 8, 8), dtype=np.uint8)
+    return Examples(pixels, torch.from_numpy(pixels[0].reshape(count, -1)[:, :2].argmax(1)))
+
+
+def train(params: Params, folder: Path) -> Any:
+    """Train `v` on made-up images."""
+    train, validation = _examples(120, 1), _examples(50, 2)
+    data = TrainingData(DataShape(("a", "b"), 1, 8, 8), train, train, validation)
+    hardware = compute.resolve_hardware(params.compute, folder / "hardware.json")
+    network, result = train_network(training_spec(params, "v", hardware, "", ""), data, params.seeds[0])
+    shapes = [tuple(parameter.shape) for parameter in network.parameters()]
+    return len(result.history), result.best_epoch, result.history, shapes
+
+
+def train_with_l1(params: Params, folder: Path) -> Any:
+    """Train with an `l1`."""
+    variant = params.variants["v"].model_copy(update={"l1": 0.01})
+    return train(params.model_copy(update={"variants": {"v": variant}}), folder)
+
+
+def ingest_images(params: Params, folder: Path) -> Any:
+    """Ingest images that show every key of `data`: two layouts, colours, a bad row."""
+    raw = folder / "raw"
+    if not raw.exists():
+        write_canonical(raw, images=40, classes=("0", "1"), unlabelled=6, channels=3)
+        write_canonical(folder / "other", images=30, classes=("0", "1"), channels=3)
+        (raw / "few.csv").write_text("\n".join((raw / "Train/train.csv").read_text().splitlines()[:21]) + "\n")
+        (raw / "fewer.csv").write_text("\n".join((raw / "Test/Test.csv").read_text().splitlines()[:3]) + "\n")
+        (raw / "bad.csv").write_text((raw / "Train/train.csv").read_text() + "absent.png,1\n")
+        for name in ("Train/Images/train", "Test/Images/test"):
+            target = raw / "moved" / name
+            target.mkdir(parents=True)
+            for number, image in enumerate(sorted((raw / name).iterdir())):
+                (target / image.name).write_bytes(sorted((raw / name).iterdir())[-1 - number].read_bytes())
+    out = folder / "out"
+    data = params.data if params.data.raw != "data/sample.zip" else params.data.model_copy(update={"raw": str(raw)})
+    data = data.model_copy(update={"raw": str(folder / "other")}) if data.raw == "other" else data
+    try:
+        ingest.write(ingest.ingest(data, earlier_dir=out), out)
+    except InputError as error:
+        return "refused", str(error)[-60:]
+    splits = [load_split(out, name) for name in ("train", "validation", "test", "unlabelled")]
+    return [(s.images.shape, s.labels.tolist(), s.filenames, s.images.tobytes()) for s in splits]
+
+
+def augment_elastic(params: Params, folder: Path) -> Any:
+    """Augment with elastic distortion."""
+    recipe = params.recipes["r"].model_copy(update={"elastic": 20.0})
+    return augment(params.model_copy(update={"recipes": {"r": recipe}}), folder)
+
+
+def augment(params: Params, _: Path) -> Any:
+    """Augment some images by the recipe `r`."""
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8))
+    return augmented(images, params.recipes["r"], generator(1, "augment")).numpy().tobytes()
+
+
+def make_copies(params: Params, _: Path) -> Any:
+    """Make augmented copies."""
+    images = np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8)
+    return [chunk.numpy().tobytes() for _, _, chunk in copies(images, Recipe(rotate=20.0), params.augment)]
+
+
+def whiten(params: Params, _: Path) -> Any:
+    """Return the matrix that whitens some images."""
+    images = np.random.default_rng(0).integers(0, 256, (90, 1, 8, 8), dtype=np.uint8)
+    epsilon = params.recipes["r"].zca
+    return fit_whitening(images, epsilon).matrix.numpy().tobytes() if epsilon else None
+
+
+def corrupt(params: Params, folder: Path) -> Any:
+    """Return the images on which robustness is measured."""
+    data = ingest_small(params, folder)
+    made = corrupted_images(data, "train", params.evaluate.robustness_images)
+    return {key: each.tobytes() for key, each in made.items()}
+
+
+def evaluate(params: Params, _: Path) -> Any:
+    """Sum up made-up predictions."""
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(3), size=(3, 200)).astype(np.float32)
+    labels = np.where(np.arange(200) % 2, probabilities[0].argmax(1), random.integers(0, 3, 200))
+    scores = pd.DataFrame({"log_loss": [1.0, 2.0, 3.0], "macro_f1": [0.5] * 3, "gap": [0.1] * 3})
+    calibration = calibration_error(probabilities[0], labels, params.evaluate.calibration_bins)
+    return calibration, headline(probabilities, labels, scores, params.evaluate)
+
+
+def set_threads(params: Params, _: Path) -> Any:
+    """Return the threads of a training."""
+    prepare(params.compute)
+    return torch.get_num_threads()
+
+
+def choose_device(params: Params, _: Path) -> Any:
+    """Return the device, or why there is none."""
+    try:
+        return compute.device(params.compute)
+    except InputError as error:
+        return str(error)
+
+
+def ingest_small(params: Params, folder: Path) -> Path:
+    """Return the folder of a small ingested data set."""
+    data = folder / "small"
+    if not data.exists():
+        raw = write_canonical(folder / "small.zip", images=60, classes=("0", "1"))
+        ingest.write(ingest.ingest(params.data.model_copy(update={"raw": str(raw)})), data)
+    return data
+
+
+def run_pipeline(params: Params, folder: Path) -> dict[str, Any]:
+    """Augment and train as the stages do; return the weights, the number of checkpoints, and what the store keeps."""
+    data = ingest_small(params, folder)
+    with TemporaryDirectory(dir=folder) as name, patch.object(fit_module, "save_checkpoint") as save:
+        place = Path(name)
+        engine = Engine(InlineExecutor(), Store(place / "store"), params.compute, Hardware("cpu", 1, "float32"))
+        with engine.store.write(RUNS, "former/seed-1") as entry:
+            (entry / "result.json").write_text("{}")
+        write_augmentations(engine, params.recipes, params.augment, data, place / "augmented")
+        train_variants(engine, params, data, *(place / part for part in ("augmented", "runs", "timings", "live")))
+        weights = (place / f"runs/v/seed-{params.seeds[0]}/model.safetensors").read_bytes()
+        kept = engine.store.find(RUNS, "former/seed-1") is not None
+        return {"weights": weights, "checkpoints": save.call_count, "former run kept": kept}
+
+
+def run_rotated(params: Params, folder: Path) -> dict[str, Any]:
+    """Run the pipeline where the recipe `r` rotates images, and `plain` does not."""
+    recipes = {**params.recipes, "r": Recipe(rotate=20.0)}
+    return run_pipeline(params.model_copy(update={"recipes": recipes}), folder)
+
+
+def count_workers(params: Params, folder: Path) -> int:
+    """Return how many processes the engine starts."""
+    with patch.object(engine_run, "local_executor") as made:
+        made.return_value.__enter__.return_value = InlineExecutor()
+        with open_engine(params.compute, folder / "store"):
+            return int(made.call_args.args[0])
+
+
+def log_results(params: Params, folder: Path) -> list[tuple[str, list[str]]]:
+    """Return experiment and curves of what is logged of a small project."""
+    project = folder / "project"
+    if not project.exists():
+        project.mkdir()
+        write_project(project)
+    known = load_params(project / "params.yaml").model_copy(update={"track": params.track})
+    records = read_records(known, Results(*(project / name for name in FOLDERS)))
+    return [(record.experiment, sorted(record.seconds)) for record in records]
