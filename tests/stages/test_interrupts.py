@@ -38,9 +38,8 @@ class Command:
             text=True,
             start_new_session=True,
         )
-        store = project.folder / ".regbench/store"
         finished = len(project.weights())
-        wait_until(lambda: len(project.weights()) > finished and any(store.glob("checkpoints/[!.]*")), self.process)
+        wait_until(lambda: len(project.weights()) > finished and bool(checkpoints(project)), self.process)
         self.descendants = psutil.Process(self.process.pid).children(recursive=True)
         assert len(self.descendants) >= 2, "a worker at least, and the server that it is forked from"
 
@@ -93,6 +92,13 @@ def copy(project: Project, folder: Path) -> Project:
     return Project(folder)
 
 
+def checkpoints(project: Project) -> list[Path]:
+    """Return the checkpoints of trainings that are not finished; that of a finished one is about to be removed."""
+    store = project.folder / ".regbench/store"
+    found = store.glob("checkpoints/[!.]*")
+    return [path for path in found if not (store / "runs" / path.stem.replace("-seed-", "/seed-")).exists()]
+
+
 def runs(project: Project) -> dict[str, bytes]:
     return {name: content for name, content in project.results().items() if name.startswith("runs/")}
 
@@ -130,7 +136,7 @@ def test_a_killed_training_continues_to_the_same_bytes(
     (command.stage if killed == "stage" else psutil.Process(command.process.pid)).send_signal(signal.SIGKILL)
     assert command.end()[0] != 0
     finished = project.weights()
-    checkpoint = next((project.folder / ".regbench/store/checkpoints").glob("[!.]*"))
+    (checkpoint,) = checkpoints(project)
     with safe_open(checkpoint, "np") as file:
         seconds = json.loads(file.metadata()["state"])["seconds"]
     said = project.trained(project.run("dvc", "repro", "train"))
