@@ -37,7 +37,7 @@ def prepare_arrays(raw: Path | None, folder: Path, most: int | None) -> Arrays:
         raw = folder / "sample.zip"
         write_sample(raw)
     params = load_params(ROOT / "params.yaml")
-    write(ingest(params.data.model_copy(update={"raw": str(raw)}), former_dir=folder / "data"), folder / "data")
+    write(ingest(params.data.model_copy(update={"raw": str(raw)}), earlier_dir=folder / "data"), folder / "data")
     splits = {name: load_split(folder / "data", name) for name in ("train", "validation")}  # type: ignore[arg-type]
     whole = len(splits["train"].labels)
     train = min(most or whole, whole)

@@ -4,19 +4,19 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from regbench.engine.runs import build_model
 
 from benchmarks.data import Arrays
-from benchmarks.own_training import material, settings
+from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.race import ROOT, BenchmarkError
+from regbench.engine.training_run import train_network
 from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import Examples
-from regbench.training.fit import fit
 
 SIZES = (5_000, 49_000, 490_000)
 """Train images."""
@@ -59,23 +59,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("pixels", type=Path)
     given = parser.parse_args()
-    params = settings({}, "plain", 1, "float32")
-    prepare(params.compute)
-    data = material(given.folder, "plain")
-    pixels = np.load(given.pixels, mmap_mode="r")
+    spec = make_spec({}, "plain", 1, "float32")
+    prepare(spec.hardware)
+    data = load_arrays(given.folder, "plain")
+    pixels = np.load(given.pixels, mmap_mode="c")
     labels = data.train.labels.repeat(-(-len(pixels) // len(data.train)))[: len(pixels)]
     train = Examples(pixels[np.newaxis], labels)
-    model = build_model(params, "this", data, 128)
     before = _memory()
-    result = fit(
-        model,
-        train,
-        train.first(len(data.validation)),
-        data.validation,
-        params.training("this"),
-        params.variants["this"],
-        128,
-    )
+    result = train_network(spec, replace(data, train=train, augmented=train), 128)[1]
     wall, cpu = result.seconds[0]
     facts = {"seconds": wall, "cpu_seconds": cpu, "own_mb": _memory()["RssAnon"], "before_mb": before["RssAnon"]}
     print(json.dumps({**facts, "mapped_mb": _memory()["RssFile"], "accuracy": result.history[0].validation_accuracy}))

@@ -18,7 +18,7 @@ from PIL import Image
 
 from regbench.config.data import Data
 from regbench.data.archive import open_source
-from regbench.data.decoding import Former, decode_all
+from regbench.data.decoding import EarlierIngest, decode_all
 
 ROUNDS = 3
 
@@ -34,7 +34,7 @@ def ours(path: Path) -> int:
     """Decode as ingest does, with all of its checks and hashes."""
     source = open_source(path, Data().train_csv)
     names = list(source.names(Data().train_images))
-    return len(decode_all(source, names, 1, Data().image_size, Former())[0])
+    return len(decode_all(source, names, 1, Data().image_size, EarlierIngest())[0])
 
 
 def cpu() -> float:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from regbench.engine.runs import build_model
 from torch import nn
 
-from benchmarks.own_training import material, settings
+from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.worker import Turns
+from regbench.engine.training_run import build_network
 from regbench.runtime.arithmetic import prepare
 from regbench.training.examples import EVALUATION_BATCH
 from regbench.training.optimizer import Adam, FlatParameters
@@ -51,15 +51,15 @@ def main() -> None:
     parser.add_argument("number")
     given = parser.parse_args()
     turns = Turns()
-    params = settings({}, "plain", 1, given.precision)
-    prepare(params.compute)
-    data = material(given.folder, "plain")
-    model = build_model(params, "this", data, 128)
+    spec = make_spec({}, "plain", 1, given.precision)
+    prepare(spec.hardware)
+    data = load_arrays(given.folder, "plain")
+    model = build_network(spec.model, spec.strengths, data, 128, spec.hardware.device)
     kernels = [layer.weight for layer in model.layers if isinstance(layer, nn.Linear)]
-    learning = Products(kernels, params.train.batch_size, getattr(torch, given.precision))
+    learning = Products(kernels, spec.train.batch_size, getattr(torch, given.precision))
     clean = Products(kernels, EVALUATION_BATCH, torch.float32)
-    adam = Adam(FlatParameters.of(model, model.hidden_kernels), params.train)
-    steps = len(data.train) / params.train.batch_size
+    adam = Adam(FlatParameters.of(model, model.hidden_kernels), spec.train)
+    steps = len(data.train) / spec.train.batch_size
     passes = 2 * len(data.validation) / EVALUATION_BATCH
     gradients = [torch.full_like(p, 1e-3) for p in adam.parameters.parameters]
     turns.ready()

@@ -67,12 +67,12 @@ def second_ingest(folder: Path, raw: Path) -> Unit:
     return _ingest(raw, folder / "before", folder / "after")
 
 
-def _ingest(raw: Path, former: Path | None, out: Path) -> Unit:
+def _ingest(raw: Path, earlier: Path | None, out: Path) -> Unit:
     data = load_params(ROOT / "params.yaml").data.model_copy(update={"raw": str(raw)})
 
     def unit() -> int:
         shutil.rmtree(out, ignore_errors=True)
-        ingested = ingest(data, former)
+        ingested = ingest(data, earlier)
         write(ingested, out)
         return len(ingested.images)
 

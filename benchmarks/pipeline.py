@@ -36,7 +36,7 @@ class StageWatch(threading.Thread):
         super().__init__(daemon=True)
         self.root = psutil.Process(root)
         self.seen: dict[str, tuple[float, float, float]] = {}
-        """First and last second seen, and most megabytes, by a stage's arguments."""
+        """First and last second seen, and most megabytes, by stage."""
 
     def run(self) -> None:
         while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
@@ -52,14 +52,11 @@ class StageWatch(threading.Thread):
             command = process.cmdline()
             if command[1:2] != ["-m"] or not command[2].startswith("stages."):
                 return
-            parent = process.parent()
-            if parent is not None and parent.cmdline() == command:
-                return  # a forked worker: counted with its parent
             family = [process, *process.children(recursive=True)]
             size = sum(member.memory_full_info().pss for member in family) / 1e6
         except (psutil.Error, IndexError):
             return
-        name = " ".join([command[2].removeprefix("stages."), *command[3:4]])
+        name = command[2].removeprefix("stages.")
         now = time.perf_counter()
         first, _, most = self.seen.get(name, (now, now, 0.0))
         self.seen[name] = first, now, max(most, size)

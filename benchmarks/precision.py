@@ -8,30 +8,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from regbench.engine.runs import build_model
 from scipy import stats
 
 from benchmarks.data import prepare_arrays
-from benchmarks.own_training import material, settings
+from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.race import ROOT
+from regbench.engine.training_run import train_network
 from regbench.files import write_json
 from regbench.runtime.arithmetic import prepare
-from regbench.training.fit import fit
 
 PRECISIONS = ("float32", "bfloat16")
 
 
 def accuracies(folder: Path, precision: str, seeds: int, epochs: int) -> list[float]:
     """Return the best validation accuracy of each seed's baseline, fractions."""
-    params = settings({}, "plain", epochs, precision)
-    prepare(params.compute)
-    data = material(folder, "plain")
+    spec = make_spec({}, "plain", epochs, precision)
+    prepare(spec.hardware)
+    data = load_arrays(folder, "plain")
     found = []
     for seed in range(seeds):
-        model = build_model(params, "this", data, seed)
-        sample, train = data.train.first(len(data.validation)), params.training("this")
-        variant, kind = params.variants["this"], params.compute.precision
-        result = fit(model, data.learnt, sample, data.validation, train, variant, seed, precision=kind)
+        result = train_network(spec, data, seed)[1]
         found.append(result.history[result.best_epoch].validation_accuracy)
         print(f"  {precision}, seed {seed}: {100 * found[-1]:.2f} %", flush=True)
     return found

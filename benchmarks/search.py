@@ -17,8 +17,10 @@ is what would have happened, since a training does not depend on when it is stop
 """
 
 import argparse
+import asyncio
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,22 +29,23 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
-from regbench.engine.runs import load_material
-from regbench.engine.workers import Workers
 
 from benchmarks.orders import compare_orders
 from benchmarks.race import ROOT
-from regbench.augmentation.writing import write_recipe
 from regbench.config.checking import load_params
 from regbench.config.params import Params
+from regbench.config.tuned import read_tuned
 from regbench.data.dataset import load_split
 from regbench.data.ingest import ingest, write
 from regbench.data.sample import write_sample
+from regbench.engine.augment import write_augmentations
+from regbench.engine.run import Engine, open_engine
 from regbench.files import read_json, write_json
-from regbench.search.objective import Trainer
-from regbench.search.study import Journal, Objective, Plan, attempt, run_study
+from regbench.search.objective import TrialObjective
+from regbench.search.study import Journal, Objective, Plan, run_study
 from regbench.search.study_files import best_so_far
-from regbench.search.tune import identity, tune
+from regbench.search.trainer import Trainer
+from regbench.search.tune import make_trainer, plan_study, tune
 from regbench.search.winner import repeat, repeat_one
 
 TUNED = "tuned_"
@@ -68,31 +71,34 @@ def main() -> None:
     given = parser.parse_args()
     params = _params(given.epochs, given.precision, given.fresh)
     settings = {name: getattr(given, name) for name in ("trials", "epochs", "grid", "fresh", "precision")}
-    settings |= {"train_images": _prepare(params, given.raw, given.folder, given.variant), "seeds": list(params.seeds)}
     out = given.out / "search.json"
     found: dict[str, Any] = read_json(out) if out.exists() else {}
-    for name in given.variant:
-        case = Case(params, name, given.folder)
-        for question in given.ask:
-            if question != "grid" or len(params.variants[name].ranges) <= GRID_RANGES:
-                answer = getattr(case, question)(given.grid if question == "grid" else given.trials)
-                found.setdefault(name, {})[question] = {**answer, "settings": settings}
-                write_json(out, found)
+    with open_engine(params.compute, given.folder / "store") as engine:
+        images = _prepare(engine, params, given.raw, given.folder, given.variant)
+        settings |= {"train_images": images, "seeds": list(params.seeds)}
+        for name in given.variant:
+            case = Case(engine, params, name, given.folder)
+            for question in given.ask:
+                if question != "grid" or len(params.variants[name].ranges) <= GRID_RANGES:
+                    answer = getattr(case, question)(given.grid if question == "grid" else given.trials)
+                    found.setdefault(name, {})[question] = {**answer, "settings": settings}
+                    write_json(out, found)
     print(json.dumps({name: found[name] for name in given.variant}, indent=2))
 
 
 class Case:
     """One variant on one data set."""
 
-    def __init__(self, params: Params, variant: str, folder: Path) -> None:
-        self.params, self.variant, self.folder, self.data = params, variant, folder, folder / "data"
-        self.recipe = folder / params.variants[variant].recipe
-        self.material = load_material(self.data, self.recipe)
+    def __init__(self, engine: Engine, params: Params, variant: str, folder: Path) -> None:
+        self.engine, self.params, self.variant, self.folder = engine, params, variant, folder
+        self.data, self.augmented, self.journal = folder / "data", folder / "augmented", folder / "journal"
 
     def tuned(self, trials: int) -> dict[str, Any]:
         """Question 1."""
-        params, journal = self._with(trials=trials), self.folder / "journal"
-        resolved = tune(params, self.variant, self.data, self.recipe, self.folder / self.variant, journal)
+        params, out = self._with(trials=trials), self.folder / "results" / self.variant
+        alone = params.model_copy(update={"variants": {self.variant: params.variants[self.variant]}})
+        tune(self.engine, alone, self.data, self.augmented, out / "tuned", out / "studies", self.journal)
+        resolved = read_tuned(out / "tuned" / f"{self.variant}.json")
         fixed = params.strengths(self.variant.removeprefix(TUNED))
         scores = {
             name: self._seeds(params.with_resolved({self.variant: each}))
@@ -136,32 +142,31 @@ class Case:
             "tpe_met_grid_at": met,
         }
 
+    def trainer(self, params: Params) -> Trainer:
+        """Return what trains the variant."""
+        return make_trainer(self.engine, params, self.variant, self.data, self.augmented)
+
     def _study(self, objective: Objective | None = None, **search: Any) -> tuple[Plan, list[FrozenTrial]]:
-        params = self._with(**search)
-        settings = params.searching(self.variant)
-        trainer = Trainer(params, self.variant, self.material)
-        kind = "replay" if objective else "benchmark"
-        name = f"{kind}-{self.variant}-{identity(params, self.variant, self.data, self.recipe)}"
-        plan = Plan(name, params.variants[self.variant].ranges, settings, trainer.length)
-        with Workers(params.compute, partial(attempt, objective or trainer), settings.parallel) as workers:
-            return plan, run_study(plan, Journal(self.folder / "journal", plan), workers)
+        trainer = self.trainer(self._with(**search))
+        plan = plan_study(trainer)
+        if objective:  # Replayed trials take no time: a study of their own.
+            plan = replace(plan, label=f"replay-{plan.label}", digest=f"{plan.digest}-replay")
+        journal = Journal(self.journal, plan)
+        return plan, asyncio.run(run_study(plan, journal, self.engine.executor, objective or TrialObjective(trainer)))
 
     def _again(self, plan: Plan, trials: list[FrozenTrial], numbers: Iterable[int]) -> dict[int, NDArray[np.float64]]:
         """Return the validation losses of trials' settings under the fresh seeds."""
-        trainer = Trainer(self.params, self.variant, self.material)
-        chosen = [trials[number] for number in sorted(set(numbers))]
-        with Workers(self.params.compute, partial(repeat_one, trainer), len(plan.search.fresh_seeds)) as workers:
-            repeats = repeat(plan, chosen, Journal(self.folder / "journal", plan), workers)
+        chosen, trainer = [trials[number] for number in sorted(set(numbers))], self.trainer(self.params)
+        repeats = asyncio.run(repeat(plan, chosen, Journal(self.journal, plan), self.engine.executor, trainer))
         return {
             trial.number: np.array([one.validation_loss for one in repeats if one.trial == trial.number])
             for trial in chosen
         }
 
     def _seeds(self, params: Params) -> dict[str, Any]:
-        trainer = Trainer(params, self.variant, self.material)
-        with Workers(params.compute, partial(repeat_one, trainer), len(params.seeds)) as workers:
-            futures = [workers.submit(({}, seed)) for seed in params.seeds]
-            losses, accuracies = np.array([[float(text) for text in future.result()] for future in futures]).T
+        trainer = self.trainer(params)
+        futures = [self.engine.executor.submit(repeat_one, trainer, {}, seed) for seed in params.seeds]
+        losses, accuracies = np.array([[float(text) for text in future.result()] for future in futures]).T
         return {
             "validation_loss": float(losses.mean()),
             "validation_accuracy": float(accuracies.mean()),
@@ -183,20 +188,18 @@ def _params(epochs: int, precision: str, fresh: list[int]) -> Params:
     return Params.model_validate(params)
 
 
-def _prepare(params: Params, raw: Path | None, folder: Path, variants: list[str]) -> int:
-    """Ingest, and make the recipes that are not there yet; return the number of train images."""
+def _prepare(engine: Engine, params: Params, raw: Path | None, folder: Path, variants: list[str]) -> int:
+    """Ingest, and make the augmentations that are not there yet; return the number of train images."""
     data = folder / "data"
     if not (data / "dataset.json").exists():
         if raw is None:
             raw = folder / "sample.zip"
             folder.mkdir(parents=True, exist_ok=True)
             write_sample(raw)
-        write(ingest(params.data.model_copy(update={"raw": str(raw)}), former_dir=data), data)
-    train = load_split(data, "train")
-    for recipe in {params.variants[name].recipe for name in variants}:
-        if not (folder / recipe).exists():
-            write_recipe(folder / recipe, train.images, params.recipes[recipe], params.augment)
-    return len(train.labels)
+        write(ingest(params.data.model_copy(update={"raw": str(raw)}), earlier_dir=data), data)
+    recipes = {params.variants[name].recipe: params.recipe(name) for name in variants}
+    write_augmentations(engine, recipes, params.augment, data, folder / "augmented")
+    return len(load_split(data, "train").labels)
 
 
 def _best(trials: list[FrozenTrial]) -> int:

@@ -14,7 +14,7 @@ def main() -> None:
     arguments.add_argument("out", type=Path, help="folder of the arrays; what an earlier run left there is reused")
     given = arguments.parse_args()
     data = load_sections(given.params, IngestSections).data
-    ingested = ingest.ingest(data, former_dir=given.out)
+    ingested = ingest.ingest(data, earlier_dir=given.out)
     ingest.write(ingested, given.out)
     print(data_report.write(ingested, data, given.out / "report"))
 

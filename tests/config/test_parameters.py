@@ -83,7 +83,7 @@ def _ingest(params: Params, folder: Path) -> Any:
     data = params.data if params.data.raw != "data/sample.zip" else params.data.model_copy(update={"raw": str(raw)})
     data = data.model_copy(update={"raw": str(folder / "other")}) if data.raw == "other" else data
     try:
-        ingest.write(ingest.ingest(data, former_dir=out), out)
+        ingest.write(ingest.ingest(data, earlier_dir=out), out)
     except InputError as error:
         return "refused", str(error)[-60:]
     splits = [load_split(out, name) for name in ("train", "validation", "test", "unlabelled")]

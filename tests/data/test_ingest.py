@@ -36,7 +36,7 @@ def settings(raw: Path, **changes: Any) -> Data:
 def run(raw: Path, out: Path, **changes: Any) -> dict[str, Any]:
     """Do what the stage does; return report.json."""
     data = settings(raw, **changes)
-    ingested = ingest(data, former_dir=out)
+    ingested = ingest(data, earlier_dir=out)
     write(ingested, out)
     data_report.write(ingested, data, out / "report")
     report: dict[str, Any] = read_json(out / "report" / "report.json")

@@ -11,7 +11,7 @@ from torchvision.transforms.functional import rotate
 
 from regbench.data.dataset import load_split
 from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
-from regbench.evaluation.run_evaluation import corrupted_images
+from regbench.evaluation.predicted_split import corrupted_images
 
 Images = NDArray[np.uint8]
 

@@ -19,9 +19,9 @@ from regbench.config.tuned import write_tuned
 from regbench.config.variants import SearchableVariant, Variant
 from regbench.data.dataset import data_digest, load_split
 from regbench.engine.augment import augmentation_digest, write_augmentations
+from regbench.engine.experiment_spec import training_spec
 from regbench.engine.pipeline import train_variants
 from regbench.engine.run import open_engine
-from regbench.engine.spec import training_spec
 from regbench.errors import InputError, IntegrityError
 from regbench.protocols.protocol import compared, resolved, run_protocol
 from regbench.runtime.device import resolve_hardware

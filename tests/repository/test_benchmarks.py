@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, create_trial
 from benchmarks import cases, orders, run, search, tables
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
-from regbench.search.objective import Trainer
+from regbench.engine.run import open_engine
 from regbench.search.winner import repeat_one
 
 PRUNED = ("none", "median")
@@ -85,14 +85,15 @@ def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     assert (found["grid"]["grid_trials"], found["grid"]["tpe_trials"]) == (4, 2)
     # What a pruner does to recorded curves is what it does while they are made.
     params = search._params(4, "float32", SEEDS)
-    case = search.Case(params, "tuned_l2", tmp_path / "work")
-    plan, trials = case._study(trials=5, sampler="random", pruner="median")
+    with open_engine(params.compute, tmp_path / "work/store") as engine:
+        case = search.Case(engine, params, "tuned_l2", tmp_path / "work")
+        plan, trials = case._study(trials=5, sampler="random", pruner="median")
     spent, replayed = search._spent(plan, trials), found["pruning"]["median"]
     assert spent == {key: replayed[key] for key in ("epochs", "pruned", "best")}
     assert replayed["lost"] == spent["best"] - found["pruning"]["none"]["best"] >= 0
     # The best trial's settings under fresh seeds, as the search itself would train them.
-    best = trials[search._best(trials)]
-    losses = [float(repeat_one(Trainer(params, "tuned_l2", case.material), (best.params, seed))[0]) for seed in SEEDS]
+    best, trainer = trials[search._best(trials)], case.trainer(params)
+    losses = [float(repeat_one(trainer, best.params, seed)[0]) for seed in SEEDS]
     assert replayed["again"] == np.mean(losses)
     assert replayed["lost_again"] == pytest.approx(np.mean(losses) - found["pruning"]["none"]["again"], abs=1e-12)
     assert found["pruning"]["none"]["lost_again"] == found["pruning"]["none"]["error"] == 0

@@ -8,7 +8,7 @@ from scipy.stats import binom, multinomial
 from support.answers import CLASSES, answers, pair
 
 from regbench.config.retraining import Gate
-from regbench.retraining.decision import Answers, decide, summary
+from regbench.retraining.decision import Predictions, decide, summary
 from regbench.statistics.intervals import paired_difference
 from regbench.statistics.margins import above_margin
 
@@ -161,23 +161,23 @@ def test_answers_that_are_no_probabilities_keep_the_champion(who: int, value: fl
     decision = decide(parties[0], parties[1], labels, CLASSES, Gate(), 15)
     assert not decision.promote
     name = ("champion", "challenger")[who]
-    assert decision.reasons[0].startswith(f"Answers of the {name} ") and len(decision.reasons) == 1
+    assert decision.reasons[0].startswith(f"Predictions of the {name} ") and len(decision.reasons) == 1
 
 
 def test_missing_answers_and_missing_images_keep_the_champion() -> None:
     champion, challenger, labels = pair(100, 0, 1000)
-    short = Answers(challenger.probabilities[:-1], 1, 1)
+    short = Predictions(challenger.probabilities[:-1], 1, 1)
     assert decide(champion, short, labels, CLASSES, Gate(), 15).reasons == (
-        "Answers of the challenger have the shape (999, 2), not (1000, 2).",
+        "Predictions of the challenger have the shape (999, 2), not (1000, 2).",
     )
-    nothing = Answers(np.zeros((0, 2), dtype=np.float32), 1, 1)
+    nothing = Predictions(np.zeros((0, 2), dtype=np.float32), 1, 1)
     decision = decide(None, nothing, np.zeros(0, dtype=np.int64), CLASSES, Gate(), 15)
     assert not decision.promote and "no test images" in decision.reasons[0]
 
 
 def test_costs_that_are_no_numbers_are_over_any_limit() -> None:
     _, challenger, labels = pair(0, 0, 10)
-    slow = Answers(challenger.probabilities, 1, np.nan)
+    slow = Predictions(challenger.probabilities, 1, np.nan)
     assert not decide(None, slow, labels, CLASSES, Gate(max_milliseconds=5), 15).promote
 
 

@@ -17,7 +17,7 @@ from support.raw_images import noise, write_canonical
 
 from regbench.config.data import Data, Split
 from regbench.data.archive import FolderSource
-from regbench.data.decoding import Former
+from regbench.data.decoding import EarlierIngest
 from regbench.data.ingest import ingest, read_rows
 from regbench.data.raw import write_raw
 from regbench.errors import InputError, RejectedDataError
@@ -57,7 +57,7 @@ def test_new_rows_are_added_and_known_ones_skipped(tmp_path: Path, raw: Path, ki
     after = contents(raw)
     assert {name for name in before if before[name] != after[name]} == {CSV, TEST_CSV}
     assert after[CSV].startswith(before[CSV]) and after[TEST_CSV].startswith(before[TEST_CSV])
-    index = read_rows(FolderSource(raw, CSV), settings(raw), Former())
+    index = read_rows(FolderSource(raw, CSV), settings(raw), EarlierIngest())
     labels = index.rows[index.rows["csv"] == CSV].set_index("hash")["label"]
     assert labels.to_dict() == {digest(n): str(n % 2) for n in range(45)}
     assert index.unlisted == 0
@@ -79,9 +79,9 @@ def test_a_taken_name_gets_a_part_of_the_hash_and_a_free_one_stays(tmp_path: Pat
     other = write_canonical(tmp_path / "raw2", images=40, unlabelled=3)
     merged = merge_incoming(incoming, settings(raw))
     assert len(merged.renamed) == 1
-    former, name = merged.renamed[0]
-    assert former == f"{IMAGES}/1.png" and name.startswith(f"{IMAGES}/1-") and name.endswith(".png")
-    assert (raw / name).read_bytes() == (incoming / former).read_bytes()
+    earlier, name = merged.renamed[0]
+    assert earlier == f"{IMAGES}/1.png" and name.startswith(f"{IMAGES}/1-") and name.endswith(".png")
+    assert (raw / name).read_bytes() == (incoming / earlier).read_bytes()
     rows = (raw / CSV).read_text().splitlines()[-2:]
     assert rows == ["free.png,0", f"{Path(name).name},1"]
     assert (raw / IMAGES / "1.png").read_bytes() == (other / IMAGES / "1.png").read_bytes()

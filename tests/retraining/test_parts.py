@@ -21,9 +21,9 @@ from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.retraining.challenger import choose
 from regbench.retraining.decision_log import Party, Record
-from regbench.retraining.gate import Intake, Today, refusals_of
+from regbench.retraining.gate import GateInputs, Intake, refusals_of
 from regbench.retraining.locking import only_job
-from regbench.retraining.paths import Place
+from regbench.retraining.paths import JobPaths
 from regbench.retraining.pipeline import PipelineError, publish
 from regbench.retraining.predictions import ask
 from regbench.tracking.model_version import Version
@@ -81,12 +81,12 @@ def refusals(tmp_path: Path, provenance: Provenance = CLEAN, leak: str = "", **s
     theirs = pd.DataFrame({"hash": ["old", "test-0"], "split": ["train", place_of_it], "label": "0"})
     write_csv(tmp_path / "images.csv", theirs)
     folders = [tmp_path / name for name in ("data", *"bcdefg")]
-    place = Place(tmp_path / "params.yaml", Results(*folders), tmp_path / "retraining")
+    place = JobPaths(tmp_path / "params.yaml", Results(*folders), tmp_path / "retraining")
     params = with_retrain(small_params(), **settings)
     test = Split(np.zeros((1, 1, 2, 2), dtype=np.uint8), np.zeros(1, dtype=np.int64), ("0.png",), ("test-0",))
     history = [Record("rolled back", (), champion=Party("2", "k2", "l2", "128"), time="yesterday")]
     records = history if leak == "rolled back" else []
-    return refusals_of(Today(params, place, provenance, Intake()), test, tmp_path / "images.csv", records, VERSION)
+    return refusals_of(GateInputs(params, place, provenance, Intake()), test, tmp_path / "images.csv", records, VERSION)
 
 
 def test_nothing_forbids_what_is_clean(tmp_path: Path) -> None:

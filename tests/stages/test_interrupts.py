@@ -20,6 +20,8 @@ from regbench.files import TEMPORARY
 
 pytestmark = pytest.mark.slow
 STAGE = (sys.executable, "-m", "stages.train", "tuned", "data", "augmented", "runs", "timings")
+EPOCHS = 1200
+"""So many that a training still runs, also on a busy machine, when it is told to end."""
 DEADLINE = 20
 """Seconds in which all processes of an interrupted stage must have ended."""
 
@@ -69,7 +71,7 @@ def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") 
 def prepared(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose next stage is train, with trainings of seconds, one at a time."""
     project = copy(reproduced, tmp_path_factory.mktemp("interrupts") / "prepared")
-    project.set(**{"train.epochs": 300, "compute.workers": 1, "compute.checkpoint_epochs": 7, "seeds": [1]})
+    project.set(**{"train.epochs": EPOCHS, "compute.workers": 1, "compute.checkpoint_epochs": 7, "seeds": [1]})
     project.repro("tune")
     return project
 
@@ -146,5 +148,5 @@ def test_a_killed_training_continues_to_the_same_bytes(
     assert runs(project) == undisturbed
     name = checkpoint.stem.rsplit("-seed-", 1)
     times = pd.read_csv(project.folder / f".regbench/store/runs/{name[0]}/seed-{name[1]}/timings.csv")
-    assert len(times) == 300
+    assert len(times) == EPOCHS
     assert times["wall_seconds"].head(len(seconds)).tolist() == [wall for wall, _ in seconds], "from the checkpoint"

@@ -1,4 +1,4 @@
-"""Each stage in a folder with its declared dependencies alone: it reads nothing else, and writes the same bytes."""
+"""Each stage in a folder that holds its declared dependencies alone: it reads nothing else, writes the same bytes."""
 
 import os
 import shlex

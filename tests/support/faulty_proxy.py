@@ -21,6 +21,7 @@ class FaultyProxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = urlsplit(target)
         self.lock = threading.Lock()
+        self.requests = 0
         self.set("ok")
 
     @property
@@ -32,6 +33,7 @@ class FaultyProxy(ThreadingHTTPServer):
 
     def next_fault(self, path: str) -> Fault:
         with self.lock:
+            self.requests += 1
             if self.where not in path or self.left <= 0:
                 return "ok"
             self.left -= 1

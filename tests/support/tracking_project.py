@@ -1,5 +1,6 @@
 """A small project after `compare`: every file that tracking reads, without a training."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from regbench.config.variants import Variant
 from regbench.files import write_array, write_csv, write_json
 from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.runtime.hardware import Hardware
 from regbench.runtime.randomness import generator
 
 FOLDERS = ("data", "tuned", "studies", "runs", "timings", "evaluation", "reports")
@@ -71,9 +73,9 @@ def write_project(
     (folder / "reports/variants").mkdir(exist_ok=True)
     for name in variants:
         Image.new("L", (8, 8)).save(folder / f"reports/variants/{name}.png")
+    (folder / "studies").mkdir(exist_ok=True)
     curves = []
     for k, name in enumerate(variants):
-        write_json(folder / f"studies/{name}/summary.json", {"searched": {}})
         write_tuned(folder / f"tuned/{name}.json", Variant(recipe="plain", l2=0.1 * k))
         histories = [write_run(folder, name, seed, shape, hidden, better=0.01 * k) for seed in seeds]
         mean = pd.concat(histories).groupby("epoch", as_index=False).mean()
@@ -97,7 +99,8 @@ def write_run(
     shared = np.linspace(0.6, 0.8, EPOCHS)[:, np.newaxis] + better
     history = pd.DataFrame(shared + noise, columns=HISTORY).rename_axis("epoch").reset_index()
     write_csv(run / "history.csv", history)
-    write_json(run / "result.json", {"variant": name, "seed": seed, "best_epoch": 1, "epochs": EPOCHS})
+    write_json(run / "result.json", {"seed": seed, "best_epoch": 1, "epochs": EPOCHS})
+    write_json(run / "spec.json", {"hardware": asdict(Hardware("cpu", 1, "float32"))})
     return history
 
 

@@ -39,13 +39,10 @@ def track(folder: Path, store: Store | None = None, ask: bool = False) -> Receip
 
 
 def stage(folder: Path, command: list[str] = STAGE, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the stage `track`, or another command, in a project."""
-    return subprocess.run(command, cwd=folder, env=environ(**environment), capture_output=True, text=True, timeout=300)
-
-
-def sync(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run `regbench sync` in a project."""
-    return stage(folder, SYNC, **environment)
+    """Run the stage `track`, or the command that logs the same."""
+    return subprocess.run(
+        command, cwd=folder, env=environ(**environment), capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 def environ(**more: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ STATES = {"l2 0": "FINISHED", "l2 1": "KILLED", "l2 2": "FAILED", "l2 3": "FINIS
 def write_study(folder: Path, objective: str = "validation_loss", **search: Any) -> None:
     """Write the files of a study of `l2` into a project that `write_project` made."""
     settings = {"trials": 4, "objective": objective, **search}
-    plan = Plan("l2-0123456789ab", SPACE, Search.model_validate(settings), 3)
+    plan = Plan("l2", "0123456789ab", SPACE, Search.model_validate(settings), 3)
     trials = [
         _trial(0, TrialState.COMPLETE, (1e-4, 0.001), {0: 0.9, 1: 0.5}, 0.5),
         _trial(1, TrialState.PRUNED, (1e-2, 0.01), {0: 2.0}),

@@ -15,13 +15,13 @@ from mlflow.entities import Run
 from support.project import REGBENCH, Project, environment
 from support.tracking_store import experiment, runs_of, track
 
-from regbench.engine.live import shown
+from regbench.engine.live import live_file, report_live
 from regbench.errors import DivergedError
 from regbench.tracking.live_runs import Watcher, read_training
 from regbench.tracking.store import find_store
 from regbench.training.history import EpochRecord
 
-TRAIN = ["stages.train", "baseline", "tuned/baseline.json", "data", "augmented/plain", "runs/b", "timings/b.csv"]
+TRAIN = ["stages.train", "tuned", "data", "augmented", "runs", "timings"]
 LIVE = ".regbench/live"
 RECORD = EpochRecord(**{name: 0.5 for name in EpochRecord.__dataclass_fields__} | {"epoch": 0})
 
@@ -30,11 +30,12 @@ RECORD = EpochRecord(**{name: 0.5 for name in EpochRecord.__dataclass_fields__} 
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project just before its first training."""
     project = Project.create(tmp_path_factory.mktemp("live") / "project")
-    project.set(seeds=[128], **{"train.epochs": 5000, "compute.workers": 1})
+    alone = {"recipes": {"plain": {}}, "variants": {"baseline": {"recipe": "plain"}}, "seeds": [128]}
+    project.set(**alone, **{"train.epochs": 5000, "compute.workers": 1, "compute.checkpoint_epochs": 0})
     for stage in (
-        ["ingest", "raw.zip", "data"],
-        ["augment", "plain", "data", "augmented/plain"],
-        ["tune", "baseline", "data", "augmented/plain", "tuned/baseline.json", "studies/baseline", ".regbench/s"],
+        ["ingest", "data"],
+        ["augment", "data", "augmented"],
+        ["tune", "data", "augmented", "tuned", "studies", ".regbench/studies.journal"],
     ):
         project.run(sys.executable, "-m", f"stages.{stage[0]}", *stage[1:])
     return project
@@ -90,7 +91,7 @@ def test_the_next_training_is_another_run_and_ends_as_it_did(project: Project) -
     looking = watcher(project)
     assert looking.look() == 0
     assert live_run(looking).info.status == "FINISHED" and steps(looking) == [0, 1, 2, 3]
-    history = (project.folder / "runs/b/seed-128/history.csv").read_text().splitlines()
+    history = (project.folder / "runs/baseline/seed-128/history.csv").read_text().splitlines()
     assert len(history) == 1 + 4
     # Once the final runs are there, those of ended trainings go, and their files.
     looking.forget()
@@ -113,7 +114,7 @@ def test_the_watching_command_needs_no_training_and_ends_on_interrupt(project: P
     )
     assert process.stdout is not None
     assert "running trainings are in the experiment regbench-live" in process.stdout.readline()
-    with shown(project.folder / LIVE, "l2", 7, 1) as show:
+    with report_live(live_file(project.folder / LIVE, "l2", 7), "l2", 7, 1) as show:
         show(RECORD)
     until(
         lambda: (
@@ -131,9 +132,12 @@ def test_sync_forgets_only_what_ended(tmp_path: Path) -> None:
     write_project(tmp_path)
     store = find_store(tmp_path, {})
     looking = Watcher(MlflowClient(store.uri), store, "digits", tmp_path / LIVE)
-    with shown(tmp_path / LIVE, "baseline", 1, 2) as show, shown(tmp_path / LIVE, "l2", 1, 2):
+    with (
+        report_live(live_file(tmp_path / LIVE, "baseline", 1), "baseline", 1, 2) as show,
+        report_live(live_file(tmp_path / LIVE, "l2", 1), "l2", 1, 2),
+    ):
         show(RECORD)
-        with shown(tmp_path / LIVE, "l2", 2, 2):
+        with report_live(live_file(tmp_path / LIVE, "l2", 2), "l2", 2, 2):
             pass
         assert looking.look() == 2
         track(tmp_path)
@@ -143,7 +147,7 @@ def test_sync_forgets_only_what_ended(tmp_path: Path) -> None:
 
 def test_a_file_tells_how_a_training_ended(tmp_path: Path) -> None:
     path = tmp_path / "l2-1.jsonl"
-    with pytest.raises(DivergedError, match="away"), shown(tmp_path, "l2", 1, 5) as show:
+    with pytest.raises(DivergedError, match="away"), report_live(live_file(tmp_path, "l2", 1), "l2", 1, 5) as show:
         show(RECORD)
         running = read_training(path)
         raise DivergedError("away")
@@ -160,8 +164,8 @@ def test_a_file_tells_how_a_training_ended(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with shown(tmp_path / "file", "l2", 1, 5) as show:
+    with report_live(live_file(tmp_path / "file", "l2", 1), "l2", 1, 5) as show:
         show(RECORD)
-    with shown(None, "l2", 1, 5) as show:
+    with report_live(None, "l2", 1, 5) as show:
         show(RECORD)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -9,7 +9,7 @@ from regbench.tracking.provenance import Provenance, read_provenance
 LOCK = """
 schema: '2.0'
 stages:
-  train@l2:
+  train:
     cmd: python -m stages.train
     outs:
     - path: metrics
@@ -33,7 +33,7 @@ def test_clean_tree_has_its_commit_and_lock(repository: Path) -> None:
     found = read_provenance(repository)
     lock = sha256(repository / "dvc.lock")
     assert found == Provenance(git(repository, "rev-parse", "HEAD"), "false", "", lock, found.stages)
-    assert {name: stage.command for name, stage in found.stages.items()} == {"train@l2": "python -m stages.train"}
+    assert {name: stage.command for name, stage in found.stages.items()} == {"train": "python -m stages.train"}
 
 
 @pytest.mark.parametrize("path", ["dvc.lock", "metrics/l2.json", "runs/l2/new"])
@@ -91,11 +91,11 @@ def test_the_difference_is_that_of_the_content(repository: Path) -> None:
 
 def test_a_stage_is_known_by_its_entry(repository: Path) -> None:
     def entry() -> str:
-        return read_provenance(repository).tags("train@l2")["dvc_stage_lock"]
+        return read_provenance(repository).tags("train")["dvc_stage_lock"]
 
     first = entry()
     (repository / "dvc.lock").write_text(f"{LOCK}  other:\n    cmd: x\n", encoding="utf-8")
     assert entry() == first
     (repository / "dvc.lock").write_text(LOCK.replace("runs/l2", "runs/l3"), encoding="utf-8")
     assert entry() != first
-    assert read_provenance(repository).tags("train@none")["command"] == "unknown"
+    assert read_provenance(repository).tags("none")["command"] == "unknown"

@@ -20,10 +20,10 @@ from regbench.tracking.store import find_store
 LOCK = """
 schema: '2.0'
 stages:
-  train@l2:
-    cmd: python -m stages.train l2 tuned/l2.json data runs/l2
+  train:
+    cmd: python -m stages.train tuned data augmented runs timings
     outs:
-    - path: runs/l2
+    - path: runs
 """
 IGNORED = "mlflow.db*\nmlartifacts\n.regbench\ndata\ntuned\nstudies\nruns\ntimings\nevaluation\nreports\n"
 
@@ -54,8 +54,8 @@ def test_nothing_changed_and_the_way_back_is_told(logged: tuple[Path, LoggedRun]
     commit = git(folder, "rev-parse", "HEAD")
     lines = described(run, folder)
     assert lines[0] == f"l2 1, MLflow run {run.run_id}"
-    assert f"  git checkout {commit}" in lines and "  dvc repro train@l2" in lines
-    assert "which runs: python -m stages.train l2 tuned/l2.json data runs/l2" in lines
+    assert f"  git checkout {commit}" in lines and "  dvc repro train" in lines
+    assert "which runs: python -m stages.train tuned data augmented runs timings" in lines
     assert f"Commit: {commit}, as now" in lines
     assert "Data: data/sample.zip dddddddddddd, as now" in lines
     assert "Processor: Sample CPU, now " in "\n".join(lines)
@@ -69,7 +69,7 @@ def test_what_changed_is_named(logged: tuple[Path, LoggedRun], tmp_path: Path) -
     shutil.copytree(original, folder)
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("epochs: 3", "epochs: 4").replace("l2: 0.1}", "l2: 0.2}"))
-    (folder / "dvc.lock").write_text(LOCK.replace("data runs/l2", "data elsewhere"))
+    (folder / "dvc.lock").write_text(LOCK.replace("runs timings", "runs elsewhere"))
     git(folder, "commit", "--quiet", "--all", "--message", "more")
     (folder / "data/report/report.json").write_text('{"data_hash": "' + "e" * 64 + '"}')
     lines = described(run, folder)

@@ -14,13 +14,13 @@ from support.tracking_project import write_project
 from support.tracking_store import (
     RUNS,
     STAGE,
+    SYNC,
     assert_complete,
     environ,
     experiment,
     results,
     runs_of,
     stage,
-    sync,
     track,
 )
 from support.tracking_study import REASON, STATES, write_study
@@ -35,20 +35,23 @@ PARENT = "mlflow.parentRunId"
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient]:
+def logged(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient]:
     """A project with one search whose results are in its default store; tests read it only."""
     folder = tmp_path_factory.mktemp("searched")
     write_project(folder)
     write_study(folder)
-    assert sync(folder).returncode == 0
+    shutil.copy(empty_database, folder)
+    assert stage(folder, SYNC).returncode == 0
     return folder, MlflowClient(find_store(folder, {}).uri)
 
 
 @pytest.fixture
-def project(logged: tuple[Path, MlflowClient], tmp_path: Path) -> Path:
+def project(logged: tuple[Path, MlflowClient], empty_database: Path, tmp_path: Path) -> Path:
     """A copy of the project with an empty store."""
     ignored = shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".regbench")
-    return Path(shutil.copytree(logged[0], tmp_path / "copy", ignore=ignored))
+    shutil.copytree(logged[0], tmp_path / "copy", ignore=ignored)
+    shutil.copy(empty_database, tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 def assert_search(client: MlflowClient) -> dict[str, Run]:
@@ -150,13 +153,16 @@ def test_the_comparison_knows_nothing_of_searches(logged: tuple[Path, MlflowClie
 
 
 def test_without_ranges_there_is_no_run_and_a_missing_study_is_named(project: Path) -> None:
-    shutil.rmtree(project / "studies/l2")
+    (project / "studies/l2/summary.json").unlink()
     done = stage(project)
     assert done.returncode == 2
     assert "studies/l2/summary.json: no such file: run `make repro` first" in done.stderr
-    write_json(project / "studies/l2/summary.json", {"searched": {}})
+    shutil.rmtree(project / "studies/l2")
     track(project)
     assert MlflowClient(find_store(project, {}).uri).get_experiment_by_name(SEARCH) is None
+    (project / "studies").rmdir()
+    done = stage(project)
+    assert done.returncode == 2 and "studies: no such file: run `make repro` first" in done.stderr
 
 
 def test_second_time_adds_nothing_and_another_search_only_itself(project: Path) -> None:

@@ -16,7 +16,7 @@ from support.tracking_store import RUNS, assert_complete, contents, environ, exp
 
 from regbench.config.checking import load_params
 from regbench.errors import InputError, TrackingError
-from regbench.files import write_csv
+from regbench.files import write_csv, write_json
 from regbench.tracking.collection import read_records
 from regbench.tracking.pages import CHARTS, METRICS, TAGS
 from regbench.tracking.receipt import Receipt
@@ -30,14 +30,6 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MlflowClient
     write_project(folder)
     track(folder)
     return folder, MlflowClient(find_store(folder, {}).uri)
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's schema, which takes seconds to make."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture
@@ -81,6 +73,17 @@ def test_system_metrics_are_curves_where_they_are_asked_for(project: Path) -> No
     assert record.key == read_records(params, results(project))[-1].key, "they are no results"
 
 
+def test_what_auto_took_is_told_by_tags(project: Path) -> None:
+    write_json(project / "runs/l2/seed-2/spec.json", {"hardware": {"device": "cuda", "precision": "bfloat16"}})
+    records = {record.name: record for record in read_records(load_params(project / "params.yaml"), results(project))}
+    machines = {name: (record.machine["device"], record.machine["precision"]) for name, record in records.items()}
+    usual = ("cpu", "float32")
+    assert machines.pop("l2 2") == ("cuda", "bfloat16") and set(machines.values()) == {usual}
+    (project / "runs/l2/seed-2/spec.json").unlink()
+    with pytest.raises(InputError, match=r"spec.json: no such file: run `make repro` first"):
+        read_records(load_params(project / "params.yaml"), results(project))
+
+
 def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClient]) -> None:
     folder, client = logged
     run = runs_of(client, "digits")["l2"]
@@ -96,8 +99,9 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     tags = run.data.tags
     assert tags["data_hash"] == "d" * 64
     assert tags["git_commit"] == tags["git_dirty"] == tags["dvc_lock"] == tags["command"] == "unknown"
-    assert tags["dvc_stage"] == "train@l2" and tags["mlflow.source.name"] == "dvc repro train@l2"
+    assert tags["dvc_stage"] == "train" and tags["mlflow.source.name"] == "dvc repro train"
     assert (tags["processor"], tags["software"]) == ("Sample CPU", "python 3, torch 2")
+    assert (tags["device"], tags["precision"]) == ("cpu", "float32")
     # The second variant in params.yaml; what MLflow chooses by itself repeats.
     assert tags["mlflow.runColor"] == "#0072B2"
     assert tags["comparison"] == Receipt.read(find_store(folder, {})).comparison

@@ -22,7 +22,7 @@ from mlflow.artifacts import download_artifacts
 from moto.server import ThreadedMotoServer
 from support.postgresql import PASSWORD, postgresql
 from support.tracking_project import write_project
-from support.tracking_store import STAGE, environ, free_port, sync
+from support.tracking_store import STAGE, SYNC, environ, free_port, stage
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/team-server.md").read_text()
 ADMIN, ADMIN_PASSWORD = "admin", "canary-admin-password"
@@ -120,7 +120,7 @@ def test_four_pipelines_at_once_lose_and_double_nothing(
     for name, words in told.items():
         if "not logged yet" in words:
             assert name in ("a", "b"), words
-            assert sync(tmp_path / name, MLFLOW_TRACKING_URI=server, **LOGIN).returncode == 0
+            assert stage(tmp_path / name, SYNC, MLFLOW_TRACKING_URI=server, **LOGIN).returncode == 0
     for name, value in LOGIN.items():
         monkeypatch.setenv(name, value)
     client = MlflowClient(server)
@@ -160,7 +160,7 @@ def test_models_go_to_s3_through_the_server_and_come_back(tmp_path: Path, monkey
         with _served(tmp_path / "served", others, MLFLOW_S3_ENDPOINT_URL=endpoint, **key) as address:
             (tmp_path / "project").mkdir()
             write_project(tmp_path / "project", ("l2",), seeds=(1,))
-            done = sync(tmp_path / "project", MLFLOW_TRACKING_URI=address, **LOGIN)
+            done = stage(tmp_path / "project", SYNC, MLFLOW_TRACKING_URI=address, **LOGIN)
             assert done.returncode == 0, done.stderr
             for name, value in LOGIN.items():
                 monkeypatch.setenv(name, value)

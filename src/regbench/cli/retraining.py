@@ -40,9 +40,9 @@ def retrain(force: bool, zero: bool, wait: float, decisions: Path, params: Path)
     on the locked test images. A schedule runs this: see docs/retraining.md.
     """
     from regbench.retraining.job import EXIT_CODES, retrain
-    from regbench.retraining.paths import Place
+    from regbench.retraining.paths import JobPaths
 
-    ended = retrain(Place(params, decisions=decisions), force, wait)
+    ended = retrain(JobPaths(params, decisions=decisions), force, wait)
     click.echo("\n".join([ended.outcome, *(ended.record.reasons if ended.record else ())]))
     sys.exit(0 if zero else EXIT_CODES[ended.outcome])
 
@@ -54,9 +54,9 @@ def retrain(force: bool, zero: bool, wait: float, decisions: Path, params: Path)
 @params_option
 def rollback(reason: str, wait: float, decisions: Path, params: Path) -> None:
     """Restore the previous champion, with a record of its own."""
-    from regbench.retraining.paths import Place
+    from regbench.retraining.paths import JobPaths
     from regbench.retraining.rollback import roll_back
     from regbench.retraining.wording import heading
 
-    record = roll_back(Place(params, decisions=decisions), reason, wait)
+    record = roll_back(JobPaths(params, decisions=decisions), reason, wait)
     click.echo(f"{record.outcome}: {heading(record)}")

@@ -23,13 +23,15 @@ STAGES: dict[str, type[Section]] = {
     "compare": EvaluatedExperiment,
 }
 """The cached stages, in their order. `check` reads the whole file, and `track` runs always."""
+UNUSED = {"tune": {"seeds"}}
+"""Sections that a stage loads with others and does not use: searches have seeds of their own."""
 UNIMPORTANT = ("workers", "checkpoint_epochs", "store_gigabytes")
 """Keys of `compute` that change no result."""
 
 
 def stage_params(params: Params, stage: str) -> dict[str, Any]:
     """Return the values that a stage depends on, for JSON."""
-    found = params.model_dump(mode="json", include=set(STAGES[stage].model_fields))
+    found = params.model_dump(mode="json", include=set(STAGES[stage].model_fields) - UNUSED.get(stage, set()))
     if "compute" in found:
         found["compute"] = {key: value for key, value in found["compute"].items() if key not in UNIMPORTANT}
     if "variants" in found:

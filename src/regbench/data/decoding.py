@@ -45,7 +45,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Former:
+class EarlierIngest:
     """The images that an earlier ingest left behind, by key; none where any of its files is absent or damaged."""
 
     records: dict[str, Record] = field(default_factory=dict)
@@ -53,23 +53,23 @@ class Former:
     """By pixel hash: an array of images and the row in it."""
 
     @staticmethod
-    def load(data_dir: Path) -> "Former":
+    def load(data_dir: Path) -> "EarlierIngest":
         """Read what ingest wrote to `data_dir`."""
-        former = Former()
+        earlier = EarlierIngest()
         try:
             # The .npz format has checksums of its own.
             with np.load(data_dir / MEMORY, allow_pickle=False) as table:
                 columns = [
                     table[name].astype(str if name in ("key", "hash") else int).tolist() for name in Record._fields
                 ]
-            former.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
+            earlier.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
             for split in SPLITS:
                 images = files.read_array(data_dir / split / IMAGES)
                 hashes = read_index(data_dir, split)["hash"]
-                former.places.update({digest: (images, row) for row, digest in enumerate(hashes)})
+                earlier.places.update({digest: (images, row) for row, digest in enumerate(hashes)})
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            return Former()
-        return former
+            return EarlierIngest()
+        return earlier
 
     def find(self, key: str) -> tuple[bytes, Record] | None:
         """Return pixels and record of an image, if they are there and still have the hash they had."""
@@ -90,7 +90,7 @@ class Job:
     channels: int
     size: tuple[int, int]
     """Height and width that images are brought to, pixels."""
-    former: Former
+    earlier: EarlierIngest
     pixels: NDArray[np.uint8]
     """Shape (N, C * H * W), memory that the workers share with their parent."""
     conversion: str
@@ -102,7 +102,7 @@ class Job:
         try:
             identity = f"{self.conversion} {self.source.checksum(name)} {name}"
             key = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
-            found = self.former.find(key)
+            found = self.earlier.find(key)
             if found is None:
                 encoded_pixels, own_size = decode(self.source.read(name), self.channels, self.size)
                 found = encoded_pixels, Record(key, pixel_hash(encoded_pixels), *own_size)
@@ -123,7 +123,7 @@ def write_memory(data_dir: Path, records: pd.DataFrame) -> None:
 
 
 def decode_all(
-    source: Source, names: Sequence[str], channels: int, size: tuple[int, int], former: Former
+    source: Source, names: Sequence[str], channels: int, size: tuple[int, int], earlier: EarlierIngest
 ) -> tuple[NDArray[np.uint8], list[Record | str]]:
     """Return the pixels of all images, shape (N, C * H * W), and for each its record or why it cannot be used.
 
@@ -132,7 +132,7 @@ def decode_all(
     length = channels * size[0] * size[1]
     shared = mmap.mmap(-1, max(1, len(names) * length))
     pixels = np.frombuffer(shared, dtype=np.uint8, count=len(names) * length).reshape(len(names), length)
-    job = Job(source, names, channels, size, former, pixels, f"{decoder_id()} {channels} {size}")
+    job = Job(source, names, channels, size, earlier, pixels, f"{decoder_id()} {channels} {size}")
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
     workers = len(os.sched_getaffinity(0))
     results: list[Record | str] = []

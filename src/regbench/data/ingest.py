@@ -13,7 +13,7 @@ from regbench import files
 from regbench.config.data import Data
 from regbench.data.archive import Source, open_source, prefix_of
 from regbench.data.dataset import COLUMNS, IMAGES, INDEX, SPLITS, DataShape, SplitName, assign_splits, sort_classes
-from regbench.data.decoding import Former, Record, decode_all, write_memory
+from regbench.data.decoding import EarlierIngest, Record, decode_all, write_memory
 from regbench.data.table import listing, read_table
 from regbench.errors import InputError
 
@@ -63,8 +63,8 @@ class Decoded:
     """csv and filename of every row, also of those that were left out."""
 
 
-def read_rows(source: Source, data: Data, former: Former, unlabelled_only: bool = False) -> Decoded:
-    """Read, check and convert the rows of the CSV files that are there; images that `former` holds are not decoded.
+def read_rows(source: Source, data: Data, earlier: EarlierIngest, unlabelled_only: bool = False) -> Decoded:
+    """Read, check and convert the rows of the CSV files that are there; images that `earlier` holds are not decoded.
 
     Raises:
         InputError: a CSV that breaks a rule, or more rows that cannot be used than `data.max_rejected`.
@@ -72,7 +72,7 @@ def read_rows(source: Source, data: Data, former: Former, unlabelled_only: bool 
     listed = _listed(source, data, unlabelled_only)
     # Lists, since going through pandas's Arrow text cell by cell takes ten times as long.
     names = listed["name"].tolist()
-    pixels, results = decode_all(source, names, data.channels, data.image_size, former)
+    pixels, results = decode_all(source, names, data.channels, data.image_size, earlier)
     reasons = pd.Series(
         [None if isinstance(result, Record) else f"{result}: replace it" for result in results], dtype=object
     )
@@ -91,15 +91,15 @@ def read_rows(source: Source, data: Data, former: Former, unlabelled_only: bool 
     return Decoded(rows, used, rejected, unlisted, frozenset(pairs))
 
 
-def ingest(data: Data, former_dir: Path | None = None) -> Ingested:
-    """Read, check, convert and split a raw data set; images that `former_dir` already holds are not decoded again.
+def ingest(data: Data, earlier_dir: Path | None = None) -> Ingested:
+    """Read, check, convert and split a raw data set; images that `earlier_dir` already holds are not decoded again.
 
     Raises:
         InputError: an unreadable source or CSV, more rows that cannot be used than `data.max_rejected`, fewer than
             two classes, or an empty split.
     """
     source = open_source(Path(data.raw), data.train_csv)
-    decoded = read_rows(source, data, Former.load(former_dir) if former_dir else Former())
+    decoded = read_rows(source, data, EarlierIngest.load(earlier_dir) if earlier_dir else EarlierIngest())
     index = decoded.rows
     labelled = (index["csv"] == data.train_csv).to_numpy()
     classes = _classes(data, index["label"][labelled])

@@ -7,6 +7,7 @@ uses them: a fork after threads have started hangs as soon as a child waits for 
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -57,6 +58,15 @@ def local_executor(
 
 
 def _begin() -> None:
-    """Prepare a worker: Ctrl-C is its parent's business, and without a parent it ends."""
+    """Prepare a worker: Ctrl-C is its owner's business, and without its owner, or the server, it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent()
+    threading.Thread(target=_follow_owner, daemon=True).start()
+
+
+def _follow_owner() -> None:
+    """End this process when the one that uses the pool is gone: the server, its parent, lives on with its workers."""
+    owner = multiprocessing.parent_process()
+    if owner is not None:
+        owner.join()
+        os.kill(os.getpid(), signal.SIGKILL)

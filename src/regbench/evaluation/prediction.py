@@ -13,7 +13,7 @@ from regbench import files
 from regbench.config.compute import Compute
 from regbench.config.data import Data
 from regbench.data.archive import open_source
-from regbench.data.decoding import Former
+from regbench.data.decoding import EarlierIngest
 from regbench.data.ingest import read_rows
 from regbench.errors import InputError, IntegrityError
 from regbench.networks.model_files import load_model
@@ -61,7 +61,7 @@ def read_unlabelled(raw: Path, data: Data, network: Perceptron) -> Unlabelled:
         raise InputError(f"{raw}: no such folder or .zip: give the path of your images (RAW=PATH)")
     takes = network.architecture
     data = data.model_copy(update={"channels": takes.channels, "image_size": (takes.height, takes.width)})
-    decoded = read_rows(open_source(raw, data.test_csv), data, Former(), unlabelled_only=True)
+    decoded = read_rows(open_source(raw, data.test_csv), data, EarlierIngest(), unlabelled_only=True)
     images = decoded.pixels.reshape(-1, takes.channels, takes.height, takes.width)
     return Unlabelled(tuple(decoded.rows["filename"]), images, decoded.rejected)
 

@@ -56,7 +56,7 @@ def ingested(settings: Data, raw: Path, folder: Path) -> Path:
         InputError: as `regbench.data.ingest.ingest`.
     """
     data, out = settings.model_copy(update={"raw": str(raw)}), folder / "data"
-    found = ingest.ingest(data, former_dir=out)
+    found = ingest.ingest(data, earlier_dir=out)
     ingest.write(found, out)
     print(data_report.write(found, data, out / "report"))
     return out

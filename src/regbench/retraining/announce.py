@@ -6,7 +6,7 @@ from regbench.config.params import Params
 from regbench.files import read_json, write_json
 from regbench.retraining.decision_log import Log, Record
 from regbench.retraining.page import write_page
-from regbench.retraining.paths import Place
+from regbench.retraining.paths import JobPaths
 from regbench.retraining.wording import markdown, numbers
 from regbench.tracking.provenance import UNKNOWN
 from regbench.tracking.registry import Registry
@@ -15,7 +15,7 @@ from regbench.tracking.runs import Tracker
 from regbench.tracking.store import Store
 
 
-def announce(log: Log, registry: Registry, params: Params, place: Place) -> None:
+def announce(log: Log, registry: Registry, params: Params, place: JobPaths) -> None:
     """Bring MLflow's runs of decisions, the versions' descriptions and the page up to date with the log.
 
     Raises:

@@ -12,7 +12,7 @@ from regbench.files import read_json
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Challenger:
     """One trained network of the pipeline."""
 
     variant: str
@@ -22,7 +22,7 @@ class Chosen:
     validation_accuracy: float
 
 
-def choose(params: Params, runs: Path) -> Chosen:
+def choose(params: Params, runs: Path) -> Challenger:
     """Return the seed with the best validation accuracy of `retrain.challenger`; `best`: of the best mean over seeds.
 
     Of equals the first, in the order of `params.yaml`. A run whose accuracy is not finite is never chosen.
@@ -40,9 +40,9 @@ def choose(params: Params, runs: Path) -> Chosen:
     return max(best, key=lambda chosen: chosen.validation_accuracy)
 
 
-def _read(runs: Path, variant: str, seed: int) -> Chosen:
+def _read(runs: Path, variant: str, seed: int) -> Challenger:
     folder = runs / variant / f"seed-{seed}"
     try:
-        return Chosen(variant, seed, folder, float(read_json(folder / "result.json")["validation_accuracy"]))
+        return Challenger(variant, seed, folder, float(read_json(folder / "result.json")["validation_accuracy"]))
     except FileNotFoundError:
         raise InputError(f"{folder / 'result.json'}: no such file: run `make repro` first") from None

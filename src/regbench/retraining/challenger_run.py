@@ -2,15 +2,15 @@
 
 from regbench.config.params import Params
 from regbench.errors import TrackingError
-from regbench.retraining.challenger import Chosen
-from regbench.retraining.paths import Place
+from regbench.retraining.challenger import Challenger
+from regbench.retraining.paths import JobPaths
 from regbench.tracking.receipt import fingerprint
 from regbench.tracking.store import Store
 from regbench.tracking.sync import bring_up_to_date
 from regbench.tracking.variant_runs import FinalsReader
 
 
-def logged_run(store: Store, params: Params, place: Place, chosen: Chosen) -> str:
+def logged_run(store: Store, params: Params, place: JobPaths, chosen: Challenger) -> str:
     """Log whatever MLflow lacks, and return its id of the run of a network.
 
     Raises:

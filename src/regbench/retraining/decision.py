@@ -20,7 +20,7 @@ from regbench.statistics.verdicts import class_losses
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """What one network says of the judged images, and what it costs."""
 
     probabilities: NDArray[np.float32]
@@ -44,8 +44,8 @@ class Decision:
 
 
 def decide(
-    champion: Answers | None,
-    challenger: Answers,
+    champion: Predictions | None,
+    challenger: Predictions,
     labels: NDArray[np.int64],
     classes: Sequence[str],
     policy: Gate,
@@ -76,8 +76,8 @@ def decide(
     return Decision(not against, tuple(against) or (verdict,), difference, names)
 
 
-def summary(answers: Answers, labels: NDArray[np.int64], confidence: float, bins: int) -> dict[str, float]:
-    """Return the scores that a record holds: errors in percent, with the interval; the rest as `Answers` has it."""
+def summary(answers: Predictions, labels: NDArray[np.int64], confidence: float, bins: int) -> dict[str, float]:
+    """Return the scores that a record holds: errors in percent, with the interval; the rest as `Predictions` has it."""
     right = answers.probabilities.argmax(1) == labels
     accuracy = accuracy_interval(right[np.newaxis], confidence)
     chosen = answers.probabilities[np.arange(len(labels)), labels].astype(np.float64)
@@ -92,21 +92,21 @@ def summary(answers: Answers, labels: NDArray[np.int64], confidence: float, bins
     }
 
 
-def _broken(who: str, answers: Answers, labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
+def _broken(who: str, answers: Predictions, labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
     """Return why answers cannot be judged; nothing if they can."""
     if not len(labels):
         return ["There are no test images to judge on: data.split must leave some."]
     found = answers.probabilities
     if found.shape != (len(labels), len(classes)):
-        return [f"Answers of {who} have the shape {found.shape}, not {(len(labels), len(classes))}."]
+        return [f"Predictions of {who} have the shape {found.shape}, not {(len(labels), len(classes))}."]
     if not np.isfinite(found).all():
-        return [f"Answers of {who} hold a number that is not finite."]
+        return [f"Predictions of {who} hold a number that is not finite."]
     if (found < 0).any() or not np.allclose(found.sum(1), 1, atol=1e-3):
-        return [f"Answers of {who} are no probabilities."]
+        return [f"Predictions of {who} are no probabilities."]
     return []
 
 
-def _limits(challenger: Answers, labels: NDArray[np.int64], policy: Gate, bins: int) -> list[str]:
+def _limits(challenger: Predictions, labels: NDArray[np.int64], policy: Gate, bins: int) -> list[str]:
     calibration = calibration_error(challenger.probabilities, labels, bins)
     limits = [
         ("Its weights take", challenger.megabytes, policy.max_megabytes or np.inf, "MB", "max_megabytes"),

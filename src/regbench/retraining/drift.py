@@ -1,4 +1,4 @@
-"""Today's new data against what the champion was trained on: distances, and whether chance explains them.
+"""GateInputs's new data against what the champion was trained on: distances, and whether chance explains them.
 
 Every distance lies in 0..1 and counts only if its p-value, Holm-corrected over all distances of the report, is at most
 `retrain.drift.alpha`: then new data from the old source raise any alarm with that probability at most, whether they

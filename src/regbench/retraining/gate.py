@@ -12,10 +12,10 @@ import pandas as pd
 from regbench.config.params import Params
 from regbench.data.dataset import Split, SplitName, load_shape, load_split, read_index
 from regbench.files import read_json, write_csv
-from regbench.retraining.challenger import Chosen
+from regbench.retraining.challenger import Challenger
 from regbench.retraining.decision import decide, summary
 from regbench.retraining.decision_log import Log, Party, Record, champions, decision_key, rolled_back
-from regbench.retraining.paths import Place
+from regbench.retraining.paths import JobPaths
 from regbench.statistics.intervals import Difference
 from regbench.tracking.model_version import NETWORK, Offer, Version
 from regbench.tracking.provenance import Provenance
@@ -38,11 +38,11 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class Today:
+class GateInputs:
     """What both models are judged on and by."""
 
     params: Params
-    place: Place
+    place: JobPaths
     provenance: Provenance
     intake: Intake
     extra: str = ""
@@ -60,19 +60,19 @@ class Today:
         return pd.concat(tables)[["hash", "split", "label"]]
 
 
-def register(registry: Registry, today: Today, chosen: Chosen, run_id: str) -> Version:
+def register(registry: Registry, inputs: GateInputs, chosen: Challenger, run_id: str) -> Version:
     """Make a version of a trained network, once, and let it be the challenger."""
-    report, tested = today.report, today.params.retrain.model
+    report, tested = inputs.report, inputs.params.retrain.model
     with TemporaryDirectory() as folder:
-        write_csv(Path(folder) / IMAGES, today.images())
+        write_csv(Path(folder) / IMAGES, inputs.images())
         files = {name: chosen.folder / name for name in NETWORK}
-        files |= {IMAGES: Path(folder) / IMAGES, REPORT: today.place.results.data / "report" / "report.json"}
+        files |= {IMAGES: Path(folder) / IMAGES, REPORT: inputs.place.results.data / "report" / "report.json"}
         tags = {
             "variant": chosen.variant,
             "seed": str(chosen.seed),
             "data_hash": str(report["data_hash"]),
-            "git_commit": today.provenance.commit,
-            "git_dirty": today.provenance.dirty,
+            "git_commit": inputs.provenance.commit,
+            "git_dirty": inputs.provenance.dirty,
         }
         description = (
             f"**{chosen.variant}**, seed {chosen.seed}: {100 * chosen.validation_accuracy:.2f} % of the validation "
@@ -82,14 +82,14 @@ def register(registry: Registry, today: Today, chosen: Chosen, run_id: str) -> V
         return registry.register(Offer(files, registry.logged_model(run_id), tags, description))
 
 
-def judge(registry: Registry, log: Log, today: Today, version: Version) -> Record | None:
+def judge(registry: Registry, log: Log, inputs: GateInputs, version: Version) -> Record | None:
     """Let a challenger and the champion answer, decide, move the alias if it won, and log the decision.
 
     Returns None where nothing is new: the challenger is the champion, or was judged under the same circumstances.
     """
     while True:
         champion = registry.champion()
-        record = _compare(registry, log, today, version, champion)
+        record = _compare(registry, log, inputs, version, champion)
         if record is None:
             return None
         if record.outcome == "kept":
@@ -110,12 +110,14 @@ def known_key(records: Sequence[Record], version: Version) -> str:
     return next((party.key for party in reversed(champions(list(records))) if party.version == version.number), "")
 
 
-def _compare(registry: Registry, log: Log, today: Today, version: Version, champion: Version | None) -> Record | None:
+def _compare(
+    registry: Registry, log: Log, inputs: GateInputs, version: Version, champion: Version | None
+) -> Record | None:
     """Return the decision between two versions, not carried out; None where there is nothing new to decide."""
-    params, records = today.params, log.read()
+    params, records = inputs.params, log.read()
     if champion is not None and champion.key == version.key:
         return None
-    data = today.place.results.data
+    data = inputs.place.results.data
     shape, test = load_shape(data / "dataset.json"), load_split(data, "test")
     policy, bins = params.retrain.gate, params.evaluate.calibration_bins
     with TemporaryDirectory() as folder:
@@ -123,8 +125,8 @@ def _compare(registry: Registry, log: Log, today: Today, version: Version, champ
         if champion is not None:
             registry.folder(champion, theirs, known_key(records, champion))
         registry.folder(version, ours, version.key)
-        refusals = refusals_of(today, test, theirs / IMAGES, records, version)
-        circumstances = [policy.model_dump(), bins, shape.classes, refusals, today.report["data_hash"], today.extra]
+        refusals = refusals_of(inputs, test, theirs / IMAGES, records, version)
+        circumstances = [policy.model_dump(), bins, shape.classes, refusals, inputs.report["data_hash"], inputs.extra]
         key = decision_key(version.key, champion and champion.key, *circumstances)
         if any(record.key == key for record in records):
             return None
@@ -138,17 +140,17 @@ def _compare(registry: Registry, log: Log, today: Today, version: Version, champ
         outcome="promoted" if decision.promote else "kept",
         reasons=decision.reasons,
         raw=params.data.raw,
-        data_hash=str(today.report["data_hash"]),
-        images=dict(today.report["images"]),
+        data_hash=str(inputs.report["data_hash"]),
+        images=dict(inputs.report["images"]),
         champion=replace(party(champion), scores=scored(defender)) if champion and defender else None,
         challenger=replace(party(version), scores=scored(challenger)),
         difference=_points(decision.difference),
         lost_classes=decision.lost_classes,
         gate=policy.model_dump(),
-        warnings=today.intake.warnings,
-        drift=today.intake.drift,
-        commit=today.provenance.commit,
-        dirty=today.provenance.dirty,
+        warnings=inputs.intake.warnings,
+        drift=inputs.intake.drift,
+        commit=inputs.provenance.commit,
+        dirty=inputs.provenance.dirty,
         key=key,
     ).dated()
 
@@ -165,14 +167,16 @@ def party(version: Version) -> Party:
     return Party(version.number, version.key, version.tags.get("variant", ""), version.tags.get("seed", ""))
 
 
-def refusals_of(today: Today, test: Split, theirs: Path, records: list[Record], version: Version) -> tuple[str, ...]:
+def refusals_of(
+    inputs: GateInputs, test: Split, theirs: Path, records: list[Record], version: Version
+) -> tuple[str, ...]:
     """Return what forbids a promotion whatever the scores."""
     found = []
-    if today.params.retrain.gate.require_commit and today.provenance.dirty != "false":
-        what = "are not committed" if today.provenance.dirty == "true" else "cannot be traced: there is no git commit"
+    if inputs.params.retrain.gate.require_commit and inputs.provenance.dirty != "false":
+        what = "are not committed" if inputs.provenance.dirty == "true" else "cannot be traced: there is no git commit"
         found.append(f"Code or parameters {what}: commit them, so that the model can be made again.")
     tested = set(test.hashes)
-    if leaked := len(tested & learnt(today.images())):
+    if leaked := len(tested & learnt(inputs.images())):
         found.append(f"{leaked:,} test images stand among the challenger's training images: set data.split back.")
     if theirs.exists() and (leaked := len(tested & learnt(pd.read_csv(theirs, dtype=str, keep_default_na=False)))):
         found.append(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Data
 from regbench.data.archive import FolderSource, Source, open_source
-from regbench.data.decoding import Former
+from regbench.data.decoding import EarlierIngest
 from regbench.data.ingest import Decoded, describe, read_rows
 from regbench.data.table import listing
 from regbench.errors import InputError, RejectedDataError
@@ -32,7 +32,7 @@ class Merged:
     known: int
     """Rows whose image stands in the same table already, or earlier in the batch."""
     renamed: tuple[tuple[str, str], ...]
-    """Former and new name of each file whose own name was taken by another image."""
+    """EarlierIngest and new name of each file whose own name was taken by another image."""
     left_out: tuple[str, ...]
     """A line for each unusable row, of which there are at most `data.max_rejected`."""
 
@@ -76,17 +76,17 @@ class Plan:
         return self.merged
 
 
-def merge_incoming(incoming: Path, data: Data, former_dir: Path | None = None) -> Merged:
+def merge_incoming(incoming: Path, data: Data, earlier_dir: Path | None = None) -> Merged:
     """Plan a merge and carry it out at once; see `plan_merge`."""
-    return plan_merge(incoming, data, former_dir).carry_out()
+    return plan_merge(incoming, data, earlier_dir).carry_out()
 
 
-def plan_merge(incoming: Path, data: Data, former_dir: Path | None = None) -> Plan:
+def plan_merge(incoming: Path, data: Data, earlier_dir: Path | None = None) -> Plan:
     """Compare a folder or .zip in the canonical layout with the raw folder `data.raw`; nothing is written.
 
     An image is known by its converted pixels (`regbench.data.dataset.pixel_hash`), as in ingest, so that the hash
     split never lets equal images straddle splits. `incoming` may hold either table or both; an empty folder is
-    nothing new. Images that the last ingest left in `former_dir` are not decoded again. One job at a time is assumed.
+    nothing new. Images that the last ingest left in `earlier_dir` are not decoded again. One job at a time is assumed.
 
     Raises:
         InputError: no such path, or `data.raw` is no folder, or is not split by hash.
@@ -97,19 +97,19 @@ def plan_merge(incoming: Path, data: Data, former_dir: Path | None = None) -> Pl
     if not incoming.exists():
         raise InputError(f"params.yaml: retrain.incoming = '{incoming}': no such folder or .zip: make or correct it")
     try:
-        return _compared(incoming, raw, data, former_dir)
+        return _compared(incoming, raw, data, earlier_dir)
     except InputError as error:
         raise RejectedDataError(str(error)) from None
 
 
-def _compared(incoming: Path, raw: FolderSource, data: Data, former_dir: Path | None) -> Plan:
+def _compared(incoming: Path, raw: FolderSource, data: Data, earlier_dir: Path | None) -> Plan:
     source = _open(incoming, data)
     if source is None:
         nothing = np.zeros((0, data.channels, *data.image_size), dtype=np.uint8)
         return Plan(Merged(0, 0, 0, (), ()), (), nothing, None, raw, data)
-    former = Former.load(former_dir) if former_dir else Former()
-    batch = read_rows(source, data, former)
-    present = read_rows(raw, data, former)
+    earlier = EarlierIngest.load(earlier_dir) if earlier_dir else EarlierIngest()
+    batch = read_rows(source, data, earlier)
+    present = read_rows(raw, data, earlier)
     _refuse_other_labels(source, batch, raw, present, data)
     # One table holds labelled images and the other not: an image may stand once in each.
     table = ["csv", "hash"]

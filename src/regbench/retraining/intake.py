@@ -1,4 +1,4 @@
-"""Today's data on their way in: merged, looked at, checked by ingest; what is not fit is left alone."""
+"""GateInputs's data on their way in: merged, looked at, checked by ingest; what is not fit is left alone."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from regbench.retraining.drift import DriftReport
 from regbench.retraining.drift_check import watch
 from regbench.retraining.gate import Intake, known_key
 from regbench.retraining.incoming import Plan, plan_merge
-from regbench.retraining.paths import Place
+from regbench.retraining.paths import JobPaths
 from regbench.retraining.pipeline import PipelineError, repro
 from regbench.tracking.registry import Registry
 
@@ -25,7 +25,7 @@ class DriftedDataError(RejectedDataError):
         self.report = report
 
 
-def take_in(registry: Registry, log: Log, params: Params, place: Place, project: Path) -> Intake:
+def take_in(registry: Registry, log: Log, params: Params, place: JobPaths, project: Path) -> Intake:
     """Merge what came in, and bring today's data into arrays.
 
     Images of `retrain.incoming` are compared with the champion's before they are merged, other new images after ingest
@@ -48,13 +48,13 @@ def take_in(registry: Registry, log: Log, params: Params, place: Place, project:
     return intake if incoming else _look(registry, log, params, place.results.data)
 
 
-def _ingest(params: Params, place: Place, project: Path) -> None:
+def _ingest(params: Params, place: JobPaths, project: Path) -> None:
     try:
         repro(project, "ingest")
     except PipelineError:
         try:
             # Once more, to hear whether it is the data, and what.
-            ingest(params.data, former_dir=place.results.data)
+            ingest(params.data, earlier_dir=place.results.data)
         except InputError as error:
             raise RejectedDataError(str(error)) from None
         raise

@@ -32,7 +32,7 @@ from regbench.retraining.decision_log import Log, Record, champions, decision_ke
 from regbench.retraining.locking import only_job
 from regbench.retraining.metrics_file import write_metrics
 from regbench.retraining.notify import notify
-from regbench.retraining.paths import Place
+from regbench.retraining.paths import JobPaths
 from regbench.retraining.pipeline import publish, repro
 from regbench.tracking.store import configure_client, find_store
 
@@ -61,7 +61,7 @@ class Ended:
         return {"outcome": self.outcome, "text": text, "record": self.record and self.record.to_json()}
 
 
-def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
+def retrain(place: JobPaths, force: bool = False, wait: float = 0) -> Ended:
     """Run the job; `force` trains and decides anew although nothing is new.
 
     Raises:
@@ -84,7 +84,7 @@ def retrain(place: Place, force: bool = False, wait: float = 0) -> Ended:
         return ended
 
 
-def _retrain(params: Params, log: Log, place: Place, force: bool) -> Record | None:
+def _retrain(params: Params, log: Log, place: JobPaths, force: bool) -> Record | None:
     configure_client()
     from regbench.retraining.announce import announce
     from regbench.retraining.intake import DriftedDataError, take_in
@@ -134,13 +134,13 @@ def _reject(log: Log, params: Params, reason: str, drift: Mapping[str, Any]) -> 
 
 
 def _challenge(
-    registry: "Registry", log: Log, params: Params, place: Place, intake: "Intake", force: bool
+    registry: "Registry", log: Log, params: Params, place: JobPaths, intake: "Intake", force: bool
 ) -> Record | None:
     """Log all runs, find the challenger among them, and bring it before the gate."""
     from regbench.config.tuned import with_tuned
     from regbench.retraining.challenger import choose
     from regbench.retraining.challenger_run import logged_run
-    from regbench.retraining.gate import Today, judge, register
+    from regbench.retraining.gate import GateInputs, judge, register
     from regbench.tracking.provenance import read_provenance
 
     params = with_tuned(params, place.results.tuned)
@@ -148,8 +148,8 @@ def _challenge(
     run = logged_run(registry.store, params, place, chosen)
     data = [Path(path) for path in (params.data.raw, params.retrain.incoming) if path]
     provenance = read_provenance(Path.cwd(), [*data, place.decisions])
-    today = Today(params, place, provenance, intake, datetime.now(UTC).isoformat() if force else "")
-    return judge(registry, log, today, register(registry, today, chosen, run))
+    inputs = GateInputs(params, place, provenance, intake, datetime.now(UTC).isoformat() if force else "")
+    return judge(registry, log, inputs, register(registry, inputs, chosen, run))
 
 
 def _message(log: Log) -> str:

@@ -7,7 +7,7 @@ from regbench.layout import DECISIONS, PARAMS, STATE, Results
 
 
 @dataclass(frozen=True)
-class Place:
+class JobPaths:
     """The project that the job works on; paths are relative to the folder that it runs in, which is the project's."""
 
     params: Path = PARAMS

@@ -12,14 +12,14 @@ from regbench.data.dataset import DataShape, Split
 from regbench.errors import InputError
 from regbench.networks.model_files import load_model
 from regbench.networks.perceptron import Perceptron
-from regbench.retraining.decision import Answers
+from regbench.retraining.decision import Predictions
 from regbench.runtime.arithmetic import prepare
 
 REPEATS = 50
 """Images that are timed, one by one."""
 
 
-def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Answers:
+def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Predictions:
     """Return what the network in `folder` says of all images of `split`; columns are the classes of `shape`.
 
     A class that the network does not know has probability 0. One that is no longer in use has no column, and rows are
@@ -39,7 +39,7 @@ def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Answe
     prepare(compute)
     found = network.probabilities(torch.from_numpy(split.images)).numpy()
     megabytes = (folder / "model.safetensors").stat().st_size / 1e6
-    return Answers(_arranged(found, known.classes, shape.classes), megabytes, _milliseconds(network, split))
+    return Predictions(_arranged(found, known.classes, shape.classes), megabytes, _milliseconds(network, split))
 
 
 def respond(

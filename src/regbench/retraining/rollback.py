@@ -9,12 +9,12 @@ from regbench.errors import InputError
 from regbench.retraining.decision_log import Log, Record, champions, decision_key
 from regbench.retraining.job import Ended, recover, tell
 from regbench.retraining.locking import only_job
-from regbench.retraining.paths import Place
+from regbench.retraining.paths import JobPaths
 from regbench.tracking.provenance import read_provenance
 from regbench.tracking.store import configure_client, find_store
 
 
-def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
+def roll_back(place: JobPaths, reason: str, wait: float = 0) -> Record:
     """Make the champion before this one champion again, and return the record of it.
 
     Its files are proven first. The network that was taken back is not promoted again by a later job; another one is.
@@ -41,22 +41,22 @@ def roll_back(place: Place, reason: str, wait: float = 0) -> Record:
                 f"{log.path}: knows of no champion before {champion and f'version {champion.number}'}: set the alias "
                 f"`champion` of the model {registry.name} in MLflow by hand"
             )
-        former = registry.version(line[-2].version)
+        earlier = registry.version(line[-2].version)
         with TemporaryDirectory() as folder:
-            registry.folder(former, Path(folder), line[-2].key)
+            registry.folder(earlier, Path(folder), line[-2].key)
         provenance = read_provenance(Path.cwd())
         record = Record(
             outcome="rolled back",
             reasons=(reason,),
             raw=params.data.raw,
             champion=party(champion),
-            challenger=party(former),
+            challenger=party(earlier),
             commit=provenance.commit,
             dirty=provenance.dirty,
-            key=decision_key("rolled back", champion.key, former.key, len(records)),
+            key=decision_key("rolled back", champion.key, earlier.key, len(records)),
         ).dated()
         log.begin(record)
-        registry.promote(former, over=champion)
+        registry.promote(earlier, over=champion)
         log.finish()
         announce(log, registry, params, place)
         tell(params, log, Ended(record.outcome, record, record.reasons), begin)

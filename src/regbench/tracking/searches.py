@@ -25,9 +25,9 @@ def read_search(params: Params, results: Results, name: str) -> list[RunRecord]:
 
     `params` hold the variant as the search resolved it.
     """
-    folder = results.studies / name
-    if not (folder / "summary.json").is_file():
+    if name not in {path.name for path in results.studies.iterdir()}:
         return []
+    folder = results.studies / name
     summary = read_json(folder / "summary.json")
     data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
     # As text: a trial's values are shown as they were written.
