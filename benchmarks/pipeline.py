@@ -1,6 +1,7 @@
-"""The whole pipeline in a fresh clone: wall seconds against training seconds, stage by stage, and peak memory.
+"""The whole pipeline in a fresh clone: wall and CPU seconds against those inside trainings, and peak memory by stage.
 
-`python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]` prints them.
+`python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]` prints them; `--against COMMIT --rounds 3` runs the
+pipeline of another commit before each round of this one, so that both have the same machine.
 """
 
 import argparse
@@ -35,17 +36,33 @@ class StageWatch(threading.Thread):
     def __init__(self, root: int) -> None:
         super().__init__(daemon=True)
         self.root = psutil.Process(root)
+        self.began = time.perf_counter()
         self.seen: dict[str, tuple[float, float, float]] = {}
         """First and last second seen, and most megabytes, by stage."""
+        self.cpu: dict[tuple[int, float], float] = {}
+        """CPU seconds of each process when it was last seen, by its id and the time of its start."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of all processes, but for what each did after it was last seen."""
+        return sum(self.cpu.values())
 
     def run(self) -> None:
         while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
             try:
-                for child in self.root.children(recursive=True):
+                for child in [self.root, *self.root.children(recursive=True)]:
+                    self._count(child)
                     self._look(child)
             except psutil.Error:
                 pass
             time.sleep(EVERY)
+
+    def _count(self, process: psutil.Process) -> None:
+        try:
+            times = process.cpu_times()
+            self.cpu[process.pid, process.create_time()] = times.user + times.system
+        except psutil.Error:
+            pass
 
     def _look(self, process: psutil.Process) -> None:
         try:
@@ -67,24 +84,31 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, help="raw data set (default: the embedded sample)")
     parser.add_argument("--seeds", type=int, help="use the first of the seeds only")
     parser.add_argument("--fixed", action="store_true", help="leave out variants with ranges and l1_proximal")
+    parser.add_argument("--against", help="commit to run first in each round, such as 78893aa")
+    parser.add_argument("--rounds", type=int, default=1, help="default: %(default)s")
     given = parser.parse_args()
-    print(json.dumps(measure(given.raw, given.seeds, given.fixed), indent=2))
+    commits = [given.against, "HEAD"] if given.against else ["HEAD"]
+    for _ in range(given.rounds):
+        for commit in commits:
+            print(json.dumps(measure(given.raw, given.seeds, given.fixed, commit), indent=2), flush=True)
 
 
-def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False) -> dict[str, Any]:
-    """Run `dvc repro` in a clone of this commit: once for all, then with nothing to do.
+def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False, commit: str = "HEAD") -> dict[str, Any]:
+    """Run `dvc repro` in a clone: once for all, then with nothing to do, then with one more seed.
 
-    `training_seconds` is the sum of the seconds of all epochs, those of trials too, divided by the processes that train
-    at once: about the wall time in which anything trained. Trainings of finalists under fresh seeds are not in it.
+    `training_cpu_seconds` are those of the epochs of all trainings and trials. `table_seconds` is the wall time until
+    the stage after `compare` begins, since `compare` prints the table. One more seed: of commits with a store only.
 
     Args:
         raw: raw data set (None: the embedded sample).
         seeds: override of the number of seeds.
         fixed: whether to leave out what is not the tutorial's: variants with ranges, and `l1_proximal`.
+        commit: what to run.
     """
     with TemporaryDirectory(prefix="regbench-pipeline-") as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        subprocess.run(["git", "checkout", "-q", commit], cwd=clone, check=True)
         yaml = YAML()
         params = yaml.load(clone / "params.yaml")
         if raw is not None:
@@ -100,21 +124,41 @@ def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False) -> 
         (clone / "dvc.lock").unlink(missing_ok=True)
         watch, wall = _repro(clone)
         nothing = [_repro(clone)[1] for _ in range(5)]
-        files = [*(clone / "timings").glob("*.csv"), *(clone / "studies").glob("*/timings.csv")]
-        timings = pd.concat([pd.read_csv(path) for path in files])
-        workers = len(os.sched_getaffinity(0))
-        stages = [{"stage": n, "seconds": b - a, "peak_mb": size} for n, (a, b, size) in watch.seen.items()]
-        return {
+        trained = _training_seconds(clone)
+        found = {
+            "commit": commit,
             "data": raw.name if raw else "embedded sample",
             "epochs": params["train"]["epochs"],
             "seeds": len(params["seeds"]),
-            "variants": list(params["variants"]),
+            "variants": len(params["variants"]),
             "wall_seconds": wall,
-            "training_seconds": float(timings["wall_seconds"].sum()) / workers,
-            "training_cpu_seconds": float(timings["cpu_seconds"].sum()),
+            "table_seconds": watch.seen["track"][0] - watch.began,
+            "cpu_seconds": watch.cpu_seconds,
+            "training_cpu_seconds": trained,
             "nothing_to_do_seconds": median(nothing),
-            "stages": stages,
+            "lock_lines": len((clone / "dvc.lock").read_text().splitlines()),
+            "stages": [{"stage": n, "seconds": b - a, "peak_mb": size} for n, (a, b, size) in watch.seen.items()],
         }
+        if (clone / ".regbench/store").is_dir():
+            params["seeds"].append(max(params["seeds"]) + 1)
+            yaml.dump(params, clone / "params.yaml")
+            more = _repro(clone)[0].cpu_seconds
+            found["one_more_seed"] = {"cpu_seconds": more, "training_cpu_seconds": _training_seconds(clone) - trained}
+        return found
+
+
+def _training_seconds(clone: Path) -> float:
+    """Return the CPU seconds of all epochs: of every training in the store, and of the trials that were pruned.
+
+    Without a store: of trainings and trials, but not of the trials' winners under fresh seeds, which nothing records.
+    """
+    store = [*(clone / ".regbench/store/runs").glob("*/*/timings.csv")]
+    files = store or [*(clone / "timings").glob("*.csv"), *(clone / "studies").glob("*/timings.csv")]
+    total = sum(float(pd.read_csv(path)["cpu_seconds"].sum()) for path in files)
+    for folder in (clone / "studies").glob("*/") if store else ():
+        trials = pd.read_csv(folder / "trials.csv").merge(pd.read_csv(folder / "timings.csv"), on="trial")
+        total += float(trials.loc[trials["state"] == "PRUNED", "cpu_seconds"].sum())
+    return total
 
 
 def _repro(clone: Path) -> tuple[StageWatch, float]:

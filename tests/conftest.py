@@ -48,7 +48,7 @@ def real_zip() -> Path:
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose pipeline ran once; whoever changes it works on a copy."""
     project = Project.create(tmp_path_factory.mktemp("pipeline") / "project")
-    (project.folder / "output.txt").write_text(project.run("dvc", "repro"))
+    project.output = project.run("dvc", "repro")
     return project
 
 

@@ -20,6 +20,8 @@ from regbench.files import TEMPORARY
 
 pytestmark = pytest.mark.slow
 STAGE = (sys.executable, "-m", "stages.train", "tuned", "data", "augmented", "runs", "timings")
+EPOCHS = 1200
+"""So many that a training still runs, also on a busy machine, when it is told to end."""
 DEADLINE = 20
 """Seconds in which all processes of an interrupted stage must have ended."""
 
@@ -38,9 +40,8 @@ class Command:
             text=True,
             start_new_session=True,
         )
-        store = project.folder / ".regbench/store"
         finished = len(project.weights())
-        wait_until(lambda: len(project.weights()) > finished and any(store.glob("checkpoints/[!.]*")), self.process)
+        wait_until(lambda: len(project.weights()) > finished and bool(checkpoints(project)), self.process)
         self.descendants = psutil.Process(self.process.pid).children(recursive=True)
         assert len(self.descendants) >= 2, "a worker at least, and the server that it is forked from"
 
@@ -70,7 +71,7 @@ def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") 
 def prepared(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose next stage is train, with trainings of seconds, one at a time."""
     project = copy(reproduced, tmp_path_factory.mktemp("interrupts") / "prepared")
-    project.set(**{"train.epochs": 300, "compute.workers": 1, "compute.checkpoint_epochs": 7, "seeds": [1]})
+    project.set(**{"train.epochs": EPOCHS, "compute.workers": 1, "compute.checkpoint_epochs": 7, "seeds": [1]})
     project.repro("tune")
     return project
 
@@ -91,6 +92,13 @@ def project(prepared: Project, tmp_path: Path) -> Iterator[Project]:
 def copy(project: Project, folder: Path) -> Project:
     shutil.copytree(project.folder, folder, symlinks=True)
     return Project(folder)
+
+
+def checkpoints(project: Project) -> list[Path]:
+    """Return the checkpoints of trainings that are not finished; that of a finished one is about to be removed."""
+    store = project.folder / ".regbench/store"
+    found = store.glob("checkpoints/[!.]*")
+    return [path for path in found if not (store / "runs" / path.stem.replace("-seed-", "/seed-")).exists()]
 
 
 def runs(project: Project) -> dict[str, bytes]:
@@ -130,7 +138,7 @@ def test_a_killed_training_continues_to_the_same_bytes(
     (command.stage if killed == "stage" else psutil.Process(command.process.pid)).send_signal(signal.SIGKILL)
     assert command.end()[0] != 0
     finished = project.weights()
-    checkpoint = next((project.folder / ".regbench/store/checkpoints").glob("[!.]*"))
+    (checkpoint,) = checkpoints(project)
     with safe_open(checkpoint, "np") as file:
         seconds = json.loads(file.metadata()["state"])["seconds"]
     said = project.trained(project.run("dvc", "repro", "train"))
@@ -140,5 +148,5 @@ def test_a_killed_training_continues_to_the_same_bytes(
     assert runs(project) == undisturbed
     name = checkpoint.stem.rsplit("-seed-", 1)
     times = pd.read_csv(project.folder / f".regbench/store/runs/{name[0]}/seed-{name[1]}/timings.csv")
-    assert len(times) == 300
+    assert len(times) == EPOCHS
     assert times["wall_seconds"].head(len(seconds)).tolist() == [wall for wall, _ in seconds], "from the checkpoint"

@@ -51,6 +51,8 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.output = ""
+        """What its first `dvc repro` printed, where a fixture noted it."""
 
     @classmethod
     def create(cls, folder: Path, images: int = 120) -> "Project":

@@ -19,8 +19,10 @@ def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settin
     """Fit and materialise a recipe on the train images (N, C, H, W), uint8.
 
     Writes `recipe.json`, `copies.npy` (copies, N, C, H, W) if the recipe augments, `whitening.safetensors` if it
-    whitens, and `preview.png`.
+    whitens, and `preview.png`. Sets this process to one thread.
     """
+    # Whitening differs in the last bits from one number of threads to another; the machine's must not decide.
+    torch.set_num_threads(1)
     if recipe.augments:
         with atomic(folder / "copies.npy") as path:
             shape = (settings.copies, *images.shape)

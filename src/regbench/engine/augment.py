@@ -80,13 +80,9 @@ def read_digest(folder: Path) -> str:
 
 def make_augmentation(task: AugmentationTask) -> None:
     """Make one augmentation and enter it into the store; done by a worker."""
-    import torch
-
     from regbench.augmentation.writing import write_recipe
     from regbench.data.dataset import load_split
 
-    # Whitening differs in the last bits from one number of threads to another; the machine's must not decide.
-    torch.set_num_threads(1)
     with Store(task.store).write(AUGMENTATIONS, task.name) as folder:
         write_recipe(folder, load_split(task.data, "train").images, task.recipe, task.settings)
         with atomic(folder / DIGEST) as temporary:

@@ -21,10 +21,7 @@ def write_results(
             copy_entry(entry, runs / variant / f"seed-{seed}", without=(TIMINGS,))
         keep_only(runs / variant, [f"seed-{seed}" for seed in seeds])
         if timings is not None:
-            tables = [
-                pd.read_csv(entry / TIMINGS, float_precision="round_trip").assign(seed=seed)
-                for seed, entry in entries.items()
-            ]
+            tables = [pd.read_csv(entry / TIMINGS).assign(seed=seed) for seed, entry in entries.items()]
             table = pd.concat(tables, ignore_index=True)
             write_csv(timings / f"{variant}.csv", table[["seed", *table.columns.drop("seed")]])
     keep_only(runs, specs)
@@ -48,4 +45,4 @@ def adopt_results(store: Store, runs: Path, timings: Path) -> None:
 
 
 def _read_timings(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip")
+    return pd.read_csv(path)

@@ -1,6 +1,6 @@
 """What a trial comes to: the trainings of one setting, reported to the pruner, as objectives of the study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ from regbench.config.ranges import Value
 from regbench.config.search import Search
 
 if TYPE_CHECKING:
+    from regbench.config.variants import Variant
     from regbench.training.history import EpochRecord
 
 
@@ -26,6 +27,17 @@ class Score:
     """Fraction of hidden kernel entries whose magnitude is not below `search.zero_below`."""
     epochs: int
     """Epochs that were trained."""
+
+    @staticmethod
+    def of(history: "Sequence[EpochRecord]", best_epoch: int, nonzero_weights: float) -> "Score":
+        """Return the score of a finished training."""
+        best = history[best_epoch]
+        return Score(best.validation_loss, best.validation_accuracy, nonzero_weights, len(history))
+
+
+def shorten(tried: "Variant", epochs: int) -> "Variant":
+    """Return a variant that is trained for `epochs` at most; 0: as long as its own settings say."""
+    return tried.model_copy(update={"train": {**tried.train, "epochs": epochs}}) if epochs else tried
 
 
 class Trains(Protocol):

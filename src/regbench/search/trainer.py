@@ -1,4 +1,7 @@
-"""The trainings of a search: done by workers, and kept in the engine's store like any other."""
+"""The trainings of a search: done by workers, and kept in the engine's store like any other.
+
+What decides a trial's outcome is in `objective`, whose code names the study; this module only connects it to the store.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from regbench.engine.store import Store
 from regbench.engine.tasks import RESULT, TrainingTask, run_training
 from regbench.files import read_json
 from regbench.runtime.hardware import Hardware
-from regbench.search.objective import Score
+from regbench.search.objective import Score, shorten
 
 if TYPE_CHECKING:
     from regbench.training.history import EpochRecord
@@ -55,9 +58,7 @@ class Trainer:
 
     def task(self, values: dict[str, Value], seed: int, epochs: int = 0) -> TrainingTask:
         """Return the training of one setting under one seed, for `epochs` (0: as many as `train.epochs`) at most."""
-        tried = self.resolve(values)
-        if epochs:
-            tried = tried.model_copy(update={"train": {**tried.train, "epochs": epochs}})
+        tried = shorten(self.resolve(values), epochs)
         experiment = self.experiment.with_resolved({self.variant: tried})
         spec = training_spec(experiment, self.variant, self.hardware, self.data_digest, self.augmentation_digest)
         every = self.experiment.compute.checkpoint_epochs
@@ -90,6 +91,5 @@ class Trainer:
         from regbench.networks.model_files import load_model
         from regbench.training.sparsity import nonzero_weights
 
-        best = history[read_json(run / RESULT)["best_epoch"]]
         nonzero = nonzero_weights(load_model(run), self.search.zero_below)
-        return Score(best.validation_loss, best.validation_accuracy, nonzero, len(history))
+        return Score.of(history, read_json(run / RESULT)["best_epoch"], nonzero)
