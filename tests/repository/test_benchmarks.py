@@ -21,6 +21,7 @@ SEEDS = [29, 30, 31, 32]
 """The fresh seeds that the search benchmark takes if none are given."""
 
 
+@pytest.mark.slow
 def test_quick_run_measures_what_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["run", "--quick", "--out", str(tmp_path)])
     assert run.main() == 0
@@ -70,6 +71,7 @@ def test_rounds_take_turns_and_divide_by_processes(tmp_path: Path) -> None:
     assert all(t.facts == {"accuracy": 0.5} for t in turns)
 
 
+@pytest.mark.slow
 def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     tmp_path: Path, make_raw: MakeRaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:

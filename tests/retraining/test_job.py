@@ -40,6 +40,7 @@ from support.retraining_project import (
     write_rows,
 )
 
+pytestmark = pytest.mark.slow
 FIRST, MORE = 300, 1500
 KILLS = int(os.environ.get("REGBENCH_KILLS", "2"))
 

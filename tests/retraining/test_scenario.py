@@ -31,6 +31,7 @@ from support.retraining_project import (
 
 from regbench.networks.model_files import load_model
 
+pytestmark = pytest.mark.slow
 OUTSIDE = 4_000
 """Images that no generation holds: what the models are truly worth."""
 OFF = {"warn": 1.0, "stop": 1.0}

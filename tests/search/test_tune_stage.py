@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from support.project import Project
 
+pytestmark = pytest.mark.slow
 RANGE = {"low": 1e-6, "high": 1e-2, "log": True}
 
 
@@ -19,7 +20,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with one search whose pipeline ran once; tests copy it."""
     project = Project.create(tmp_path_factory.mktemp("searched") / "project")
     project.set(**{"variants.l2.l2": RANGE, "search": {"trials": 3, "top_k": 1}})
-    assert {"tune@l2", "train@l2", "track"} <= set(Project.ran(project.run("dvc", "repro")))
+    assert {"tune", "train", "track"} <= set(Project.ran(project.run("dvc", "repro")))
     return project
 
 
@@ -40,11 +41,14 @@ def test_a_range_is_searched_once_and_a_changed_one_alone_again(project: Project
     resolved = json.loads((project.folder / "tuned/l2.json").read_text())
     assert 1e-6 <= resolved["l2"] <= 1e-2
     assert project.repro() == []
-    tried = (project.folder / "studies/l2/trials.csv").read_text()
+    table = project.folder / "studies/l2/trials.csv"
+    tried, written = table.read_text(), table.stat().st_mtime_ns
     project.set(**{"variants.zca_affine.dropout": {"low": 0.1, "high": 0.5}})
-    ran = project.repro()
-    assert "tune@zca_affine" in ran and "tune@l2" not in ran and "train@l2" not in ran
-    assert (project.folder / "studies/l2/trials.csv").read_text() == tried
+    output = project.run("dvc", "repro", "compare")
+    assert {"tune", "train"} <= set(project.ran(output)) and "augment" not in project.ran(output)
+    assert "tune: 2 studies needed, 1 found, 1 to search" in output
+    assert "train: 6 runs needed, 4 of 6 different ones found, 2 to train" in output
+    assert (table.read_text(), table.stat().st_mtime_ns) == (tried, written)
     project.set(**{"variants.l2.l2": {"low": 2, "high": 1}})
     message = "params.yaml: variants.l2.l2.low = 2: must be below high = 1"
     assert message in project.run("dvc", "repro", code=1)
@@ -54,7 +58,7 @@ def test_more_trials_go_on_and_mlflow_holds_both_studies(project: Project) -> No
     assert runs(project) == {"regbench": 3, "regbench-seeds": 6, "regbench-search": 1 + 3}
     few = pd.read_csv(project.folder / "studies/l2/timings.csv")
     output = project.run("dvc", "exp", "run", "-S", "search.trials=5")
-    assert {"tune@l2", "track"} <= set(project.ran(output))
+    assert {"tune", "track"} <= set(project.ran(output))
     more = pd.read_csv(project.folder / "studies/l2/timings.csv")
     assert len(more) == 5 and more.iloc[:3].equals(few), "equal seconds: they were not run again"
     assert runs(project)["regbench-search"] == 1 + 3 + 1 + 5
