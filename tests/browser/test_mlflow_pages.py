@@ -23,6 +23,8 @@ from regbench.tracking.store import find_store
 from regbench.tracking.sync import bring_up_to_date
 from tests.browser.screenshots import save
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = Path("/usr/bin/chromium")
 SWITCHES = ["--no-sandbox", "--disable-gpu"]
 # The browser itself must ask nobody, so that a foreign request is the page's.

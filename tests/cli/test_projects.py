@@ -13,6 +13,8 @@ import pytest
 from support.project import REGBENCH, Project
 from support.serving import started
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:

@@ -27,6 +27,8 @@ from regbench.retraining.decision_log import Log
 from regbench.retraining.job import EXIT_CODES
 from regbench.retraining.notify import WEBHOOK
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = ROOT / "deploy"
 CRON_SECONDS = 60 + 240
 """Until the next full minute, and for the job on a busy machine."""

@@ -13,6 +13,8 @@ import pytest
 from support.project import MAKE, ROOT, Project, environment
 from support.serving import started
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:

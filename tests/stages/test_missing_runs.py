@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from support.project import Project
 
+pytestmark = pytest.mark.slow
+
 PLAIN_L2 = {"recipe": "plain", "l2": 1e-4}
 
 

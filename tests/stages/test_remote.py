@@ -10,6 +10,8 @@ from support.tracking_store import contents
 
 from regbench.tracking.store import find_store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clones(reproduced: Project, tmp_path: Path) -> tuple[Project, Project]:

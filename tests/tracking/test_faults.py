@@ -19,6 +19,8 @@ from regbench.files import write_csv
 from regbench.tracking.server import serve
 from regbench.tracking.store import Store, find_store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:

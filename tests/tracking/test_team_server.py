@@ -24,6 +24,8 @@ from support.postgresql import PASSWORD, postgresql
 from support.tracking_project import write_project
 from support.tracking_store import STAGE, SYNC, environ, free_port, stage
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = (Path(__file__).parents[2] / "docs/team-server.md").read_text()
 ADMIN, ADMIN_PASSWORD = "admin", "canary-admin-password"
 
