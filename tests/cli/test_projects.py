@@ -33,7 +33,7 @@ def test_sync_logs_each_result_once_and_show_tells_how_to_repeat_it(project: Pro
             assert store.execute("select count(*) from runs").fetchone() == (3 + 3 * 2,)
             (run,) = store.execute("select run_uuid from runs where name = 'l2 128'").fetchone()
     told = project.run(*REGBENCH, "show", run)
-    assert "dvc repro train@l2\n" in told and "Parameters: as now\n" in told
+    assert "dvc repro train\n" in told and "Parameters: as now\n" in told
     commit = project.run("git", "rev-parse", "HEAD").strip()
     assert f"Commit: {commit}, as now\n" in told and "which runs: python -m stages.train l2 " in told
 
@@ -64,7 +64,7 @@ def test_protocols_print_their_table_and_reuse_what_is_trained(
 
 def test_dashboard_shows_the_searches(project: Project) -> None:
     project.set(**{"variants.l2.l2": {"low": 1e-6, "high": 1e-2, "log": True}, "search": {"trials": 2, "top_k": 1}})
-    project.run("dvc", "repro", "tune@l2")
+    project.run("dvc", "repro", "tune")
     with started(project, *REGBENCH, "dashboard", "--port", "8097"):
         deadline = time.monotonic() + 60
         studies: dict[str, Any] = {}

@@ -25,5 +25,7 @@ def clean(params: Path, gigabytes: float | None) -> None:
     from regbench.layout import STORE
 
     limit = load_sections(params, ComputeSections).compute.store_gigabytes if gigabytes is None else gigabytes
-    removed = Store(STORE).prune(1e9 * limit)
-    click.echo(f"{STORE}: {removed} entries deleted, {size_of(STORE) / 1e9:.2f} GB left")
+    store = Store(STORE)
+    found = len(store.entries())
+    removed = store.prune(1e9 * limit)
+    click.echo(f"{STORE}: {removed} of {found} entries deleted, {size_of(STORE) / 1e9:.2f} GB left")
