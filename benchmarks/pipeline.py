@@ -5,6 +5,7 @@ pipeline of another commit before each round of this one, so that both have the 
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -25,6 +26,8 @@ from regbench.config.checking import load_params
 
 EVERY = 0.25
 """Seconds between two looks at the processes."""
+MEMORY_EVERY = 8
+"""Of so many looks, one reads memory, which costs as much as all others together."""
 
 
 class StageWatch(threading.Thread):
@@ -48,11 +51,13 @@ class StageWatch(threading.Thread):
         return sum(self.cpu.values())
 
     def run(self) -> None:
-        while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
+        for number in itertools.count():
+            if not self.root.is_running() or self.root.status() == psutil.STATUS_ZOMBIE:
+                return
             try:
                 for child in [self.root, *self.root.children(recursive=True)]:
                     self._count(child)
-                    self._look(child)
+                    self._look(child, number % MEMORY_EVERY == 0)
             except psutil.Error:
                 pass
             time.sleep(EVERY)
@@ -64,12 +69,12 @@ class StageWatch(threading.Thread):
         except psutil.Error:
             pass
 
-    def _look(self, process: psutil.Process) -> None:
+    def _look(self, process: psutil.Process, memory: bool) -> None:
         try:
             command = process.cmdline()
             if command[1:2] != ["-m"] or not command[2].startswith("stages."):
                 return
-            family = [process, *process.children(recursive=True)]
+            family = [process, *process.children(recursive=True)] if memory else []
             size = sum(member.memory_full_info().pss for member in family) / 1e6
         except (psutil.Error, IndexError):
             return
