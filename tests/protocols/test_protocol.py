@@ -104,6 +104,7 @@ class TestDriver:
         index.iloc[1:].to_csv(tmp_path / "data/train/index.csv", index=False)
         assert digest(params, tmp_path / "data") != same
 
+    @pytest.mark.slow
     def test_killed_half_way_it_goes_on_to_the_same_bytes(self, params: Params, data: Path, tmp_path: Path) -> None:
         whole, killed, store = tmp_path / "whole", tmp_path / "killed", tmp_path / "store"
         params = params.model_copy(update={"seeds": tuple(range(128, 133))})

@@ -139,6 +139,7 @@ def test_a_perfect_variant_has_no_mistakes_to_show(tmp_path: Path) -> None:
     assert "None: every seed gets every image right." in (tmp_path / "reports/comparison.html").read_text()
 
 
+@pytest.mark.slow
 def test_fifteen_variants_and_colour_images_stay_below_five_megabytes(tmp_path: Path) -> None:
     names = ("baseline", *(f"variant_{index}" for index in range(14)))
     write_outputs(tmp_path, small_params(names), epochs=30)

@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score, log_loss
 from support.project import Project
 
 
+@pytest.mark.slow
 def test_results_are_in_the_documented_form(reproduced: Project) -> None:
     table = pd.read_csv(reproduced.folder / "reports/comparison.csv")
     assert list(table.columns)[:12] == [

@@ -63,7 +63,7 @@ def test_studies_share_workers_and_do_not_wait_for_each_other(tmp_path: Path, mo
     ]
 
     async def both() -> list[list[FrozenTrial]]:
-        with executor("spawn", 2) as pool:
+        with executor("forkserver", 2) as pool:
             journals = [Journal(tmp_path / "journal", made) for made, _ in pairs]
             studies = zip(pairs, journals, strict=True)
             return await asyncio.gather(*(run_study(made, own, pool, tried) for (made, tried), own in studies))
@@ -79,7 +79,7 @@ def inline(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("kind", "workers"), [("forkserver", 3), ("spawn", 2)])
+@pytest.mark.parametrize(("kind", "workers"), [("forkserver", 3), pytest.param("spawn", 2, marks=pytest.mark.slow)])
 def test_results_do_not_depend_on_the_executor(
     images: Path, inline: Path, tmp_path: Path, kind: str, workers: int
 ) -> None:

@@ -64,6 +64,7 @@ def steps(looking: Watcher) -> list[int]:
     return [point.step for point in history]
 
 
+@pytest.mark.slow
 def test_a_training_is_seen_while_it_goes_on_and_after_a_kill(project: Project) -> None:
     looking = watcher(project)
     process = subprocess.Popen([sys.executable, "-m", *TRAIN], cwd=project.folder, env=environment(project.folder))
@@ -85,6 +86,7 @@ def test_a_training_is_seen_while_it_goes_on_and_after_a_kill(project: Project) 
     assert steps(looking) == before == list(range(len(before)))
 
 
+@pytest.mark.slow
 def test_the_next_training_is_another_run_and_ends_as_it_did(project: Project) -> None:
     project.set(**{"train.epochs": 4})
     project.run(sys.executable, "-m", *TRAIN)

@@ -74,6 +74,7 @@ def served(logged: tuple[Path, MlflowClient], tmp_path_factory: pytest.TempPathF
         process.wait(30)
 
 
+@pytest.mark.slow
 def test_served_champion_answers_every_form_with_labels_and_probabilities(
     logged: tuple[Path, MlflowClient], served: str
 ) -> None:

@@ -138,6 +138,7 @@ def _try(store: Store, name: str, number: str, accuracies: dict[str, float], sta
             continue
 
 
+@pytest.mark.slow
 def test_a_race_of_promotions_ends_with_the_best(registry: Registry, logged: Path) -> None:
     versions = [registry.register(offer(logged, *run)) for run in (("l2", 1), ("l2", 2), ("l2", 3))]
     registry.promote(versions[0], over=None)

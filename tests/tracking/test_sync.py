@@ -132,6 +132,7 @@ def test_second_time_asks_the_store_and_makes_no_copy(project: Path) -> None:
     assert_complete(MlflowClient(find_store(project, {}).uri))
 
 
+@pytest.mark.slow
 def test_without_news_nothing_that_takes_seconds_is_imported(project: Path) -> None:
     assert stage(project).returncode == 0
     code = f"import sys; from stages.track import main; main({list(FOLDERS)}); print(*sys.modules)"
@@ -143,6 +144,7 @@ def test_without_news_nothing_that_takes_seconds_is_imported(project: Path) -> N
     assert "pandas" in imported and not {"mlflow", "torch"} & imported
 
 
+@pytest.mark.slow
 def test_lost_database_is_logged_again(project: Path) -> None:
     # In processes of their own: within one, MLflow keeps the deleted file open and goes on reading it.
     assert stage(project).returncode == 0

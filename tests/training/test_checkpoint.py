@@ -102,6 +102,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, ...]:
     return files(folder)
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_mid_training_ends_with_the_same_bytes(whole: tuple[bytes, ...], tmp_path: Path) -> None:
     command = [sys.executable, SCRIPT, LARGE, tmp_path]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as killed:
@@ -114,6 +115,7 @@ def test_a_process_killed_in_mid_training_ends_with_the_same_bytes(whole: tuple[
     assert rest[0] >= 2 and rest == list(range(rest[0], 6))
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_writes_leaves_the_checkpoint_before(
     whole: tuple[bytes, ...], tmp_path: Path
 ) -> None:
