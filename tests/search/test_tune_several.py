@@ -63,7 +63,7 @@ def test_studies_share_workers_and_do_not_wait_for_each_other(tmp_path: Path, mo
     ]
 
     async def both() -> list[list[FrozenTrial]]:
-        with executor("forkserver", 2) as pool:
+        with executor("spawn", 2) as pool:
             journals = [Journal(tmp_path / "journal", made) for made, _ in pairs]
             studies = zip(pairs, journals, strict=True)
             return await asyncio.gather(*(run_study(made, own, pool, tried) for (made, tried), own in studies))
