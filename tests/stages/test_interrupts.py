@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +51,21 @@ class Command:
         """The stage's process; a command may be the stage itself."""
         own = [psutil.Process(self.process.pid), *self.descendants]
         return next(process for process in own if "stages.train" in process.cmdline() and "-c" not in process.cmdline())
+
+    def kill_within_a_training(self, process: psutil.Process) -> None:
+        """Kill one of its processes at a moment when a training has a checkpoint, none of a finished one."""
+        while not self._killed(process):
+            wait_until(lambda: bool(checkpoints(self.project)), self.process)
+
+    def _killed(self, process: psutil.Process) -> bool:
+        for child in self.descendants:
+            child.suspend()
+        if within := bool(checkpoints(self.project)):
+            process.kill()
+        for child in self.descendants:
+            with suppress(psutil.NoSuchProcess):
+                child.resume()
+        return within
 
     def end(self) -> tuple[int, str]:
         """Wait for all its processes; return exit code and last line of the error output."""
@@ -135,7 +151,7 @@ def test_a_killed_training_continues_to_the_same_bytes(
     project: Project, undisturbed: dict[str, bytes], killed: str
 ) -> None:
     command = Command(project, "dvc", "repro", "train")
-    (command.stage if killed == "stage" else psutil.Process(command.process.pid)).send_signal(signal.SIGKILL)
+    command.kill_within_a_training(command.stage if killed == "stage" else psutil.Process(command.process.pid))
     assert command.end()[0] != 0
     finished = project.weights()
     (checkpoint,) = checkpoints(project)
