@@ -11,7 +11,7 @@ from support.outputs import small_params, write_outputs
 from regbench.config.params import Params
 from regbench.errors import InputError, IntegrityError
 from regbench.report.comparison import COLUMNS, active_strengths, compare, to_json
-from regbench.report.tables import read_curves, read_timings
+from regbench.report.tables import mean_curves, read_histories, read_timings
 from regbench.statistics.intervals import accuracy_interval, paired_difference
 
 VARIANTS = ("baseline", "l2", "early_stopping")
@@ -86,7 +86,7 @@ def test_a_removed_variant_leaves_no_trace_in_any_table(root: Path, params: Para
     assert (root / "evaluation/l2").is_dir()
     comparison = compare(fewer, root / "evaluation")
     assert "l2" not in json.dumps(to_json(comparison))
-    assert "l2" not in set(read_curves(fewer, root / "runs")["variant"])
+    assert "l2" not in set(mean_curves(read_histories(fewer, root / "runs"))["variant"])
     assert "l2" not in set(read_timings(fewer, root / "timings")["variant"])
 
 
@@ -122,7 +122,7 @@ def test_json_is_strict_and_says_what_the_table_rests_on(tmp_path: Path) -> None
 
 
 def test_curves_are_means_over_the_seeds_that_reached_the_epoch(root: Path, params: Params) -> None:
-    curves = read_curves(params, root / "runs")
+    curves = mean_curves(read_histories(params, root / "runs"))
     histories = [pd.read_csv(root / f"runs/l2/seed-{seed}/history.csv") for seed in params.seeds]
     rows = curves[curves["variant"] == "l2"].set_index("epoch")
     # The last of three seeds stops one epoch early.

@@ -26,7 +26,7 @@ from regbench.report.charts import CURVES, forest, learning_curves
 from regbench.report.comparison import COLUMNS, compare
 from regbench.report.drawing import signs, to_spec
 from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
-from regbench.report.tables import read_curves
+from regbench.report.tables import mean_curves, read_histories
 from stages import compare as compare_stage
 
 SPECS = "const specs = "
@@ -182,7 +182,7 @@ def test_signs_differ_for_twenty_variants_and_do_not_depend_on_rank() -> None:
 def test_charts_draw_the_numbers_of_the_tables(written: Path) -> None:
     params = small_params()
     comparison = compare(params, written.parent / "evaluation")
-    curves = read_curves(params, written.parent / "runs")
+    curves = mean_curves(read_histories(params, written.parent / "runs"))
     drawn = str(to_spec(forest(comparison)))
     for error in comparison.table["test_error_percent"]:
         assert f"'error': {float(f'{error:.6g}')}" in drawn

@@ -26,7 +26,7 @@ def forest(comparison: Comparison) -> ChartType:
 def learning_curves(comparison: Comparison, curves: pd.DataFrame) -> ChartType:
     """Draw the mean curves of all variants over each other; a click in the legend picks variants.
 
-    `curves` is the table of `read_curves`.
+    `curves` is the table of `mean_curves`.
     """
     pick = alt.selection_point(name="pick", fields=["variant"], bind="legend", toggle="true")
     panels = [

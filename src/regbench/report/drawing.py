@@ -32,14 +32,18 @@ def signs(variants: Sequence[str], baseline: str) -> tuple[list[str], list[list[
     return hues, [list(dash) for dash in dashes]
 
 
-def inline(table: pd.DataFrame) -> alt.InlineData:
-    """Keep six digits: what no eye can see would only make the page larger."""
-    rows: list[dict[str, Any]] = [
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, numbers with six digits: what no eye can see would only make the page larger."""
+    return [
         {str(name): float(f"{value:.6g}") if isinstance(value, float) else value for name, value in row.items()}
         for row in table.to_dict(orient="records")
     ]
+
+
+def inline(table: pd.DataFrame) -> alt.InlineData:
+    """Return a table as the data of a chart."""
     # Altair copies lists deeply each time that a chart becomes part of another one; a tuple is left alone.
-    return alt.InlineData(values=tuple(rows))
+    return alt.InlineData(values=tuple(records(table)))
 
 
 def to_spec(chart: ChartType) -> Spec:

@@ -4,14 +4,13 @@ import base64
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
-from altair.typing import ChartType
 from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -33,8 +32,8 @@ from regbench.report.summary import (
     table_rows,
     timing_rows,
 )
-from regbench.report.tables import labelled, read_curves, read_timings, required
-from regbench.report.variant_picture import variant_picture
+from regbench.report.tables import labelled, mean_curves, read_histories, read_timings, required
+from regbench.report.variant_picture import variant_pictures
 
 THUMBNAIL = 48
 """Longest side of an inlined image, pixels; keeps the page small where images are large."""
@@ -48,7 +47,12 @@ def write_reports(
     `data` is data/report/report.json, the others are the folders of `evaluate` and `train`.
     """
     record = required(data, read_json)
-    comparison, curves, seconds = compare(params, evaluation), read_curves(params, runs), read_timings(params, timings)
+    comparison, histories, seconds = (
+        compare(params, evaluation),
+        read_histories(params, runs),
+        read_timings(params, timings),
+    )
+    curves = mean_curves(histories)
     further = Further.read(params, comparison, evaluation)
     text = markdown(comparison, record)
     write_csv(out / "comparison.csv", comparison.table)
@@ -62,26 +66,19 @@ def write_reports(
         "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation, further),
         "plots.html": dvc_page,
     }
-    pictures: dict[str, tuple[Callable[[], ChartType], float]] = {
-        "comparison.png": (lambda: charts.picture(comparison, curves), 2),
-        **{
-            f"variants/{variant}.png": (partial(variant_picture, params, variant, runs, evaluation), 1)
-            for variant in params.variants
-        },
-    }
-    bar = tqdm(total=len(pages) + len(pictures), desc="compare", unit="page", disable=None)
+    bar = tqdm(total=len(pages) + 1 + len(params.variants), desc="compare", unit="page", disable=None)
     # Altair's checks of every object take a fifth of the time; a test checks all charts of a page.
     with bar, debug_mode(False), ThreadPoolExecutor(1) as renderer:
         # Pictures are rendered by native code, while the next chart is described here.
-        rendered = {
-            name: renderer.submit(drawing.render_png, drawing.to_spec(chart()), scale)
-            for name, (chart, scale) in pictures.items()
-        }
+        overview = drawing.to_spec(charts.picture(comparison, curves))
+        rendered = {"comparison.png": renderer.submit(drawing.render_png, overview, 2)}
+        for variant, picture in variant_pictures(params, histories, evaluation):
+            rendered[f"variants/{variant}.png"] = renderer.submit(drawing.render_png, picture, 1)
         for name, page in pages.items():
             _write(out / name, page().encode())
             bar.update()
-        for name, picture in rendered.items():
-            _write(out / name, picture.result())
+        for name, image in rendered.items():
+            _write(out / name, image.result())
             bar.update()
     return text
 

@@ -35,20 +35,25 @@ def labelled(file: Path) -> pd.DataFrame:
     return pd.read_csv(file, dtype=text, keep_default_na=False)
 
 
-def read_curves(params: EvaluatedExperiment, runs: Path) -> pd.DataFrame:
+def read_histories(params: EvaluatedExperiment, runs: Path) -> pd.DataFrame:
+    """Return variant, seed, epoch (0-based) and each further column of the runs' histories."""
+    tables = [
+        required(runs / variant / f"seed-{seed}" / "history.csv", table).assign(variant=variant, seed=seed)
+        for variant in params.variants
+        for seed in params.seeds
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def mean_curves(histories: pd.DataFrame) -> pd.DataFrame:
     """Return variant, epoch (0-based), seeds, and the mean over seeds of each further column of the histories.
 
     `seeds` is how many runs reached the epoch: where some stop early, the mean is over those still training.
     """
-    tables = []
-    for variant in params.variants:
-        files = [runs / variant / f"seed-{seed}" / "history.csv" for seed in params.seeds]
-        epochs = pd.concat([required(file, table) for file in files]).groupby("epoch")
-        mean = epochs.mean()
-        mean.insert(0, "seeds", epochs.size())
-        tables.append(mean.reset_index().assign(variant=variant))
-    curves = pd.concat(tables, ignore_index=True)
-    return curves[["variant", *curves.columns.drop("variant")]]
+    epochs = histories.drop(columns="seed").groupby(["variant", "epoch"], sort=False)
+    mean = epochs.mean()
+    mean.insert(0, "seeds", epochs.size())
+    return mean.reset_index()
 
 
 def read_timings(params: EvaluatedExperiment, timings: Path) -> pd.DataFrame:
