@@ -43,6 +43,7 @@ def test_sync_logs_each_result_once_and_show_tells_how_to_repeat_it(project: Pro
     [
         (("article", "raw.zip", "--seed", "128"), "article/article", 10),
         (("ablation", "zca_affine"), "ablation/zca_affine/ablation", 6),
+        (("decide", "9", "--seeds", "2"), "decide/decide", 2),
         (("learning-curve", "20", "40", "--variant", "l2"), "learning-curve/learning-curve", 4),
         (("strong-baseline", "raw.zip", "--params", "params.yaml"), "strong-baseline/strong-baseline", 3),
     ],

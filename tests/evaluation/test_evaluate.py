@@ -14,6 +14,7 @@ RESULT = {
     "zero_weights": 0.0,
     "dead_units": 0,
     "compressed_bytes": 5_200_000,
+    "temperature": 1.0,
     "parameters": 10,
     "epochs": 4,
     "best_epoch": 2,

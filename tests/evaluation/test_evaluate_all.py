@@ -26,7 +26,7 @@ from regbench.runtime.hardware import Hardware
 
 ARCHITECTURE = Architecture(("a", "b", "c"), channels=1, height=8, width=8, hidden=(6,))
 RESULT = {"best_epoch": 0, "epochs": 1, "parameters": 1, "train_accuracy": 0.5, "validation_accuracy": 0.5}
-SPARSITY = {"zero_weights": 0.0, "dead_units": 0, "compressed_bytes": 9}
+SPARSITY = {"zero_weights": 0.0, "dead_units": 0, "compressed_bytes": 9, "temperature": 1.0}
 
 
 @pytest.fixture(scope="module")

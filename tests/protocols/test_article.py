@@ -16,7 +16,7 @@ from regbench.config.network import Model
 from regbench.protocols.article import judge_claims, markdown, same_as_reference, write_article
 from regbench.protocols.article_steps import STEPS, article_params
 from regbench.report.comparison import Comparison
-from regbench.statistics.intervals import paired_difference
+from regbench.statistics.comparison import compare_pairs
 from regbench.statistics.verdicts import judge
 
 ROOT = Path(__file__).parents[2]
@@ -112,13 +112,14 @@ def test_one_seed_cannot_tell_of_epochs() -> None:
     assert table.loc["early_stopping", "held"] == "cannot tell"
 
 
-def test_numbers_are_those_of_the_paired_statistics_with_holms_correction() -> None:
+def test_claims_are_one_family() -> None:
     comparison = made_up({"l2": 815, "l1": 806, "dropout": 830})
     table = judge_claims(comparison, epochs()).set_index("variant")
-    by_hand = paired_difference(comparison.correct["l2"], comparison.correct["baseline"], 0.95)
+    [by_hand] = compare_pairs(comparison.correct, [("l2", "baseline")], 0.95)
     assert table.loc["l2", "difference"] == pytest.approx(0.015)
-    assert table.loc["l2", "difference_low"] == by_hand.low and table.loc["l2", "difference_high"] == by_hand.high
-    assert table.loc["l2", "adjusted_p"] > by_hand.p_value
+    assert table.loc["l2", "difference_low"] < by_hand.difference.low
+    assert table.loc["l2", "difference_high"] > by_hand.difference.high
+    assert table.loc["l2", "adjusted_p"] > by_hand.difference.p_value
     assert math.isnan(table.loc["baseline", "difference"])
     assert "+1.50 (" in markdown(table.reset_index().assign(last_epoch_accuracy=0.5), comparison, 7)
 

@@ -68,13 +68,13 @@ def test_sections_are_written_and_left_out_where_there_is_nothing(
     further.write(tmp_path)
     assert pd.read_csv(tmp_path / "ensembles.csv")["variant"].tolist() == further.ensembles["variant"].tolist()
     text = sections_markdown(further.sections())
-    assert all(f"## {title}" in text for title in ("Ensembles", "Robustness", "Size"))
-    assert set(further.charts) == {"robustness", "compression"}
+    assert all(f"## {title}" in text for title in ("Calibration", "Ensembles", "Robustness", "Size"))
+    assert set(further.charts) == {"calibration", "robustness", "compression"}
     for variant in params.variants:
         header = "seed,corruption,severity,accuracy\n"
         (evaluation / variant / "robustness.csv").write_text(header)
     bare = Further.read(params, compare(params, evaluation), evaluation)
-    assert "Robustness" not in sections_markdown(bare.sections()) and set(bare.charts) == {"compression"}
+    assert "Robustness" not in sections_markdown(bare.sections()) and set(bare.charts) == {"calibration", "compression"}
 
 
 def test_compression_is_means_over_seeds_smallest_first(evaluation: Path, params: Params) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from regbench.config.checking import load_params
 from regbench.config.params import Params
+from regbench.statistics.scores import reliability
 
 ROOT = Path(__file__).parents[2]
 Probabilities = NDArray[np.float32]
@@ -85,6 +86,7 @@ def _write_evaluation(
         "zero_weights": 0.0,
         "dead_units": 0,
         "compressed_bytes": 5_200_000,
+        "temperature": 1.0,
         "parameters": 1_399_510,
         "epochs": 4,
         "best_epoch": 2,
@@ -102,6 +104,8 @@ def _write_evaluation(
         for index, name in enumerate(names)
     ]
     pd.DataFrame(recall, columns=["seed", "class", "recall", "images"]).to_csv(folder / "per_class.csv", index=False)
+    flat, repeated = probabilities.reshape(-1, len(names)), np.tile(labels, len(seeds))
+    reliability(flat, repeated, 15).to_csv(folder / "reliability.csv", index=False)
     rows = [
         (seed, kind, severity, value - 0.05 * severity)
         for seed, value in zip(seeds, accuracy, strict=True)

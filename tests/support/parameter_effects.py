@@ -24,20 +24,24 @@ from regbench.engine.experiment_spec import training_spec
 from regbench.engine.local import InlineExecutor
 from regbench.engine.pipeline import train_variants
 from regbench.engine.run import Engine, open_engine
+from regbench.engine.spec import TrainingSpec
 from regbench.engine.store import Store
 from regbench.engine.tasks import RUNS
-from regbench.engine.training_run import TrainingData, train_network
+from regbench.engine.training_run import TrainingData, save_network, train_network
 from regbench.errors import InputError
 from regbench.evaluation.predicted_split import corrupted_images
 from regbench.layout import Results
+from regbench.networks.perceptron import Perceptron
 from regbench.runtime import device as compute
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
 from regbench.runtime.randomness import generator
 from regbench.statistics.scores import calibration_error, headline
+from regbench.statistics.verdicts import judge
 from regbench.tracking.collection import read_records
 from regbench.training import fit as fit_module
 from regbench.training.examples import Examples
+from regbench.training.fit import FitResult
 
 
 def _examples(count: int, seed: int) -> Examples:
@@ -45,14 +49,37 @@ def _examples(count: int, seed: int) -> Examples:
     return Examples(pixels, torch.from_numpy(pixels[0].reshape(count, -1)[:, :2].argmax(1)))
 
 
-def train(params: Params, folder: Path) -> Any:
-    """Train `v` on made-up images."""
+def _train(params: Params, folder: Path) -> tuple[TrainingData, TrainingSpec, Perceptron, FitResult]:
     train, validation = _examples(120, 1), _examples(50, 2)
     data = TrainingData(DataShape(("a", "b"), 1, 8, 8), train, train, validation)
     hardware = compute.resolve_hardware(params.compute, folder / "hardware.json")
-    network, result = train_network(training_spec(params, "v", hardware, "", ""), data, params.seeds[0])
+    spec = training_spec(params, "v", hardware, "", "")
+    return data, spec, *train_network(spec, data, params.seeds[0])
+
+
+def train(params: Params, folder: Path) -> Any:
+    """Train `v` on made-up images."""
+    _, _, network, result = _train(params, folder)
     shapes = [tuple(parameter.shape) for parameter in network.parameters()]
     return len(result.history), result.best_epoch, result.history, shapes
+
+
+def save_trained(params: Params, folder: Path) -> Any:
+    """Train `v`, and save it."""
+    data, spec, network, result = _train(params, folder)
+    summary = save_network(folder / "run", network, result, data, spec, params.seeds[0])
+    return summary, (folder / "run/model.safetensors").read_bytes()
+
+
+def judge_variants(params: Params, _: Path) -> Any:
+    """Return the verdict on two variants that differ little."""
+    random = np.random.default_rng(0)
+    correct = {name: random.random((4, 500)) < 0.9 for name in ("baseline", "v")}
+    settings = params.evaluate
+    found = judge(
+        correct, np.zeros(500, int), "baseline", {"baseline": 0, "v": 1}, settings.confidence, settings.margin / 100
+    )
+    return found.standings["v"].to_baseline
 
 
 def train_with_l1(params: Params, folder: Path) -> Any:

@@ -19,6 +19,7 @@ COMMANDS = {
     "rollback": "retraining",
     "predict": "images",
     "export": "images",
+    "decide": "protocols",
     "article": "protocols",
     "ablation": "protocols",
     "learning-curve": "protocols",

@@ -1,6 +1,7 @@
 """Commands that run a protocol beside the pipeline."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from regbench.cli.options import (
     raw_option,
     tuned_option,
 )
+
+if TYPE_CHECKING:
+    from regbench.protocols.decide import Score
 
 SIZES = (500, 1000, 3000)
 
@@ -105,3 +109,39 @@ def strong_baseline(raw: Path, out: Path, params: Path) -> None:
 
     settings = load_params(params)
     click.echo(write_strong_baseline(settings, ingested(settings.data, raw, out), out))
+
+
+@click.command()
+@click.argument("minutes", type=click.FloatRange(min=0))
+@out_option("decide")
+@click.option("--seeds", type=click.IntRange(min=2), default=16, show_default=True, help="Seeds a variant, at most.")
+@click.option("--score", type=click.Choice(["error", "log-loss"]), default="error", show_default=True)
+@click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
+@raw_option
+@data_option
+@tuned_option
+@params_option
+def decide(
+    minutes: float,
+    out: Path,
+    seeds: int,
+    score: "Score",
+    variants: tuple[str, ...],
+    raw: Path | None,
+    data: Path,
+    tuned: Path,
+    params: Path,
+) -> None:
+    """Give more seeds to undecided comparisons, until all are settled.
+
+    Trains for MINUTES at most. The same command goes on where an earlier one stopped.
+    """
+    from regbench.config.checking import load_params
+    from regbench.protocols.decide import write_decisions
+    from regbench.protocols.protocol import compared, ingested
+
+    settings, left_out = compared(load_params(params), variants, tuned)
+    for name in left_out:
+        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    data = ingested(settings.data, raw, out) if raw else data
+    click.echo(write_decisions(settings, data, out, minutes, seeds, score))

@@ -12,6 +12,8 @@ class Evaluate(Section):
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Level of the intervals."""
+    margin: Annotated[float, Field(ge=0, lt=100)] = 0.3
+    """Points of accuracy: variants that surely differ by less are called practically equal; 0: never."""
     calibration_bins: Count = 15
     """Equal-width bins of confidence in the expected calibration error."""
     robustness_images: Annotated[int, Field(ge=0)] = 300

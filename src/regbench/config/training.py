@@ -29,3 +29,6 @@ class Train(Section):
     """What decides the best epoch, and what early stopping watches."""
     min_delta: Strength = 0
     """Smallest change of the monitored value that counts as an improvement."""
+    calibration: Literal["none", "temperature"] = "none"
+    """`temperature`: the trained network's logits are divided by the number that makes its probabilities fit the
+    validation images best (Guo et al. 2017); it is saved, and served, with the network. Predicted classes stay."""

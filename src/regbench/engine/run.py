@@ -1,7 +1,9 @@
 """The engine: trains what the store lacks, on all cores, and nothing else."""
 
+import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -83,23 +85,31 @@ def train(engine: Engine, trainings: Sequence[Training], seeds: Sequence[int], d
     Raises:
         DivergedError: losses are no longer finite: a line each, after all other runs were trained.
     """
-    wanted: dict[str, TrainingTask] = {}
-    for seed in seeds:
-        for training in trainings:
-            task = _task(engine, training, seed, data, live)
-            wanted.setdefault(task.name, task)
+    wanted = _tasks(engine, [(training, seed) for seed in seeds for training in trainings], data, live)
     missing = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
     print(
         f"train: {len(trainings) * len(seeds)} runs needed, {len(wanted) - len(missing)} of {len(wanted)} different "
         f"ones found, {len(missing)} to train",
         flush=True,
     )
-    missing.sort(key=lambda task: -task.spec.cost)
-    futures = {engine.executor.submit(run_training, task): task for task in missing}
-    diverged = [str(error) for error in _follow(futures) if error is not None]
-    engine.store.prune(engine.compute.store_gigabytes * 1e9, {engine.store.place(RUNS, name) for name in wanted})
-    if diverged:
-        raise DivergedError("\n".join(diverged))
+    _train(engine, sorted(missing, key=lambda task: -task.spec.cost), wanted)
+
+
+def train_until(
+    engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path, deadline: float
+) -> set[tuple[str, int]]:
+    """Train runs, (variant, seed), in this order, as far as they begin before `deadline`, of `time.monotonic`.
+
+    Returns the label and seed of those that are in the store at the end.
+
+    Raises:
+        DivergedError: as `train`.
+    """
+    wanted = _tasks(engine, runs, data, live)
+    missing = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
+    _train(engine, missing, wanted, deadline)
+    there = {name for name in wanted if engine.store.find(RUNS, name)}
+    return {(training.label, seed) for training, seed in runs if training.spec.run(seed) in there}
 
 
 def run_all(engine: Engine, function: Callable[..., T], arguments: Mapping[Any, Any], what: str) -> dict[Any, T]:
@@ -111,27 +121,46 @@ def run_all(engine: Engine, function: Callable[..., T], arguments: Mapping[Any, 
         return {name: future.result() for future, name in futures.items()}
 
 
-def _task(engine: Engine, training: Training, seed: int, data: Path, live: Path) -> TrainingTask:
-    return TrainingTask(
-        training.spec,
-        seed,
-        data,
-        training.augmentation,
-        engine.store.root,
-        training.label,
-        engine.compute.checkpoint_epochs,
-        live,
-    )
+def _tasks(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path) -> dict[str, TrainingTask]:
+    """Return the task of each different run, by its name in the store."""
+    wanted: dict[str, TrainingTask] = {}
+    for training, seed in runs:
+        task = TrainingTask(
+            training.spec,
+            seed,
+            data,
+            training.augmentation,
+            engine.store.root,
+            training.label,
+            engine.compute.checkpoint_epochs,
+            live,
+        )
+        wanted.setdefault(task.name, task)
+    return wanted
 
 
-def _follow(futures: Mapping[Future[Path], TrainingTask]) -> Iterator[DivergedError | None]:
-    """Wait for trainings, showing epochs on a terminal; yield how each ended."""
+def _train(engine: Engine, missing: Sequence[TrainingTask], keep: Collection[str], deadline: float = math.inf) -> None:
+    """Train what is missing, in this order, and cut the store back to its size, but for the runs to `keep`."""
+    begun = missing if time.monotonic() < deadline else ()
+    futures = {engine.executor.submit(run_training, task): task for task in begun}
+    diverged = [str(error) for error in _follow(futures, deadline) if error is not None]
+    engine.store.prune(engine.compute.store_gigabytes * 1e9, {engine.store.place(RUNS, name) for name in keep})
+    if diverged:
+        raise DivergedError("\n".join(diverged))
+
+
+def _follow(futures: Mapping[Future[Path], TrainingTask], deadline: float) -> Iterator[DivergedError | None]:
+    """Wait for trainings, showing epochs on a terminal; yield how each ended; after `deadline` none begins."""
     total = sum(task.spec.train.epochs for task in futures.values())
     pending = set(futures)
     ended = 0
     with tqdm(total=total, desc="train", unit="epoch", disable=None) as bar:
         while pending:
-            done, pending = wait(pending, None if bar.disable else SECONDS, FIRST_COMPLETED)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                pending -= {future for future in pending if future.cancel()}
+            limit = min([*([] if bar.disable else [SECONDS]), *([left] if 0 < left < math.inf else [])], default=None)
+            done, pending = wait(pending, limit, FIRST_COMPLETED)
             for future in done:
                 ended += futures[future].spec.train.epochs
                 error = future.exception()

@@ -29,7 +29,7 @@ def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]
     network, result, peaks = _train(task, store.checkpoint(task.name), on_epoch)
     data = load_training_data(task.data, task.augmentation)
     with store.write(RUNS, task.name) as folder:
-        summary = save_network(folder, network, result, data, task.seed)
+        summary = save_network(folder, network, result, data, task.spec, task.seed)
         write_json(folder / RESULT, summary)
         write_csv(folder / HISTORY, pd.DataFrame([asdict(record) for record in result.history]))
         write_json(folder / SPEC, task.spec.content)

@@ -23,11 +23,12 @@ from regbench.errors import InputError
 from regbench.networks.model_files import save_model
 from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.runtime.arithmetic import prepare
-from regbench.training.epoch import run_epoch
+from regbench.training.epoch import Score, run_epoch
 from regbench.training.examples import Examples, in_order
 from regbench.training.fit import FitResult, fit
 from regbench.training.history import EpochRecord
 from regbench.training.sparsity import describe_sparsity
+from regbench.training.temperature import scale_temperature
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,17 @@ def train_network(
     return network, result
 
 
-def save_network(folder: Path, network: Perceptron, result: FitResult, data: TrainingData, seed: int) -> dict[str, Any]:
-    """Write a trained network to `folder` and return what `result.json` says of it; losses in nats."""
-    save_model(folder, network)
-    rows, labels = data.train.rows(), data.train.labels
-    train = run_epoch(network, rows, labels, in_order(len(labels)))
+def save_network(
+    folder: Path, network: Perceptron, result: FitResult, data: TrainingData, spec: TrainingSpec, seed: int
+) -> dict[str, Any]:
+    """Calibrate a trained network, write it to `folder` and return what `result.json` says of it; losses in nats."""
     best = result.history[result.best_epoch]
+    temperature, validation_loss = 1.0, best.validation_loss
+    if spec.train.calibration == "temperature":
+        temperature = scale_temperature(network, data.validation)
+        validation_loss = _score(network, data.validation).loss
+    save_model(folder, network)
+    train = _score(network, data.train)
     return {
         "seed": seed,
         "best_epoch": result.best_epoch,
@@ -128,10 +134,15 @@ def save_network(folder: Path, network: Perceptron, result: FitResult, data: Tra
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "train_loss": train.loss,
         "train_accuracy": train.accuracy,
-        "validation_loss": best.validation_loss,
+        "validation_loss": validation_loss,
         "validation_accuracy": best.validation_accuracy,
+        "temperature": temperature,
         **describe_sparsity(network, folder / "model.safetensors"),
     }
+
+
+def _score(network: Perceptron, examples: Examples) -> Score:
+    return run_epoch(network, examples.rows(), examples.labels, in_order(len(examples)))
 
 
 def _examples(split: Split, whitening: Whitening | None) -> Examples:

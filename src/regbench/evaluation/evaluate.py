@@ -15,7 +15,7 @@ from regbench.engine.run import Engine
 from regbench.engine.store import keep_only
 from regbench.evaluation.tasks import PROBABILITIES, ROBUSTNESS, EvaluationTask, evaluate_missing
 from regbench.files import read_array, read_json, write_array, write_csv, write_json
-from regbench.statistics.scores import confusion, headline, misclassified, score
+from regbench.statistics.scores import confusion, headline, misclassified, reliability, score
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ def _score_variant(
     tables = [pd.read_csv(entry / ROBUSTNESS) for entry in entries]
     robustness = pd.concat([t.assign(seed=seed) for t, seed in zip(tables, experiment.seeds, strict=True)])
     write_csv(folder / ROBUSTNESS, robustness[["seed", "corruption", "severity", "accuracy"]])
+    flat, repeated = probabilities.reshape(-1, probabilities.shape[2]), np.tile(labels, len(probabilities))
+    write_csv(folder / "reliability.csv", reliability(flat, repeated, experiment.evaluate.calibration_bins))
     write_json(metrics, headline(probabilities, labels, scores, experiment.evaluate))
 
 

@@ -45,10 +45,11 @@ class EvaluationTask:
         )
 
 
-def evaluate_missing(engine: Engine, tasks: Sequence[EvaluationTask]) -> list[Path]:
-    """Return the store's folder of each evaluation, computed where it was missing."""
+def evaluate_missing(engine: Engine, tasks: Sequence[EvaluationTask], quiet: bool = False) -> list[Path]:
+    """Return the store's folder of each evaluation, computed where it was missing; says so unless `quiet`."""
     missing = {task.name: task for task in tasks if engine.store.find(EVALUATIONS, task.name) is None}
-    print(f"evaluate: {len(tasks)} networks, {len(missing)} to evaluate", flush=True)
+    if not quiet:
+        print(f"evaluate: {len(tasks)} networks, {len(missing)} to evaluate", flush=True)
     run_all(engine, run_evaluation, missing, "evaluate")
     return [engine.store.place(EVALUATIONS, task.name) for task in tasks]
 

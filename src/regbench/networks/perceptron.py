@@ -99,6 +99,15 @@ class Perceptron(nn.Module):
             self.matrix.copy_(whitening.matrix)
         return self
 
+    @torch.no_grad()
+    def divide_logits(self, temperature: float) -> Self:
+        """Divide all logits by a number above 0, by way of the output layer, whoever loads the network; return it."""
+        output = self.layers[-1]
+        assert isinstance(output, nn.Linear)
+        output.weight.div_(temperature)
+        output.bias.div_(temperature)
+        return self
+
     def key_dropout(self, random: np.random.Generator) -> None:
         """Let all dropout layers draw from `random`, in the order of the layers."""
         for layer in self.layers:

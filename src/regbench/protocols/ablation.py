@@ -14,7 +14,7 @@ from regbench.protocols.protocol import run_protocol
 from regbench.protocols.protocol_files import draw_pairs, interval, points, write_study
 from regbench.report.comparison import Comparison
 from regbench.report.summary import NO_TEST_SPLIT, text_table
-from regbench.statistics.verdicts import compare_pairs
+from regbench.statistics.comparison import compare_pairs
 
 BASELINE, WHOLE = "baseline", "whole"
 OFF_RECIPE = "plain"
@@ -68,8 +68,7 @@ def ablation_params(params: Params, variant: str) -> tuple[Params, dict[str, str
 def judge_members(comparison: Comparison, members: Mapping[str, str]) -> pd.DataFrame:
     """Return the rows: baseline, each member alone, the whole without each, the whole.
 
-    Rows without a member are compared with the whole, all others with the baseline, in one family of comparisons for
-    Holm's correction.
+    Rows without a member are compared with the whole, all others with the baseline, in one family of comparisons.
     """
     named = {
         **{f"only-{name}": (f"+ {called}", BASELINE) for name, called in members.items()},
@@ -77,7 +76,7 @@ def judge_members(comparison: Comparison, members: Mapping[str, str]) -> pd.Data
         WHOLE: ("the combination", BASELINE),
     }
     pairs = [(name, against) for name, (_, against) in named.items()]
-    found = compare_pairs(comparison.correct, pairs, comparison.confidence)
+    found = compare_pairs(comparison.correct, pairs, comparison.confidence, same=comparison.networks)
     rows = [_accuracy(comparison, BASELINE, BASELINE)]
     for (name, (called, against)), result in zip(named.items(), found, strict=True):
         rows.append(
@@ -112,8 +111,8 @@ def markdown(rows: pd.DataFrame, comparison: Comparison, variant: str) -> str:
     )
     warning = f"\n- {NO_TEST_SPLIT}" if comparison.split != "test" else ""
     notes = (
-        "Gain: points less error, paired by seed and image, with its interval. Verdict: of the row against what it is "
-        "compared with; p-values are Holm-corrected over the table, intervals are not. Where leaving a strength out is "
+        "Gain: points less error, with its interval. Verdict: of the row against what it is "
+        "compared with; p-values and intervals hold for the whole table. Where leaving a strength out is "
         "worse, the combination needs it.\n"
     )
     return "\n\n".join([opening + warning, text_table(header, cells), notes])

@@ -16,9 +16,10 @@ from regbench.protocols.protocol_files import draw_pairs, interval, points, writ
 from regbench.report.comparison import Comparison
 from regbench.report.summary import NO_TEST_SPLIT, text_table
 from regbench.report.tables import table
+from regbench.statistics.comparison import compare_pairs
 from regbench.statistics.intervals import Interval, mean_interval
-from regbench.statistics.verdicts import Comparison as Found
-from regbench.statistics.verdicts import Verdict, compare_pairs
+from regbench.statistics.pair import Comparison as Found
+from regbench.statistics.pair import Verdict
 
 Held = Literal["held", "did not hold", "cannot tell"]
 Epochs = Mapping[str, NDArray[np.int64]]
@@ -54,13 +55,13 @@ def write_article(params: Params, raw: Path, out: Path) -> str:
 def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
     """Return a row a step in the tutorial's order, with the difference that its claim is about and whether it held.
 
-    Accuracies are compared by the paired statistics of the library, Holm-corrected over all claims about them. A step
+    All claims about accuracies are one family of comparisons. A step
     whose record is that of its reference trains the same networks, so it is no comparison, and nothing was gained.
     What early stopping saves is the mean difference of the epochs, with Student's t interval over the seeds.
     """
     judged = [step for step in STEPS if step.expects in ("better", "not better") and not same_as_reference(step)]
     pairs = [(step.name, step.against) for step in judged]
-    found = compare_pairs(comparison.correct, pairs, comparison.confidence)
+    found = compare_pairs(comparison.correct, pairs, comparison.confidence, same=comparison.networks)
     results = {step.name: result for step, result in zip(judged, found, strict=True)}
     return pd.DataFrame([_row(step, comparison, epochs, results.get(step.name)) for step in STEPS])
 
@@ -95,9 +96,9 @@ def markdown(claims: pd.DataFrame, comparison: Comparison, train_images: int) ->
     )
     notes = (
         "Accuracy: mean over seeds, of each run's best epoch; last epoch: as the tutorial reads it. Gain: points of "
-        f"accuracy over the step named, or epochs fewer than it, with its {level} interval, which is not corrected. "
-        "Held, did not hold: the two can be told apart, paired by seed and image, Holm's correction over the claims "
-        "about accuracy included; epochs: Student's t over the seeds. 'No improvement' held where the step is worse.\n"
+        f"accuracy over the step named, or epochs fewer than it, with its {level} interval, which holds for all "
+        "claims together. Held, did not hold: the two differ significantly, for all claims about accuracy "
+        "together; epochs: Student's t over the seeds. 'No improvement' held where the step is worse.\n"
     )
     return "\n\n".join([opening, text_table(header, rows), notes])
 

@@ -18,7 +18,7 @@ from regbench.report.drawing import to_png
 from regbench.report.size_chart import size_chart
 from regbench.report.summary import NO_TEST_SPLIT, text_table
 from regbench.runtime.randomness import generator
-from regbench.statistics.verdicts import compare_pairs
+from regbench.statistics.comparison import compare_pairs
 
 
 def write_learning_curve(params: Params, sizes: Sequence[int], data: Path, out: Path, seed: int) -> str:
@@ -60,7 +60,7 @@ def write_subset(data: Path, out: Path, rows: NDArray[np.int64]) -> None:
 def judge_sizes(comparisons: Mapping[int, Comparison]) -> pd.DataFrame:
     """Return a row a size and variant; each variant is compared with the baseline of its size.
 
-    All comparisons of the table are one family for Holm's correction.
+    All comparisons of the table are one family.
     """
     variants, baseline = _names(comparisons)
     confidence = next(iter(comparisons.values())).confidence
@@ -110,8 +110,8 @@ def markdown(rows: pd.DataFrame, comparisons: Mapping[int, Comparison]) -> str:
     )
     warning = f"\n- {NO_TEST_SPLIT}" if first.split != "test" else ""
     notes = (
-        "Gain: points less error than the baseline at the same size, paired by seed and image, with its interval. "
-        "p-values are Holm-corrected over the table, intervals are not. One subset a size: what another draw of train "
+        "Gain: points less error than the baseline at the same size, with its interval. "
+        "p-values and intervals hold for the whole table. One subset a size: what another draw of train "
         "images would do is not in the intervals.\n"
     )
     return "\n\n".join([opening + warning, text_table(header, cells), notes])

@@ -13,7 +13,7 @@ from regbench.data.dataset import data_digest, load_split
 from regbench.engine.augment import make_augmentations
 from regbench.engine.experiment_spec import training_spec
 from regbench.engine.results import write_results
-from regbench.engine.run import Training, open_engine, train
+from regbench.engine.run import Engine, Training, open_engine, train
 from regbench.errors import InputError
 from regbench.evaluation.evaluate import evaluate_all
 from regbench.layout import LIVE, STORE
@@ -32,21 +32,32 @@ def run_protocol(params: Params, data: Path, folder: Path, store: Path = STORE) 
         InputError: a variant has ranges: see `resolved`.
         IntegrityError: `data` was not ingested.
     """
-    load_split(data, "train")  # A folder that lacks its files is named before they are hashed.
     with open_engine(params.compute, store) as engine:
-        used = {params.variants[variant].recipe for variant in params.variants}
-        recipes = {name: recipe for name, recipe in params.recipes.items() if name in used}
-        augmented = make_augmentations(engine, recipes, params.augment, data)
-        images = data_digest(data)
-        trainings = []
-        for name, variant in params.variants.items():
-            place = augmented[variant.recipe]
-            trainings.append(Training(name, training_spec(params, name, engine.hardware, images, place.name), place))
+        trainings = prepare_trainings(engine, params, data)
         train(engine, trainings, params.seeds, data, LIVE / "protocols")
         specs = {training.label: training.spec for training in trainings}
         write_results(engine.store, specs, params.seeds, folder / "runs")
         evaluate_all(engine, params, data, folder / "runs", folder / "evaluation", folder / "metrics")
     return compare(params, folder / "evaluation")
+
+
+def prepare_trainings(engine: Engine, params: Params, data: Path) -> list[Training]:
+    """Return what is to be trained, a variant each; augments the images where that is missing.
+
+    Raises:
+        InputError: a variant has ranges: see `resolved`.
+        IntegrityError: `data` was not ingested.
+    """
+    load_split(data, "train")  # A folder that lacks its files is named before they are hashed.
+    used = {params.variants[variant].recipe for variant in params.variants}
+    recipes = {name: recipe for name, recipe in params.recipes.items() if name in used}
+    augmented = make_augmentations(engine, recipes, params.augment, data)
+    images = data_digest(data)
+    trainings = []
+    for name, variant in params.variants.items():
+        place = augmented[variant.recipe]
+        trainings.append(Training(name, training_spec(params, name, engine.hardware, images, place.name), place))
+    return trainings
 
 
 def ingested(settings: Data, raw: Path, folder: Path) -> Path:

@@ -120,11 +120,11 @@ def _gains(comparison: Comparison) -> ChartType:
         ],
         columns=["variant", "gain", "low", "high", "verdict"],
     )
-    told = alt.datum["verdict"] != "cannot tell"
+    told = (alt.datum["verdict"] == "better") | (alt.datum["verdict"] == "worse")
     colour = alt.when(told).then(alt.value(TELLING)).otherwise(alt.value(GREY))
     shape = alt.when(told).then(alt.value("circle")).otherwise(alt.value("diamond"))
     base = alt.Chart(inline(table)).encode(y=_rank(comparison, labels=False), color=colour)
-    title = "points less error; blue: can be told apart (Holm)"
+    title = "points less error; blue: significant"
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high")), "verdict:N"]
     return alt.layer(
         alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),

@@ -1,7 +1,7 @@
 """The tidy tables of a comparison: one row a variant, best first, from what `train` and `evaluate` left in files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.errors import IntegrityError
-from regbench.files import read_array, read_json
+from regbench.files import read_json
+from regbench.report.answers import read_answers
 from regbench.report.tables import required, table
+from regbench.report.verdict_columns import VERDICT_COLUMNS, log_loss_verdicts, verdict_row
 from regbench.statistics.intervals import Interval
-from regbench.statistics.verdicts import Comparison as Verdict
+from regbench.statistics.pair import Comparison as Verdict
 from regbench.statistics.verdicts import Judgement, judge
 
 COLUMNS = (
@@ -30,8 +32,10 @@ COLUMNS = (
     "gap",
     "zero_weights",
     "epochs",
+    *VERDICT_COLUMNS,
 )
 """Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats."""
+MEANS = ("log_loss", "macro_f1", "calibration_error", "gap", "zero_weights", "epochs")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Comparison:
     variants: tuple[str, ...]
     """In the order of `params.yaml`, which gives each its colour, whatever its rank."""
     judgement: Judgement
-    """Intervals, verdicts against the baseline and the tie set: paired by seed and image."""
+    """Intervals, verdicts against the baseline and the tie set, by accuracy."""
     seed_errors: pd.DataFrame
     """variant, seed, error_percent."""
     split: str
@@ -54,6 +58,10 @@ class Comparison:
     seeds: tuple[int, ...]
     correct: Mapping[str, NDArray[np.bool_]]
     """Whether each seed's network is right on each image, (seeds, images), by variant."""
+    log_loss: Mapping[str, Verdict] = field(default_factory=dict)
+    """Each other variant against the baseline by log-loss; gains are in nats."""
+    networks: Mapping[str, str] | None = None
+    """Digest of each variant's probabilities: equal ones are the same networks."""
 
     @property
     def baseline(self) -> str:
@@ -94,12 +102,20 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
     split = required(evaluation / "split.json", read_json)
     labels = required(evaluation / "labels.csv", table)["label"].to_numpy()
     shape = (len(params.seeds), split["images"], len(split["classes"]))
-    correct = {name: _correct(evaluation / name / "probabilities.npy", labels, shape) for name in params.variants}
+    answers = {name: read_answers(evaluation / name / "probabilities.npy", labels, shape) for name in params.variants}
+    correct = {name: found.correct for name, found in answers.items()}
+    networks = {name: found.digest for name, found in answers.items()}
     scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.variants}
     baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
     complexity = {name: active_strengths(params, name) for name in params.variants}
-    judgement = judge(correct, labels, baseline, complexity, params.evaluate.confidence)
-    rows = [_row(name, judgement.standings[name].accuracy, scores[name]) for name in params.variants]
+    confidence, margin = params.evaluate.confidence, params.evaluate.margin / 100
+    judgement = judge(correct, labels, baseline, complexity, confidence, margin, networks)
+    by_loss = log_loss_verdicts({name: found.losses for name, found in answers.items()}, baseline, confidence, networks)
+    rows = [
+        _row(name, judgement.standings[name].accuracy, scores[name])
+        | verdict_row(judgement.standings[name], by_loss.get(name))
+        for name in params.variants
+    ]
     ranked = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
         ["test_accuracy", "log_loss"], ascending=[False, True], kind="stable", ignore_index=True
     )
@@ -113,6 +129,8 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
         classes=tuple(split["classes"]),
         seeds=params.seeds,
         correct=correct,
+        log_loss=by_loss,
+        networks=networks,
     )
 
 
@@ -135,14 +153,18 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "high": found.difference.high,
             "adjusted_p": found.adjusted_p,
             "verdict": found.verdict,
+            "seeds_needed": found.seeds_needed if np.isfinite(found.seeds_needed) else None,
+            "same_network": found.same_network,
         }
         for name, found in comparison.verdicts.items()
     }
-    rows = comparison.table.to_dict(orient="records")
+    # JSON has no nan and no infinity.
+    finite = comparison.table.replace([np.inf, -np.inf], np.nan).astype(object)
+    rows = finite.where(finite.notna(), None).to_dict(orient="records")
     return {
         "baseline": comparison.baseline,
         "best": comparison.best,
-        "cannot_be_told_from_best": [name for name in comparison.order if name in judgement.tie_set],
+        "tied_with_best": [name for name in comparison.order if name in judgement.tie_set],
         "confidence": comparison.confidence,
         "images": comparison.images,
         "seeds": list(comparison.seeds),
@@ -159,17 +181,8 @@ def _row(variant: str, accuracy: Interval, scores: pd.DataFrame) -> dict[str, An
         "test_accuracy_low": accuracy.low,
         "test_accuracy_high": accuracy.high,
         "test_error_percent": 100 * (1 - accuracy.mean),
-        **{name: float(scores[name].mean()) for name in COLUMNS[6:]},
+        **{name: float(scores[name].mean()) for name in MEANS},
     }
-
-
-def _correct(file: Path, labels: NDArray[np.int64], shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-    probabilities = required(file, read_array)
-    if probabilities.shape != shape or len(labels) != shape[1]:
-        found = f"shape {probabilities.shape} for {len(labels)} labels"
-        raise IntegrityError(f"{file}: {found}: must be {shape} (seeds, images, classes): run `dvc repro evaluate`")
-    correct: NDArray[np.bool_] = probabilities.argmax(axis=2) == labels
-    return correct
 
 
 def _scores(file: Path, seeds: tuple[int, ...]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import pandas as pd
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import read_array
 from regbench.report.tables import required, table
+from regbench.statistics.holm import holm
 from regbench.statistics.intervals import accuracy_interval, paired_difference
-from regbench.statistics.verdicts import holm
 
 COLUMNS = ("variant", "members", "error_percent", "low", "high", "log_loss", "gain", "gain_low", "gain_high", "p")
 SMALLEST = 1e-15

@@ -21,10 +21,10 @@ from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import atomic, read_array, read_json, write_csv, write_json
 from regbench.report import charts, drawing
 from regbench.report.comparison import Comparison, compare, to_json
+from regbench.report.findings import finding, groups
 from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (
     NO_TEST_SPLIT,
-    best_sentence,
     conclusions,
     facts,
     markdown,
@@ -103,11 +103,12 @@ def html(
         "confusion": charts.confusions(comparison, confusion),
         **further.charts,
     }
-    return _template("comparison.html.j2").render(
+    return template("comparison.html.j2").render(
         title=f"Which regularizer generalizes? {len(comparison.variants)} variants compared",
         facts=facts(comparison, data),
-        best=best_sentence(comparison),
+        finding=finding(comparison),
         conclusions=conclusions(comparison),
+        groups=groups(comparison),
         warning=NO_TEST_SPLIT if comparison.split != "test" else "",
         notes=notes(comparison),
         best_variant=comparison.best,
@@ -118,7 +119,7 @@ def html(
         looks=[{"variant": name, "mistakes": _mistakes(evaluation / name)} for name in comparison.order],
         seeds=len(comparison.seeds),
         specs={name: drawing.to_spec(chart) for name, chart in drawn.items()},
-        library=_library(),
+        library=library(),
     )
 
 
@@ -127,7 +128,7 @@ def dvc_page() -> str:
 
     DVC's own template loads the library from the network, and shows nothing without one.
     """
-    return _template("plots.html.j2").render(library=_library())
+    return template("plots.html.j2").render(library=library())
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
@@ -152,7 +153,7 @@ def _mistakes(folder: Path) -> list[dict[str, Any]]:
 
 
 @cache
-def _library() -> Markup:
+def library() -> Markup:
     """Return Vega, Vega-Lite and vegaEmbed as one script; bundling takes about two seconds, so once a process."""
     import vl_convert
 
@@ -160,6 +161,7 @@ def _library() -> Markup:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return a template of this package, which escapes all that it is given."""
     loader = jinja2.PackageLoader("regbench.report")
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(name)

@@ -33,7 +33,7 @@ def pair_chart(rows: pd.DataFrame, split: str) -> ChartType:
     colour = alt.when(alt.datum["told"]).then(alt.value(TELLING)).otherwise(alt.value(GREY))
     shape = alt.when(alt.datum["told"]).then(alt.value("circle")).otherwise(alt.value("diamond"))
     compared = alt.Chart(inline(rows[["name", *COLUMNS[4:]]].dropna())).encode(y=y(False), color=colour)
-    title = "points less error; blue: can be told apart (Holm)"
+    title = "points less error; blue: significant"
     right = alt.layer(
         alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),
         compared.mark_rule(strokeWidth=2.5).encode(x=alt.X("gain_low:Q", title=title), x2="gain_high:Q"),

@@ -1,4 +1,4 @@
-"""The further sections of a report: ensembles of seeds, robustness to corrupted images, and size."""
+"""The further sections of a report: calibration, ensembles of seeds, robustness to corrupted images, and size."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from altair.typing import ChartType
 
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import write_csv
+from regbench.report.calibration import calibration, calibration_chart, calibration_rows
 from regbench.report.comparison import Comparison
 from regbench.report.compression import compression, compression_chart, compression_rows
 from regbench.report.ensembles import ensemble_rows, ensembles
@@ -32,6 +33,9 @@ class Further:
     """What is told beyond the comparison of single networks; a table may be empty."""
 
     comparison: Comparison
+    evaluation: Path
+    """Folder of predictions and scores."""
+    calibration: pd.DataFrame
     ensembles: pd.DataFrame
     robustness: pd.DataFrame
     compression: pd.DataFrame
@@ -39,11 +43,18 @@ class Further:
     @classmethod
     def read(cls, params: EvaluatedExperiment, comparison: Comparison, evaluation: Path) -> "Further":
         """Compute all tables from what `evaluate` wrote."""
-        tables = ensembles(params, evaluation), robustness(params, evaluation), compression(comparison, evaluation)
-        return cls(comparison, *tables)
+        return cls(
+            comparison,
+            evaluation,
+            calibration(comparison, evaluation),
+            ensembles(params, evaluation),
+            robustness(params, evaluation),
+            compression(comparison, evaluation),
+        )
 
     def write(self, out: Path) -> None:
         """Write the tables as CSV."""
+        write_csv(out / "calibration.csv", self.calibration)
         write_csv(out / "ensembles.csv", self.ensembles)
         write_csv(out / "robustness.csv", self.robustness)
         write_csv(out / "compression.csv", self.compression)
@@ -51,7 +62,10 @@ class Further:
     @property
     def charts(self) -> dict[str, ChartType]:
         """Charts by the name of the section they belong to."""
-        charts = {"compression": compression_chart(self.compression, self.comparison)}
+        charts: dict[str, ChartType] = {
+            "calibration": calibration_chart(self.calibration, self.comparison),
+            "compression": compression_chart(self.compression, self.comparison),
+        }
         if len(self.robustness):
             charts["robustness"] = robustness_chart(self.robustness, self.comparison.order)
         return charts
@@ -59,6 +73,14 @@ class Further:
     def sections(self) -> Iterator[Section]:
         """Yield a section for each table that has rows."""
         comparison = self.comparison
+        yield Section(
+            "calibration",
+            "Calibration",
+            "Whether the networks are right as often as their confidence says: below the diagonal they are too "
+            "sure. ECE: expected calibration error. Temperature: what the logits are divided by, fitted on "
+            "validation images where `train.calibration` is `temperature`, else 1.",
+            *calibration_rows(self.calibration, comparison, self.evaluation),
+        )
         if len(self.ensembles):
             yield Section(
                 "ensembles",

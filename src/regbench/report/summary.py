@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regbench.errors import InputError
 from regbench.report.comparison import Comparison
+from regbench.report.findings import advice, finding, groups, log_loss_verdict, power, verdict, vetoes
 
 NO_TEST_SPLIT = (
     "This data set has no test split: all figures come from the validation images, on which the best epochs were "
@@ -16,8 +18,9 @@ NO_TEST_SPLIT = (
 
 def headline(comparison: Comparison, data: dict[str, Any]) -> list[str]:
     """Return the sentences that open the comparison; `data` is the content of data/report/report.json."""
-    sentences = [*facts(comparison, data), best_sentence(comparison), *conclusions(comparison)]
-    return [*sentences, NO_TEST_SPLIT] if comparison.split != "test" else sentences
+    listed = [f"{title}: {members}." for title, members in groups(comparison)]
+    warning = [NO_TEST_SPLIT] if comparison.split != "test" else []
+    return [finding(comparison), *conclusions(comparison), *listed, *facts(comparison, data), *warning]
 
 
 def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
@@ -39,71 +42,18 @@ def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
     ]
 
 
-def best_sentence(comparison: Comparison) -> str:
-    """Say which variant errs least, with its interval."""
-    best = comparison.table.iloc[0]
-    return (
-        f"Best: {comparison.best} with {best['test_error_percent']:.2f} % {comparison.split} error "
-        f"({100 * comparison.confidence:g} % interval {error_interval(best)} %)."
-    )
-
-
-def verdict_sentence(comparison: Comparison) -> str:
-    """Say whether the best variant can be told from the baseline, and which others cannot be told from the best."""
-    baseline, best = comparison.baseline, comparison.best
-    if not comparison.verdicts:
-        return "There is nothing to compare it with."
-    if best == baseline:
-        return f"No variant errs less than {baseline}. {_ties(comparison)}"
-    found = comparison.verdicts[best]
-    gain = found.difference
-    told = "can" if found.verdict == "better" else "cannot"
-    return (
-        f"It {told} be told from {baseline}: {100 * gain.mean:.2f} points less error, paired "
-        f"{100 * comparison.confidence:g} % interval {100 * gain.low:.2f} to {100 * gain.high:.2f}, p = "
-        f"{found.adjusted_p:.2g} adjusted for {_count(len(comparison.verdicts), 'comparison')}. {_ties(comparison)}"
-    )
-
-
 def conclusions(comparison: Comparison) -> list[str]:
-    """Return what follows from the figures: verdict and ties, recommendation, vetoes, and what this test can see."""
-    return [
-        verdict_sentence(comparison),
-        *([_recommendation(comparison)] if comparison.verdicts else []),
-        *_vetoes(comparison),
-        *([_power(comparison)] if comparison.verdicts else []),
-    ]
-
-
-def _recommendation(comparison: Comparison) -> str:
-    name = comparison.judgement.recommendation
-    return f"Recommended: {name}, the simplest of those that cannot be told from the best and lose no class."
-
-
-def _vetoes(comparison: Comparison) -> list[str]:
-    """Name the variants that are no worse on average, and yet significantly worse on a class."""
-    sentences = []
-    for name in comparison.order:
-        lost = comparison.judgement.standings[name].lost_classes
-        if lost and comparison.verdicts[name].verdict != "worse":
-            classes = ", ".join(comparison.classes[index] for index in lost)
-            sentences.append(f"Flagged: {name} is significantly worse than {comparison.baseline} on class {classes}.")
-    return sentences
-
-
-def _power(comparison: Comparison) -> str:
-    points = 100 * comparison.judgement.smallest_detectable
-    return (
-        f"Smallest difference that these seeds and images would show (power 0.8, median over variants): "
-        f"{points:.2f} points."
-    )
+    """Return what follows from the figures: what to use, who loses a class, and what this test can see."""
+    if not comparison.verdicts:
+        return []
+    return [advice(comparison), *vetoes(comparison), power(comparison)]
 
 
 def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return the header and the formatted cells of the comparison table, best first."""
     error = f"{comparison.split} error %"
     level = f"{100 * comparison.confidence:g} % interval"
-    header = ["variant", error, level, "gain", "log-loss", "F1", "ECE %", "gap", "zeros %", "epochs", "seeds"]
+    header = ["variant", error, level, "gain", "P(wins)", "verdict", "log-loss", "by log-loss", "ECE %", "gap", "seeds"]
     rows = []
     for _, row in comparison.table.iterrows():
         variant = str(row["variant"])
@@ -112,17 +62,26 @@ def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
                 variant,
                 f"{row['test_error_percent']:.2f}",
                 error_interval(row),
-                _versus(comparison, variant),
+                *_versus(comparison, variant),
+                verdict(comparison, variant),
                 f"{row['log_loss']:.4f}",
-                f"{row['macro_f1']:.4f}",
+                log_loss_verdict(comparison, variant),
                 f"{100 * row['calibration_error']:.2f}",
                 f"{100 * row['gap']:.2f}",
-                f"{100 * row['zero_weights']:.1f}",
-                f"{row['epochs']:.1f}",
                 f"{row['seeds']}",
             ]
         )
     return header, rows
+
+
+def _versus(comparison: Comparison, variant: str) -> list[str]:
+    """Return the gain in points, with a star where it is significant, and P(wins)."""
+    found = comparison.verdicts.get(variant)
+    if found is None:
+        return ["", ""]
+    star = "*" if found.verdict in ("better", "worse") else " "
+    wins = "" if np.isnan(found.wins.mean) else f"{found.wins.mean:.2f}"
+    return [f"{100 * found.difference.mean:+.2f}{star}", wins]
 
 
 def timing_rows(comparison: Comparison, timings: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -146,10 +105,12 @@ def notes(comparison: Comparison) -> str:
     """Say what the columns of the table mean."""
     noise = "of seeds and of" if len(comparison.seeds) > 1 else "of one seed's"
     return (
-        f"Means over seeds. Intervals and verdicts carry the noise {noise} {comparison.split} images. "
-        f"Gain: points less error than {comparison.baseline}, paired by seed and image; * where the two can be told "
-        "apart, Holm's correction for several comparisons included. F1: mean over classes. ECE: expected calibration "
-        f"error. Gap: train accuracy minus {comparison.split} accuracy, points. Zeros: hidden weights that are 0.\n"
+        f"Means over seeds. Intervals and verdicts account for the variance {noise} {comparison.split} images. "
+        f"Gain: points less error than {comparison.baseline}; * significant. P(wins): probability that a new run of "
+        f"the variant errs less than a new run of {comparison.baseline}. Verdicts hold for all variants together, by "
+        "error and by log-loss; undecided: with the seeds a variant that would decide it at the difference seen "
+        "(power 0.8), if any number would. ECE: expected calibration error. Gap: train accuracy minus "
+        f"{comparison.split} accuracy, points.\n"
     )
 
 
@@ -164,18 +125,6 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def error_interval(row: "pd.Series[Any]") -> str:
     """Return the two ends of a table row's error in percent: `2.61 to 3.70`."""
     return f"{100 * (1 - row['test_accuracy_high']):.2f} to {100 * (1 - row['test_accuracy_low']):.2f}"
-
-
-def _ties(comparison: Comparison) -> str:
-    ties = [name for name in comparison.order if name in comparison.judgement.tie_set and name != comparison.best]
-    return f"Not told from the best: {', '.join(ties)}." if ties else "Every other variant is told from the best."
-
-
-def _versus(comparison: Comparison, variant: str) -> str:
-    found = comparison.verdicts.get(variant)
-    if found is None:
-        return ""
-    return f"{100 * found.difference.mean:+.2f}{' ' if found.verdict == 'cannot tell' else '*'}"
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

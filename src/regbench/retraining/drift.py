@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from regbench.config.drift import DriftSettings, Limits
 from regbench.retraining.distances import agreement, kolmogorov_smirnov, label_shares, missing_classes, pixel_summaries
-from regbench.statistics.verdicts import holm
+from regbench.statistics.holm import holm
 
 Level = Literal["none", "warn", "stop"]
 LEVELS: tuple[Level, ...] = ("none", "warn", "stop")

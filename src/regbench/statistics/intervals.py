@@ -31,7 +31,7 @@ class Difference:
 
     `sources` names the noises that the interval and the p-value carry: with one seed it is the images alone.
     `discordant` counts the images that the two variants score differently under at least one seed. Without seeds or
-    images all numbers are nan and the noise is None.
+    images all numbers are nan and the noise is None, as it is where variants share their noise (`comparison`).
     """
 
     mean: float
@@ -51,7 +51,7 @@ def mean_interval(values: ArrayLike, confidence: float) -> Interval:
     Raises:
         ValueError: `values` is not one-dimensional, or `confidence` is outside (0, 1).
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     scores = np.asarray(values, dtype=np.float64)
     if scores.ndim != 1:
         raise ValueError(f"values has shape {scores.shape}: must be (seeds,)")
@@ -73,7 +73,7 @@ def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
     Raises:
         ValueError: `correct` is not (seeds, images), or `confidence` is outside (0, 1).
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     cells = as_cells(correct, "correct")
     if not cells.size:
         return Interval(np.nan, np.nan, np.nan)
@@ -102,7 +102,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
     Raises:
         ValueError: the shapes differ or are not (seeds, images), or `confidence` is outside (0, 1).
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     first, second = as_cells(a, "a"), as_cells(b, "b")
     if first.shape != second.shape:
         raise ValueError(f"a has shape {first.shape}, b has shape {second.shape}: must be the same (seeds, images)")
@@ -115,7 +115,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
     mean, half = float(cells.mean()), noise.half_width(confidence)
     discordant = int(np.count_nonzero(cells.any(axis=0)))
     if len(cells) == 1:
-        p_value = _mcnemar(int(np.count_nonzero(cells > 0)), discordant)
+        p_value = exact_mcnemar(int(np.count_nonzero(cells > 0)), discordant)
     else:
         p_value = max(noise.p_value(mean), min(1.0, 2.0 ** (1 - discordant)))
     if p_value > 1 - confidence:
@@ -131,11 +131,12 @@ def _accuracy_noise(cells: Cells) -> Noise:
     return Noise(0.0, 0.0, p * (1 - p) / cells.size, *cells.shape)
 
 
-def _mcnemar(wins: int, discordant: int) -> float:
+def exact_mcnemar(wins: int, discordant: int) -> float:
     """Exact two-sided McNemar p: `wins` of the discordant images against a fair coin."""
     return min(1.0, 2 * float(bdtr(min(wins, discordant - wins), discordant, 0.5)))
 
 
-def _check_confidence(confidence: float) -> None:
+def check_confidence(confidence: float) -> None:
+    """Raise ValueError for a confidence outside (0, 1)."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence = {confidence}: must be in (0, 1)")

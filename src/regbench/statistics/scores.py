@@ -42,20 +42,33 @@ def score(
         "best_epoch": result["best_epoch"],
         "train_accuracy": result["train_accuracy"],
         "validation_accuracy": result["validation_accuracy"],
+        "temperature": result["temperature"],
     }
 
 
 def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> float:
     """Return the expected calibration error (Guo et al. 2017): |confidence - accuracy| averaged over `bins`.
 
-    The bins are of equal width in the confidence of the predicted class, and weigh as many as they hold; the upper
-    edge belongs to a bin. In [0, 1]; NaN without images.
+    The bins are those of `reliability` and weigh as many as they hold. In [0, 1]; NaN without images.
+    """
+    table = reliability(probabilities, labels, bins)
+    gaps = (table["accuracy"] - table["confidence"]).abs() * table["images"]
+    return float(gaps.sum() / len(labels)) if len(labels) else float("nan")
+
+
+def reliability(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> pd.DataFrame:
+    """Return a row a bin that is not empty: bin (from 0), images, and their mean confidence and accuracy, fractions.
+
+    The bins are of equal width in the confidence of the predicted class; the upper edge belongs to a bin.
     """
     confidence = probabilities.max(1).astype(np.float64)
     correct = probabilities.argmax(1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    excess = np.bincount(place, weights=correct - confidence, minlength=bins)
-    return float(np.abs(excess).sum() / len(labels)) if len(labels) else float("nan")
+    images = np.bincount(place, minlength=bins)
+    held = np.flatnonzero(images)
+    sums = [np.bincount(place, weights=values, minlength=bins)[held] for values in (confidence, correct)]
+    means = [total / images[held] for total in sums]
+    return pd.DataFrame({"bin": held, "images": images[held], "confidence": means[0], "accuracy": means[1]})
 
 
 def headline(

@@ -1,50 +1,34 @@
-"""Verdicts in words: which variants are better than the baseline, which tie with the best, and which to recommend.
+"""Verdicts in words: which variants are better than the baseline, which tie with the best, and which to recommend."""
 
-Selection: the best-looking variant is chosen on the very images that judge it, so its lead is partly luck. A variant
-leaves the tie set only if the one-sided p of its deficit, times the V - 1 rivals that could have come out on top, stays
-below 1 - confidence (multiple comparisons with the best: Hsu 1984, Annals of Statistics 12, 1136-1144, with Bonferroni
-in place of equal variances). Thus the truly best variant is in the tie set at least at `confidence`, whichever variant
-happens to look best. Against the baseline, which nobody selected, Holm's correction of the two-sided p-values suffices.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from regbench.statistics.intervals import Difference, Interval, accuracy_interval, paired_difference
+from regbench.statistics.class_losses import ClassLoss, class_losses
+from regbench.statistics.comparison import compare_networks, compare_with_best
+from regbench.statistics.intervals import Interval, accuracy_interval, check_confidence
 from regbench.statistics.noise import Cells, as_cells
-
-Verdict = Literal["better", "worse", "cannot tell"]
-K = TypeVar("K")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A variant's difference to another, its p-value corrected for the number of comparisons, and the verdict.
-
-    The interval of the difference is not corrected, so it may leave 0 out where the verdict is "cannot tell".
-    """
-
-    difference: Difference
-    adjusted_p: float
-    verdict: Verdict
+from regbench.statistics.pair import Comparison
+from regbench.statistics.twins import representatives
+from regbench.statistics.variant_noise import Pool
 
 
 @dataclass(frozen=True)
 class Standing:
     """How one variant stands: its accuracy, and its comparisons with the baseline and with the best.
 
-    The baseline has no comparison with itself, nor has the best; then the field is None. `lost_classes` maps each class
-    on which the variant is significantly worse than the baseline to its comparison there.
+    The baseline has no comparison with itself, nor has the best; then the field is None. `twin` is the earlier variant
+    that is the same network, if any. `lost_classes` maps each class on which the variant is significantly worse than
+    the baseline to its comparison there.
     """
 
     accuracy: Interval
     to_baseline: Comparison | None
     to_best: Comparison | None
-    lost_classes: Mapping[int, Comparison]
+    lost_classes: Mapping[int, ClassLoss]
+    twin: str | None = None
 
     @property
     def vetoed(self) -> bool:
@@ -56,10 +40,10 @@ class Standing:
 class Judgement:
     """The conclusions of a comparison; variants keep the order in which they were given.
 
-    `tie_set` are the best variant and all that cannot be told from it. `recommendation` is its simplest member without
-    a veto (of all members, if each has one); equally simple members are ranked by accuracy. `smallest_detectable` is
-    the median over the variants of the true difference to the baseline, in accuracy, that one comparison finds with
-    power 0.8 at the level of Holm's first step, (1 - confidence) / (V - 1); nan without rivals or images.
+    `tie_set` are the best variant and all that are not significantly worse. `recommendation` is its simplest member
+    without a veto (of all members, if each has one); equally simple members are ranked by accuracy.
+    `smallest_detectable` is the median over the variants of the true difference to the baseline, in accuracy, that is
+    found with power 0.8 within the family; nan without rivals or images.
     """
 
     baseline: str
@@ -71,118 +55,65 @@ class Judgement:
     confidence: float
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values (1979, Scandinavian Journal of Statistics 6, 65-70), in the given order.
-
-    A nan stays nan and does not count as a comparison. Agrees with statsmodels' `multipletests`, which is not called
-    because it collects garbage at each call (50 ms, a call a variant) and takes half a second to import.
-    """
-    raw = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(raw)  # nan last
-    known = order[: int(np.count_nonzero(~np.isnan(raw)))]
-    adjusted = raw.copy()
-    adjusted[known] = np.minimum(1.0, np.maximum.accumulate(raw[known] * np.arange(len(known), 0, -1)))
-    return [float(p) for p in adjusted]
-
-
-def compare_pairs(correct: Mapping[K, ArrayLike], pairs: Sequence[tuple[K, K]], confidence: float) -> list[Comparison]:
-    """Compare the first of each pair with the second, Holm-corrected over the pairs; `correct` as `judge` takes it."""
-    return _corrected([paired_difference(correct[a], correct[b], confidence) for a, b in pairs], confidence)
-
-
-def class_losses(a: ArrayLike, baseline: ArrayLike, labels: ArrayLike, confidence: float) -> dict[int, Comparison]:
-    """Return the classes on which variant `a` is significantly worse than the baseline; both are boolean (S, N).
-
-    `labels` (N,) holds class indices. One `paired_difference` a class, Holm-corrected over the classes that occur, so
-    that a harmless variant is flagged with probability (1 - confidence) / 2 at most.
-
-    Raises:
-        ValueError: shapes that do not fit each other.
-    """
-    cells, reference, classes = as_cells(a, "a"), as_cells(baseline, "baseline"), np.asarray(labels)
-    if classes.shape != cells.shape[1:]:
-        raise ValueError(f"labels has shape {classes.shape}: must be (images,) = {cells.shape[1:]}")
-    present = [int(label) for label in np.unique(classes)]
-    differences = [
-        paired_difference(cells[:, classes == label], reference[:, classes == label], confidence) for label in present
-    ]
-    comparisons = dict(zip(present, _corrected(differences, confidence), strict=True))
-    return {label: comparison for label, comparison in comparisons.items() if comparison.verdict == "worse"}
-
-
 def judge(
     correct: Mapping[str, ArrayLike],
     labels: ArrayLike,
     baseline: str,
     complexity: Mapping[str, int],
     confidence: float = 0.95,
+    margin: float = 0.0,
+    same: Mapping[str, Hashable] | None = None,
 ) -> Judgement:
-    """Judge all variants, each a boolean (S, N) of the same seeds and test images in the same order.
+    """Judge all variants, each a boolean (seeds, images); the images are the same, in the same order.
 
     Args:
         correct: whether each seed's network is right on each image, by variant.
         labels: class index of each image (N,).
         baseline: the variant that the others are measured against.
         complexity: number of active strengths of each variant; the fewer, the simpler.
-        confidence: level of intervals and verdicts, in (0, 1); no image at all gives nan and "cannot tell".
+        confidence: level of intervals and verdicts, in (0, 1); no image at all gives nan and "undecided".
+        margin: accuracy differences below it are practically none.
+        same: which variants are one network: those of equal value; None: those of equal `correct`.
 
     Raises:
         ValueError: the baseline or a complexity is missing, or shapes differ.
     """
+    check_confidence(confidence)
     cells = {name: as_cells(scores, name) for name, scores in correct.items()}
     _check(cells, baseline, complexity)
+    network = representatives(cells, same)
+    pool = Pool.of({name: cells[name] for name in dict.fromkeys(network.values())})
     means = {name: float(scores.mean()) if scores.size else 0.0 for name, scores in cells.items()}
     best = min(means, key=lambda name: (-means[name], complexity[name]))
-    to_baseline = _against_baseline(cells, baseline, confidence)
+    rivals = [name for name in cells if name != baseline]
+    pairs = [(network[name], network[baseline]) for name in rivals]
+    to_baseline = dict(zip(rivals, compare_networks(pool, pairs, confidence, margin), strict=True))
     to_best = {
-        name: _against_best(paired_difference(scores, cells[best], confidence), len(cells) - 1, confidence)
-        for name, scores in cells.items()
-        if name != best
+        name: compare_with_best(pool, network[name], network[best], confidence) for name in cells if name != best
     }
     standings = {
         name: Standing(
             accuracy_interval(scores, confidence),
             to_baseline.get(name),
             to_best.get(name),
-            class_losses(scores, cells[baseline], labels, confidence),
+            _lost(scores, cells[baseline], labels, confidence),
+            network[name] if network[name] != name else None,
         )
         for name, scores in cells.items()
     }
-    ties = tuple(name for name in cells if name == best or to_best[name].verdict == "cannot tell")
+    ties = tuple(name for name in cells if name == best or to_best[name].verdict != "worse")
     recommendation = min(ties, key=lambda name: (standings[name].vetoed, complexity[name], -means[name]))
-    smallest = _smallest_detectable(to_baseline, confidence)
-    return Judgement(baseline, best, standings, ties, recommendation, smallest, confidence)
+    return Judgement(baseline, best, standings, ties, recommendation, _smallest(to_baseline), confidence)
 
 
-def _against_baseline(cells: Mapping[str, Cells], baseline: str, confidence: float) -> dict[str, Comparison]:
-    rivals = [name for name in cells if name != baseline]
-    return dict(zip(rivals, compare_pairs(cells, [(name, baseline) for name in rivals], confidence), strict=True))
+def _lost(scores: Cells, baseline: Cells, labels: ArrayLike, confidence: float) -> dict[int, ClassLoss]:
+    """Compare class by class over the seeds that both have, in order."""
+    seeds = min(len(scores), len(baseline))
+    return class_losses(scores[:seeds], baseline[:seeds], labels, confidence)
 
 
-def _against_best(difference: Difference, rivals: int, confidence: float) -> Comparison:
-    """One-sided, since the best-looking variant is ahead by construction; times the rivals it was chosen from."""
-    adjusted = min(1.0, difference.p_value / 2 * rivals)  # min(1.0, nan) is 1.0
-    return Comparison(difference, adjusted, "worse" if adjusted <= 1 - confidence else "cannot tell")
-
-
-def _corrected(differences: Sequence[Difference], confidence: float) -> list[Comparison]:
-    adjusted = holm([difference.p_value for difference in differences])
-    return [
-        Comparison(difference, p, _verdict(difference.mean, p, confidence))
-        for difference, p in zip(differences, adjusted, strict=True)
-    ]
-
-
-def _verdict(mean: float, p_value: float, confidence: float) -> Verdict:
-    if not p_value <= 1 - confidence:  # so written that nan cannot tell
-        return "cannot tell"
-    return "better" if mean > 0 else "worse"
-
-
-def _smallest_detectable(to_baseline: Mapping[str, Comparison], confidence: float) -> float:
-    level = (1 - confidence) / max(1, len(to_baseline))
-    noises = [comparison.difference.noise for comparison in to_baseline.values()]
-    sizes = [noise.detectable(level) for noise in noises if noise is not None]
+def _smallest(to_baseline: Mapping[str, Comparison]) -> float:
+    sizes = [found.detectable for found in to_baseline.values() if not np.isnan(found.detectable)]
     return float(np.median(sizes)) if sizes else float("nan")
 
 
@@ -191,7 +122,3 @@ def _check(cells: Mapping[str, Cells], baseline: str, complexity: Mapping[str, i
         raise ValueError(f"baseline = {baseline}: must be one of {', '.join(cells)}")
     if missing := [name for name in cells if name not in complexity]:
         raise ValueError(f"complexity lacks {', '.join(missing)}: every variant needs one")
-    shapes = {scores.shape for scores in cells.values()}
-    if len(shapes) > 1:
-        listed = ", ".join(f"{name} {scores.shape}" for name, scores in cells.items())
-        raise ValueError(f"the variants differ in (seeds, images): {listed}")

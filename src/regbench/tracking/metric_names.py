@@ -52,6 +52,7 @@ SCORES: dict[str, tuple[Named, ...]] = {
     "zero_weights": (_percent("weights/zero_pct"),),
     "dead_units": (Named("weights/dead_units"),),
     "compressed_bytes": (Named("weights/compressed_bytes"),),
+    "temperature": (Named("weights/temperature"),),
     "parameters": (Named("weights/count"),),
     "epochs": (Named("work/epochs"),),
     "best_epoch": (Named("work/best_epoch"),),

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 METRICS = ("test/error_pct", "test/error_pct_low", "test/error_pct_high", "test/gap_pct", "test/log_loss")
-TAGS = ("n", "data_hash")
+TAGS = ("verdict", "n", "data_hash")
 """Columns of the table of runs."""
 
 SECTION = "comparison"

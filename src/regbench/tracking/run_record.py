@@ -60,6 +60,8 @@ class RunRecord:
     """Durations of all of it."""
     machine: dict[str, str] = field(default_factory=dict)
     """Tags that name processor and software."""
+    verdicts: dict[str, str] = field(default_factory=dict)
+    """Tags that say how it compares with the baseline; other variants may change them."""
     colour: str = ""
     """As #RRGGBB; empty: MLflow's choice."""
     report: tuple[Path, ...] = ()

@@ -148,7 +148,7 @@ class Tracker:
 
     def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
         """Return the tags that say where a run stands among others; they may change."""
-        tags = {"mlflow.runColor": record.colour, "mlflow.parentRunId": parent or ""}
+        tags = {"mlflow.runColor": record.colour, "mlflow.parentRunId": parent or "", **record.verdicts}
         return {name: value for name, value in tags.items() if value} | (dict(shared) if record.compared else {})
 
     def _place(self, run: Run, record: RunRecord, placed: dict[str, str]) -> None:

@@ -27,6 +27,13 @@ from regbench.tracking.settings import colour, settings, text
 
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries, beside the picture of its own."""
+VERDICTS = {
+    "verdict": "verdict",
+    "log_loss_verdict": "verdict_by_log_loss",
+    "seeds_needed": "seeds_needed",
+    "same_network_as": "same_network_as",
+}
+"""Columns of the comparison that become tags, and their names."""
 
 DIGITS = 4
 """Decimals of the summary numbers; the files among the artifacts have all."""
@@ -69,6 +76,7 @@ class FinalsReader:
             compared=True,
             **self._durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
             machine=machine_tags(self._timings(name)) | self._hardware(name, seeds[0]),
+            verdicts=self._verdicts(name),
             colour=colour(self.params, name),
             report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
         )
@@ -103,6 +111,13 @@ class FinalsReader:
         """Return tags of what a run computed on, once `auto` was settled."""
         hardware = read_json(self._folder(name, seed) / SPEC)["hardware"]
         return {key: str(hardware[key]) for key in ("device", "precision")}
+
+    def _verdicts(self, name: str) -> dict[str, str]:
+        """Return the tags of the verdicts; "reference" for the baseline."""
+        row = self.table.loc[name].reindex(list(VERDICTS))
+        shown = {column: f"{value:g}" if isinstance(value, float) else str(value) for column, value in row.items()}
+        found = {tag: shown[column] for column, tag in VERDICTS.items() if pd.notna(row[column])}
+        return found or {"verdict": "reference"}
 
     def _network(self, name: str, seed: int, best_epoch: float) -> Network:
         return Network(self._folder(name, seed), int(best_epoch), self.example)

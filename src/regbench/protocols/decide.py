@@ -1,0 +1,216 @@
+"""Give more seeds to the comparisons that are undecided, and to no other, until all are settled or time is up."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench.config.params import Params
+from regbench.engine.run import Engine, Training, open_engine, train_until
+from regbench.engine.tasks import RUNS
+from regbench.errors import InputError
+from regbench.evaluation.evaluate import Evaluated, load_evaluated
+from regbench.evaluation.tasks import PROBABILITIES, EvaluationTask, evaluate_missing
+from regbench.files import atomic, read_array, write_csv
+from regbench.layout import LIVE, STORE
+from regbench.protocols.protocol import prepare_trainings
+from regbench.protocols.protocol_files import interval, write_study
+from regbench.report.answers import losses
+from regbench.report.drawing import to_png
+from regbench.report.race_chart import race_chart
+from regbench.report.study_page import study_page
+from regbench.report.summary import text_table
+from regbench.statistics.race import Race, Seen, plan_looks
+
+Score = Literal["error", "log-loss"]
+Cells = NDArray[np.float64]
+COLUMNS = ("variant", "look", "seeds", "gain", "low", "high", "p", "verdict", "chance", "seeds_needed")
+"""Of looks.csv; `look` counts from 1, gain and interval are fractions of accuracy, or nats."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a race runs on."""
+
+    engine: Engine
+    trainings: dict[str, Training]
+    data: Path
+    evaluated: Evaluated
+    score: Score
+    seeds: tuple[int, ...]
+    """As many as the last look takes, in the order in which they are added."""
+
+    def cells(self, variant: str, count: int) -> Cells:
+        """Return the score of each of the first seeds on each image; evaluates what was not."""
+        spec = self.trainings[variant].spec
+        tasks = [
+            EvaluationTask(
+                self.engine.store.place(RUNS, spec.run(seed)),
+                self.data,
+                self.evaluated.name,
+                0,
+                self.engine.hardware,
+                self.engine.store.root,
+            )
+            for seed in self.seeds[:count]
+        ]
+        entries = evaluate_missing(self.engine, tasks, quiet=True)
+        probabilities = np.stack([read_array(entry / PROBABILITIES) for entry in entries])
+        labels = self.evaluated.split.labels
+        if self.score == "log-loss":
+            return losses(probabilities, labels)
+        return np.asarray(probabilities.argmax(2) == labels, dtype=np.float64)
+
+
+def write_decisions(
+    params: Params,
+    data: Path,
+    out: Path,
+    minutes: float,
+    most: int,
+    score: Score = "error",
+    store: Path = STORE,
+) -> str:
+    """Race the variants of `params` against the baseline; write decide.csv, .md, .png, .html and looks.csv to `out`.
+
+    Finished trainings and evaluations are in the store, so the same call goes on where an earlier one stopped, and
+    ends with the same bytes as one that never did. Returns the Markdown.
+
+    Args:
+        params: variants without ranges; their seeds are the first that all get.
+        data: folder of the ingested splits.
+        out: folder of the results.
+        minutes: no training begins later; those that run are finished.
+        most: seeds of the last look; those beyond the given ones follow the largest.
+        score: what is compared.
+        store: the project's store.
+
+    Raises:
+        InputError: time is up before the first look, or as `run_protocol`.
+        DivergedError, IntegrityError: as `run_protocol`.
+    """
+    deadline = time.monotonic() + 60 * minutes
+    baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
+    rivals = tuple(name for name in params.variants if name != baseline)
+    looks = plan_looks(len(params.seeds), most)
+    margin = params.evaluate.margin / 100 if score == "error" else 0.0
+    race = Race(baseline, rivals, looks, params.evaluate.confidence, margin, score == "log-loss")
+    following = range(max(params.seeds) + 1, max(params.seeds) + 1 + looks[-1])
+    seeds = (*params.seeds, *following)[: looks[-1]]
+    with open_engine(params.compute, store) as engine:
+        trainings = {training.label: training for training in prepare_trainings(engine, params, data)}
+        setup = Setup(engine, trainings, data, load_evaluated(data), score, seeds)
+        while race.open and _advance(race, setup, deadline):
+            print(progress(race), flush=True)
+        networks = {(training.spec.digest, seed) for training in trainings.values() for seed in seeds}
+        trained = sum(engine.store.place(RUNS, f"{digest}/seed-{seed}").is_dir() for digest, seed in networks)
+    if not race.seen:
+        raise InputError(
+            f"minutes = {minutes:g}: time is up before all variants have {looks[0]} seeds: {trained} of "
+            f"{len(networks)} networks are trained: give more minutes, the same command goes on from here"
+        )
+    table, seen = decisions(race), seen_rows(race)
+    write_csv(out / "looks.csv", seen)
+    text = markdown(race, table, score, (trained, len(networks)), setup.evaluated)
+    chart = race_chart(seen, race.margin)
+    with atomic(out / "decide.html") as page:
+        page.write_text(study_page("How each comparison settled", text, {"race": chart}), encoding="utf-8")
+    return write_study(out, "decide", table, text, to_png(chart))
+
+
+def _advance(race: Race, setup: Setup, deadline: float) -> bool:
+    """Train what the open comparisons need for their next look, and look at those that have it; False: time is up."""
+    waiting = race.open
+    place = race.next_look(waiting[0])
+    seeds = setup.seeds[: race.looks[place]]
+    wanted = [race.baseline, *waiting]
+    runs = [(setup.trainings[name], seed) for name in wanted for seed in seeds]
+    there = train_until(setup.engine, runs, setup.data, LIVE / "protocols", deadline)
+    ready = [name for name in wanted if all((name, seed) in there for seed in seeds)]
+    if race.baseline not in ready or len(ready) < 2:
+        return False
+    count = {name: seen.seeds for name, seen in race.latest.items()} | dict.fromkeys(ready, len(seeds))
+    if len(count) < len(wanted) and not race.seen:
+        return False  # The first look needs all variants, since they share their noise.
+    cells = {name: setup.cells(name, number) for name, number in count.items()}
+    race.look(cells, [name for name in waiting if name in ready])
+    return len(ready) == len(wanted)
+
+
+def progress(race: Race) -> str:
+    """Return a line about the last look."""
+    place = race.seen[-1].look
+    settled = [seen for seen in race.seen if seen.look == place and seen.found.verdict != "undecided"]
+    names = ", ".join(f"{seen.variant} {seen.found.verdict}" for seen in settled) or "nothing settled"
+    return f"look {place + 1} of {len(race.looks)}, {race.looks[place]} seeds: {names}; {len(race.open)} open"
+
+
+def seen_rows(race: Race) -> pd.DataFrame:
+    """Return a row a look and variant, in the order of the looks; gains as fractions, or nats."""
+    return pd.DataFrame([_row(seen) for seen in race.seen], columns=list(COLUMNS))
+
+
+def _row(seen: Seen) -> dict[str, object]:
+    found = seen.found
+    return {
+        "variant": seen.variant,
+        "look": seen.look + 1,
+        "seeds": seen.seeds,
+        "gain": found.difference.mean,
+        "low": found.difference.low,
+        "high": found.difference.high,
+        "p": found.difference.p_value,
+        "verdict": "same network" if found.same_network else found.verdict,
+        "chance": found.chance,
+        "seeds_needed": found.seeds_needed,
+    }
+
+
+def decisions(race: Race) -> pd.DataFrame:
+    """Return a row a variant, as its last look found it: settled, given up, or open because time was up."""
+    rows = []
+    for name, seen in race.latest.items():
+        status = "settled"
+        if seen.found.verdict == "undecided":
+            status = "open" if name in race.open else "given up" if seen.hopeless else "last look"
+        rows.append({**_row(seen), "status": status})
+    found = pd.DataFrame(rows, columns=[*COLUMNS, "status"])
+    return found.sort_values("gain", ascending=False, kind="stable", ignore_index=True)
+
+
+def markdown(race: Race, table: pd.DataFrame, score: Score, trained: tuple[int, int], evaluated: Evaluated) -> str:
+    """Return the decisions with what they rest on, as Markdown."""
+    factor, unit = (100.0, "points") if score == "error" else (1.0, "nats")
+    digits = 2 if score == "error" else 4
+    header = ["variant", f"gain, {unit}", "interval", "verdict", "status", "seeds", "P(single look)"]
+    rows = [
+        [
+            str(row["variant"]),
+            f"{factor * row['gain']:+.{digits}f}",
+            interval(row["low"], row["high"], factor, digits),
+            str(row["verdict"]),
+            str(row["status"]),
+            f"{row['seeds']}",
+            f"{row['p']:.2g}",
+        ]
+        for _, row in table.iterrows()
+    ]
+    settled, still = int((table["status"] == "settled").sum()), race.open
+    sentences = [
+        f"{settled} of {len(race.rivals)} comparisons with {race.baseline} are settled, by {score} on "
+        f"{len(evaluated.split.labels):,} {evaluated.name} images.",
+        f"{trained[0]} networks were trained; {race.looks[-1]} seeds for every variant would be {trained[1]}.",
+        f"Looks at {', '.join(str(count) for count in race.looks)} seeds. The chance of any wrong better or worse, "
+        f"over all variants and looks, is at most {100 * (1 - race.confidence):g} %.",
+    ]
+    if still:
+        sentences.append(f"Time is up for {', '.join(still)}: the same command goes on from here.")
+    notes = (
+        "Gain: above 0, the variant is better; its interval is that of the look that settled it, or of the last one. "
+        "Given up: it would hardly be decided by the last look. Settled variants get no more seeds.\n"
+    )
+    return "\n\n".join(["\n".join(f"- {line}" for line in sentences), text_table(header, rows), notes])

@@ -1,0 +1,46 @@
+"""Read what `evaluate` left of a variant: right or wrong and the log-loss of each seed on each image."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regbench.errors import IntegrityError
+from regbench.files import read_array
+from regbench.report.tables import required
+
+SMALLEST = 1e-15
+"""Probabilities are clipped here for the log-loss, as scikit-learn clips them."""
+
+
+def losses(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the log-loss of each seed and image, in nats, of probabilities (seeds, images, classes)."""
+    true = np.take_along_axis(probabilities, labels[np.newaxis, :, np.newaxis], axis=2)[..., 0].astype(np.float64)
+    found: NDArray[np.float64] = -np.log((true / probabilities.sum(2, dtype=np.float64)).clip(SMALLEST, 1))
+    return found
+
+
+class Answers(NamedTuple):
+    """What the networks of a variant say, (seeds, images)."""
+
+    correct: NDArray[np.bool_]
+    losses: NDArray[np.float64]
+    digest: str
+    """Of the probabilities: equal ones are the same networks."""
+
+
+def read_answers(file: Path, labels: NDArray[np.int64], shape: tuple[int, int, int]) -> Answers:
+    """Read the probabilities of a variant.
+
+    Raises:
+        InputError: the file is missing.
+        IntegrityError: it does not fit `labels` or `shape`, (seeds, images, classes).
+    """
+    probabilities = required(file, read_array)
+    if probabilities.shape != shape or len(labels) != shape[1]:
+        found = f"shape {probabilities.shape} for {len(labels)} labels"
+        raise IntegrityError(f"{file}: {found}: must be {shape} (seeds, images, classes): run `dvc repro evaluate`")
+    digest = hashlib.sha256(np.ascontiguousarray(probabilities).tobytes()).hexdigest()
+    return Answers(probabilities.argmax(axis=2) == labels, losses(probabilities, labels), digest)

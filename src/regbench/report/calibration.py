@@ -1,0 +1,62 @@
+"""Calibration: whether a variant's networks are right as often as their confidence says."""
+
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+from altair.typing import ChartType
+
+from regbench.report.comparison import Comparison
+from regbench.report.drawing import GREY, TELLING, inline
+from regbench.report.tables import required, table
+
+COLUMNS = ("variant", "bin", "images", "confidence", "accuracy")
+SIDE = 120
+"""Pixels of a diagram."""
+
+
+def calibration(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
+    """Return a row a variant, best first, and bin of confidence with the columns COLUMNS, over all seeds together."""
+    tables = [required(evaluation / name / "reliability.csv", table).assign(variant=name) for name in comparison.order]
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+
+
+def calibration_rows(
+    found: pd.DataFrame, comparison: Comparison, evaluation: Path
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the formatted cells: how sure, how right, and the temperature that was fitted."""
+    header = ["variant", "ECE %", "log-loss", "confidence %", "accuracy %", "temperature"]
+    rows = []
+    for _, row in comparison.table.iterrows():
+        own = found[found["variant"] == row["variant"]]
+        sure, right = ((own[name] * own["images"]).sum() / own["images"].sum() for name in ("confidence", "accuracy"))
+        temperature = required(evaluation / str(row["variant"]) / "scores.csv", table)["temperature"].mean()
+        numbers = [f"{100 * row['calibration_error']:.2f}", f"{row['log_loss']:.4f}"]
+        rows.append([str(row["variant"]), *numbers, f"{100 * sure:.2f}", f"{100 * right:.2f}", f"{temperature:.2f}"])
+    return header, rows
+
+
+def calibration_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
+    """Draw a reliability diagram a variant: accuracy over confidence; on the diagonal a network is calibrated."""
+    unit = alt.Scale(domain=[0, 1])
+    ticks = alt.Axis(values=[0, 0.5, 1], format="%")
+    base = alt.Chart(inline(found))
+    diagonal = base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(
+        x=alt.value(0), y=alt.value(SIDE), x2=alt.value(SIDE), y2=alt.value(0)
+    )
+    numbers = [alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")]
+    points = base.mark_line(color=TELLING, strokeWidth=1.5).encode(
+        x=alt.X("confidence:Q", scale=unit, axis=ticks), y=alt.Y("accuracy:Q", scale=unit, axis=ticks)
+    )
+    sized = base.mark_point(color=TELLING, filled=True, opacity=0.8).encode(
+        x="confidence:Q",
+        y="accuracy:Q",
+        size=alt.Size("images:Q", title="images", scale=alt.Scale(type="log", range=[8, 120])),
+        tooltip=["variant:N", alt.Tooltip("images:Q", format=","), *numbers],
+    )
+    title = f"accuracy over confidence, {comparison.split} images, all seeds"
+    return (
+        alt.layer(diagonal, points, sized)
+        .properties(width=SIDE, height=SIDE)
+        .facet(facet=alt.Facet("variant:N", sort=comparison.order, title=title), columns=6)
+    )

@@ -1,0 +1,74 @@
+"""Joint critical values for comparisons that share a variant, such as all variants against the baseline.
+
+Dunnett (1955): with Z_i the standardized differences from one shared variant, corr(Z_i, Z_j) = l_i l_j, where l_i^2 is
+the shared variant's part of the variance of difference i. Given the shared part u, the differences are independent, so
+
+    P(all |Z_i| <= c) = E_u prod_i [Phi((c - l_i u) / r_i) - Phi((-c - l_i u) / r_i)],   r_i^2 = 1 - l_i^2,
+
+one integral, over a grid of step 0.2, exact to ten digits for normal differences; l^2 is at most 0.95, as less is safe.
+Differences with Student's t enter by their p-values (a normal copula). Leaving out correlation is conservative (Sidak
+1967): so are images that are hard for the shared variant alone, whose correlation is not used, and groups with
+different shared variants count as independent. Adjusted p-values and intervals are of a single step, so that an
+interval leaves 0 out exactly where the test rejects.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+Floats = NDArray[np.float64]
+Sides = Literal[1, 2]
+
+_NODES = np.linspace(-7, 7, 71)
+_WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
+_LARGEST = 0.95**0.5
+
+
+def joint_confidence(limit: Floats, groups: Sequence[Floats], sides: Sides = 2) -> Floats:
+    """Return P(no standardized difference exceeds `limit`), of any family of groups.
+
+    `limit` (...), `groups`: for each shared variant the loadings l (..., differences).
+    """
+    total = np.ones_like(limit)
+    for group in groups:
+        loadings = np.minimum(group, _LARGEST)
+        rest = np.sqrt(1 - loadings**2)
+        held = np.zeros_like(limit)
+        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+            below = ndtr((limit[..., np.newaxis] - loadings * node) / rest)
+            if sides == 2:
+                below = below - ndtr((-limit[..., np.newaxis] - loadings * node) / rest)
+            held += weight * below.prod(-1)
+        total = total * held
+    return total
+
+
+def adjusted_p(p_values: Floats, groups: Sequence[Floats], sides: Sides = 2) -> Floats:
+    """Adjust p-values (...) for the whole family of `groups`; they are of one or two sides, as `sides` says."""
+    limit = np.asarray(-ndtri(np.clip(p_values, 1e-300, 1) / sides))
+    joint = 1 - joint_confidence(limit, groups, sides)
+    count = sum(group.shape[-1] for group in groups)
+    # Below 1e-9 the subtraction has few digits left; Bonferroni's bound has them all.
+    return np.asarray(np.where(count * p_values < 1e-9, np.minimum(1, count * p_values), np.clip(joint, p_values, 1)))
+
+
+def critical_level(groups: Sequence[Floats], alpha: float, sides: Sides = 2) -> Floats:
+    """Return the p-value (...) of a single comparison at which the whole family has level `alpha`; nan without any."""
+    count = sum(group.shape[-1] for group in groups)
+    if not count:
+        return np.full((), np.nan)
+    shape = groups[0].shape[:-1]
+    low = np.full(shape, float(ndtri(1 - alpha / sides)))
+    high = np.full(shape, float(-ndtri(alpha / sides / count)))
+    f_low, f_high = (joint_confidence(end, groups, sides) - (1 - alpha) for end in (low, high))
+    for _ in range(10):  # regula falsi, the Illinois variant
+        step = np.where(f_high != f_low, f_high / np.where(f_high != f_low, f_high - f_low, 1), 0)
+        middle = high - step * (high - low)
+        f_middle = joint_confidence(middle, groups, sides) - (1 - alpha)
+        crossed = f_middle * f_high < 0
+        low, f_low = np.where(crossed, high, low), np.where(crossed, f_high, f_low / 2)
+        high, f_high = middle, f_middle
+    return np.asarray(sides * ndtr(-high))

@@ -1,0 +1,19 @@
+"""Holm's correction for several comparisons."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values (1979, Scandinavian Journal of Statistics 6, 65-70), in the given order.
+
+    A nan stays nan and does not count as a comparison. Agrees with statsmodels' `multipletests`, which is not called
+    because it collects garbage at each call (50 ms, a call a variant) and takes half a second to import.
+    """
+    raw = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(raw)  # nan last
+    known = order[: int(np.count_nonzero(~np.isnan(raw)))]
+    adjusted = raw.copy()
+    adjusted[known] = np.minimum(1.0, np.maximum.accumulate(raw[known] * np.arange(len(known), 0, -1)))
+    return [float(p) for p in adjusted]

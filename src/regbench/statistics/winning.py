@@ -1,0 +1,25 @@
+"""P(A beats B): how often a new run of one variant scores higher than a new run of another."""
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from regbench.statistics.intervals import Interval
+
+
+def winning_probability(
+    difference: float, run: tuple[float, float], freedom: tuple[float, float], error: float, confidence: float
+) -> Interval:
+    """Return P(a new run of A scores above a new run of B), with its interval.
+
+    Asked for by Bouthillier et al. 2021 (arXiv 2103.03098), who count pairs of runs; few seeds make that count coarse,
+    so here scores are normal: P = Phi(delta), delta = difference / sqrt(v_a + v_b), with `run` variances v and their
+    degrees of `freedom`. The interval of delta is that of Reiser & Guttman (1986, Technometrics 28, 253-257): the
+    variance of `difference`, `error` squared, and that of v_a + v_b. nan where the runs do not vary or it is not known.
+    """
+    total = run[0] + run[1]
+    if not (total > 0 and min(freedom) > 0 and np.isfinite(difference)):
+        return Interval(np.nan, np.nan, np.nan)
+    delta = difference / np.sqrt(total)
+    degrees = total**2 / (run[0] ** 2 / freedom[0] + run[1] ** 2 / freedom[1])
+    half = float(ndtri((1 + confidence) / 2)) * np.sqrt(error**2 / total + delta**2 / (2 * degrees))
+    return Interval(float(ndtr(delta)), float(ndtr(delta - half)), float(ndtr(delta + half)))
