@@ -10,11 +10,14 @@ from conftest import MakeRaw
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
-from benchmarks import cases, orders, run, search, tables
+from benchmarks import cases, orders, races, run, search, tables, verdicts
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
+from benchmarks.verdict_draws import Draws
 from regbench.engine.run import open_engine
 from regbench.search.winner import repeat_one
+from regbench.statistics.comparison import compare_pairs
+from regbench.statistics.variant_noise import Pool
 
 PRUNED = ("none", "median")
 SEEDS = [29, 30, 31, 32]
@@ -150,3 +153,33 @@ def test_without_any_race_the_tables_still_name_machine_and_data(tmp_path: Path)
     data = {"raw": "raw.zip", "train_images": 3, "validation_images": 1}
     tables.write({"machine": machine, "data": data, "peers": {}, "rounds": 5, "turns": []}, tmp_path)
     assert "raw.zip, 3 train and 1 validation images" in (tmp_path / "results.md").read_text()
+
+
+def test_simulated_verdicts_are_those_of_the_library() -> None:
+    """The sufficient statistics of a draw give the half-widths that the scores themselves give."""
+    random = np.random.default_rng(1)
+    scores = {name: random.standard_normal((4, 1)) + random.standard_normal((4, 60)) for name in "abc"}
+    runs, profiles = (np.array([cells.mean(axis) for cells in scores.values()]) for axis in (1, 0))
+    pool = Pool.of(scores)
+    draws = Draws(
+        (runs.mean(1)[1:] - runs.mean(1)[0])[np.newaxis],
+        runs.var(1, ddof=1)[np.newaxis],
+        pool.remainder[np.newaxis],
+        (profiles[1:] - profiles[0]).var(1, ddof=1)[np.newaxis],
+    )
+    half, _ = verdicts.half_widths(draws, np.array([4.0, 4.0, 4.0]), 60)
+    found = compare_pairs(scores, [("b", "a"), ("c", "a")], 0.95)
+    expected = [max(one.difference.high - one.difference.mean, abs(one.difference.mean)) for one in found]
+    assert np.maximum(half[0], np.abs(draws.differences[0])) == pytest.approx(expected, rel=1e-4)
+
+
+def test_simulated_draws_keep_their_level() -> None:
+    setting = verdicts.Setting(6, (4,), "equal", "both")
+    found = verdicts.measure(verdicts.simulate(setting, 1000, 1), setting.dealt_seeds, setting.images)
+    assert 0.01 < found["family_error"] < 0.08 and found["power_2.0"] > found["power_1.2"] > 0.05
+
+
+def test_races_train_less_and_agree() -> None:
+    setting = races.Setting("two", (3.0, 0.0), looks=(4, 6, 9, 14, 16))
+    found = races.measure(setting, 3, 0)
+    assert found["family_error"] == found["contradiction"] == 0 and found["trainings"] < 1

@@ -20,6 +20,7 @@ RUN_BY = {
     "regbench show RUN_ID": ("tests/cli/test_projects.py", '*REGBENCH, "show"'),
     "regbench dashboard": ("tests/cli/test_projects.py", '*REGBENCH, "dashboard"'),
     "regbench article identify-the-digits.zip": ("tests/cli/test_projects.py", '"article", "raw.zip"'),
+    "regbench decide 30": ("tests/cli/test_projects.py", '"decide", "9"'),
     "regbench ablation cocktail": ("tests/cli/test_projects.py", '"ablation", "zca_affine"'),
     "regbench learning-curve 500 1000 3000": ("tests/cli/test_projects.py", '"learning-curve", "20", "40"'),
     "regbench strong-baseline identify-the-digits.zip": ("tests/cli/test_projects.py", '"strong-baseline", "raw.zip"'),

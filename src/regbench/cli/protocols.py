@@ -132,9 +132,10 @@ def decide(
     tuned: Path,
     params: Path,
 ) -> None:
-    """Give more seeds to undecided comparisons, until all are settled.
+    """Give more seeds to what is still undecided.
 
-    Trains for MINUTES at most. The same command goes on where an earlier one stopped.
+    Begins trainings for MINUTES at most, and ends early when all comparisons are settled. The same command goes on
+    where an earlier one stopped.
     """
     from regbench.config.checking import load_params
     from regbench.protocols.decide import write_decisions
