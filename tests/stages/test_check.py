@@ -91,7 +91,7 @@ def test_a_comment_or_a_docstring_concerns_no_stage(project: Project) -> None:
         ("checkpoint_epochs: 5", "checkpoint_epochs: 1", set()),
         ("store_gigabytes: 10", "store_gigabytes: 1", set()),
         ("threads: 1", "threads: 2", {"tune", "train", "evaluate", "compare"}),
-        ("confidence: 0.95\n  calibration", "confidence: 0.9\n  calibration", {"evaluate", "compare"}),
+        ("confidence: 0.95\n  margin", "confidence: 0.9\n  margin", {"evaluate", "compare"}),
         ("trials: 4", "trials: 5", {"tune"}),
         ("copies: 2", "copies: 3", {"augment", "tune", "train", "evaluate", "compare"}),
         ("max_rejected: 0", "max_rejected: 1", {"ingest"}),

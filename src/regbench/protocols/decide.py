@@ -28,6 +28,8 @@ from regbench.statistics.race import Race, Seen, plan_looks
 
 Score = Literal["error", "log-loss"]
 Cells = NDArray[np.float64]
+UNITS: dict[Score, tuple[float, str, int]] = {"error": (100.0, "points", 2), "log-loss": (1.0, "nats", 4)}
+"""By what a gain is multiplied to be shown, its unit then, and its decimals."""
 COLUMNS = ("variant", "look", "seeds", "gain", "low", "high", "p", "verdict", "chance", "seeds_needed")
 """Of looks.csv; `look` counts from 1, gain and interval are fractions of accuracy, or nats."""
 
@@ -116,7 +118,9 @@ def write_decisions(
     table, seen = decisions(race), seen_rows(race)
     write_csv(out / "looks.csv", seen)
     text = markdown(race, table, score, (trained, len(networks)), setup.evaluated)
-    chart = race_chart(seen, race.margin)
+    factor, unit, _ = UNITS[score]
+    drawn = seen.assign(**{name: factor * seen[name] for name in ("gain", "low", "high")})
+    chart = race_chart(drawn.replace({"verdict": {"same network": "practically equal"}}), factor * race.margin, unit)
     with atomic(out / "decide.html") as page:
         page.write_text(study_page("How each comparison settled", text, {"race": chart}), encoding="utf-8")
     return write_study(out, "decide", table, text, to_png(chart))
@@ -184,8 +188,7 @@ def decisions(race: Race) -> pd.DataFrame:
 
 def markdown(race: Race, table: pd.DataFrame, score: Score, trained: tuple[int, int], evaluated: Evaluated) -> str:
     """Return the decisions with what they rest on, as Markdown."""
-    factor, unit = (100.0, "points") if score == "error" else (1.0, "nats")
-    digits = 2 if score == "error" else 4
+    factor, unit, digits = UNITS[score]
     header = ["variant", f"gain, {unit}", "interval", "verdict", "status", "seeds", "P(single look)"]
     rows = [
         [

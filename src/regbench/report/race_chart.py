@@ -6,33 +6,41 @@ from altair.typing import ChartType
 
 from regbench.report.drawing import GREY, TELLING, inline
 
-HUES = {"better": TELLING, "worse": "#D55E00", "practically equal": "#009E73", "undecided": GREY, "same network": GREY}
+HUES = {"better": TELLING, "worse": "#D55E00", "practically equal": "#009E73", "undecided": GREY}
 
 
-def race_chart(seen: pd.DataFrame, margin: float) -> ChartType:
-    """Draw a panel a variant: gain over the baseline by seeds; grey while undecided, the band is the margin.
+def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
+    """Draw a panel a variant, best first: gain over the baseline by seeds; the band is what is practically equal.
 
-    `seen` has the columns variant, seeds, gain, low, high, verdict; gains and margin are fractions, or nats.
+    `seen` has the columns variant, seeds, gain, low, high, verdict; gains and margin are in `unit`.
     """
-    rows = seen.assign(margin=margin, less=-margin)
+    rows = seen.assign(margin=margin, less=-margin, zero=0)
     order = list(seen.groupby("variant")["gain"].last().sort_values(ascending=False).index)
-    base = alt.Chart(inline(rows)).encode(x=alt.X("seeds:Q", scale=alt.Scale(zero=False, padding=8)))
+    base = alt.Chart(inline(rows))
     colour = alt.Color(
         "verdict:N",
-        scale=alt.Scale(domain=list(HUES)[:4], range=list(HUES.values())[:4]),
+        scale=alt.Scale(domain=list(HUES), range=list(HUES.values())),
         legend=alt.Legend(title=None, orient="top"),
     )
-    numbers = [alt.Tooltip(f"{name}:Q", format="+.4f") for name in ("gain", "low", "high")]
+    # Room at the sides, and a tick at each look.
+    looks = sorted(set(rows["seeds"]))
+    x = alt.X(
+        "seeds:Q",
+        title="seeds",
+        scale=alt.Scale(domain=[looks[0] - 1, looks[-1] + 1], nice=False),
+        axis=alt.Axis(values=looks, grid=False),
+    )
+    numbers = [alt.Tooltip(f"{name}:Q", format="+.3f") for name in ("gain", "low", "high")]
     panel = alt.layer(
-        base.mark_area(color="#009E73", opacity=0.12).encode(y="less:Q", y2="margin:Q"),
-        base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(y=alt.datum(0)),
-        base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
+        # Aggregates, since each row of the table would draw them again.
+        base.mark_rect(color="#009E73", opacity=0.15).encode(y="min(less):Q", y2="max(margin):Q"),
+        base.mark_rule(color="#444", strokeDash=[4, 3]).encode(y="mean(zero):Q"),
+        base.mark_rule(strokeWidth=2.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
         base.mark_point(filled=True, size=55, opacity=1).encode(
-            y="gain:Q", color=colour, tooltip=["variant:N", "seeds:Q", *numbers, "verdict:N"]
+            x=x, y="gain:Q", color=colour, tooltip=["variant:N", "seeds:Q", *numbers, "verdict:N"]
         ),
-    ).properties(width=150, height=130)
-    title = "gain over the baseline by seeds"
-    panels: ChartType = panel.facet(facet=alt.Facet("variant:N", sort=order, title=title), columns=5).resolve_scale(
-        y="independent"
+    ).properties(width=140, height=150)
+    panels: ChartType = panel.facet(
+        facet=alt.Facet("variant:N", sort=order, title=f"gain over the baseline, {unit}, by seeds"), columns=6
     )
     return panels
