@@ -77,7 +77,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def report(visit: Visit, root: Path) -> Visit:
     visit.open(root / "reports/comparison.html")
-    visit.charts(5)
+    visit.charts(6)
     return visit
 
 
