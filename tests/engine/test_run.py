@@ -1,18 +1,20 @@
 """`train` trains what the store lacks, once, longest first; what diverges stops nothing else."""
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.small_engine import runs, small_engine, train_all, write_data
+from support.small_engine import runs, small_engine, train_all, trainings_of, write_data
 from support.small_study import small_params, times
 
 from regbench.config.variants import Variant
 from regbench.engine.local import InlineExecutor
 from regbench.engine.results import adopt_results, write_results
-from regbench.engine.run import Engine
+from regbench.engine.run import Engine, train_until
 from regbench.engine.store import Store
 from regbench.engine.tasks import run_training
 from regbench.errors import DivergedError
@@ -97,6 +99,29 @@ def test_the_longest_trainings_start_first_and_equal_ones_seed_by_seed(engine: E
     long = Variant(recipe="plain", train={"epochs": 3})
     train_all(engine, of({"a": PLAIN, "long": long, "b": L2}), data, (1, 2))
     assert trained(engine) == [("long", 1), ("long", 2), ("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+
+
+def test_runs_begin_in_their_order_until_the_deadline(engine: Engine, data: Path, tmp_path: Path) -> None:
+    plain, l2 = trainings_of(engine, of({"a": PLAIN, "b": L2}), data)
+    wanted = [(l2, 5), (plain, 5), (plain, 4)]
+    assert train_until(engine, wanted, data, tmp_path, time.monotonic() - 1) == set() and trained(engine) == []
+    assert train_until(engine, wanted, data, tmp_path, math.inf) == {("b", 5), ("a", 5), ("a", 4)}
+    assert trained(engine) == [("b", 5), ("a", 5), ("a", 4)]
+    assert train_until(engine, [*wanted, (l2, 4)], data, tmp_path, 0) == {("b", 5), ("a", 5), ("a", 4)}
+
+
+class OneWorker(Recorder):
+    """Does the first training; what comes later waits for ever."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
+        return Future() if function is run_training and self.trained else super().submit(function, *arguments)
+
+
+def test_what_has_not_begun_at_the_deadline_is_left(data: Path, tmp_path: Path) -> None:
+    engine = small_engine(tmp_path / "store", OneWorker())
+    plain, l2 = trainings_of(engine, of({"a": PLAIN, "b": L2}), data)
+    found = train_until(engine, [(plain, 1), (l2, 1), (plain, 2)], data, tmp_path, time.monotonic() + 5)
+    assert found == {("a", 1)} and list(runs(engine.store.root))
 
 
 def test_a_diverged_training_stops_nothing_else(engine: Engine, data: Path) -> None:

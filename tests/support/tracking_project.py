@@ -46,6 +46,9 @@ evaluate: {{}}
 track: {{experiment: {experiment}}}
 """
 
+VERDICT = {"verdict": "undecided", "log_loss_verdict": "better", "seeds_needed": 12.0, "same_network_as": None}
+"""Of all variants but the first."""
+
 
 def write_project(
     folder: Path,
@@ -83,7 +86,8 @@ def write_project(
         write_variant(folder, name, seeds, better=0.01 * k)
     write_csv(folder / "reports/curves.csv", pd.concat(curves))
     rows = [
-        {"variant": n, "test_accuracy_low": 0.78, "test_accuracy_high": 0.84 + 0.01 * k} for k, n in enumerate(variants)
+        {"variant": n, "test_accuracy_low": 0.78, "test_accuracy_high": 0.84 + 0.01 * k, **(VERDICT if k else {})}
+        for k, n in enumerate(variants)
     ]
     write_csv(folder / "reports/comparison.csv", pd.DataFrame(rows))
 

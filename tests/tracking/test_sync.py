@@ -102,6 +102,9 @@ def test_variant_run_holds_params_tags_and_tables(logged: tuple[Path, MlflowClie
     assert (tags["device"], tags["precision"]) == ("cpu", "float32")
     # The second variant in params.yaml; what MLflow chooses by itself repeats.
     assert tags["mlflow.runColor"] == "#0072B2"
+    assert (tags["verdict"], tags["verdict_by_log_loss"], tags["seeds_needed"]) == ("undecided", "better", "12")
+    baseline = runs_of(client, "digits")["baseline"].data.tags
+    assert baseline["verdict"] == "reference" and "seeds_needed" not in baseline and "same_network_as" not in tags
     assert tags["comparison"] == Receipt.read(find_store(folder, {})).comparison
     assert run.inputs.dataset_inputs[0].dataset.digest == "d" * 32
     tables = {file.path for file in client.list_artifacts(run.info.run_id, "tables")}
