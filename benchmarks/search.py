@@ -181,8 +181,12 @@ class Case:
 
 
 def _params(epochs: int, precision: str, fresh: list[int]) -> Params:
-    """Return the shipped parameters with other epochs, for trials as for final trainings, fresh seeds and precision."""
+    """Return the shipped parameters and `tuned_l2`, with other epochs, fresh seeds and precision.
+
+    Trials have as many epochs as final trainings.
+    """
     params = load_params(ROOT / "params.yaml").model_dump()
+    params["variants"]["tuned_l2"] = {"recipe": "plain", "l2": {"low": 1e-6, "high": 1e-2, "log": True, "start": 1e-4}}
     params["train"]["epochs"], params["search"]["epochs"] = epochs, 0
     params["search"]["fresh_seeds"], params["compute"]["precision"] = tuple(fresh), precision
     return Params.model_validate(params)

@@ -57,10 +57,10 @@ def test_protocols_print_their_table_and_reuse_what_is_trained(
 
     run()
     assert len((project.folder / f"{table}.csv").read_text().splitlines()) == rows + 1
-    trained = project.folder / Path(table).parent
-    before = {path: path.stat().st_mtime_ns for path in trained.rglob("result.json")}
+    store = project.folder / ".regbench/store/runs"
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("result.json")}
     run()
-    assert before and before == {path: path.stat().st_mtime_ns for path in trained.rglob("result.json")}
+    assert before and before == {path: path.stat().st_mtime_ns for path in store.rglob("result.json")}
 
 
 def test_dashboard_shows_the_searches(project: Project) -> None:

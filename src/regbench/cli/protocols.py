@@ -114,7 +114,7 @@ def strong_baseline(raw: Path, out: Path, params: Path) -> None:
 @click.command()
 @click.argument("minutes", type=click.FloatRange(min=0))
 @out_option("decide")
-@click.option("--seeds", type=click.IntRange(min=2), default=16, show_default=True, help="Seeds a variant, at most.")
+@click.option("--seeds", type=click.IntRange(min=2), default=24, show_default=True, help="Seeds a variant, at most.")
 @click.option("--score", type=click.Choice(["error", "log-loss"]), default="error", show_default=True)
 @click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
 @raw_option

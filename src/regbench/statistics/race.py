@@ -17,7 +17,7 @@ from regbench.statistics.sequential import Look
 
 GROWTH = 1.5
 """Of the number of seeds from look to look."""
-HOPELESS = 0.1
+HOPELESS = 0.2
 """Chance to be decided by the last look, below which a comparison is given up."""
 
 
