@@ -6,7 +6,6 @@ import sqlite3
 import time
 import urllib.request
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
