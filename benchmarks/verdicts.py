@@ -1,7 +1,7 @@
 """Simulated comparisons: family-wise error, coverage and power of the verdicts.
 
-    python -m benchmarks.verdicts                     # all settings, 4,000 draws each: about 15 minutes on one core
-    python -m benchmarks.verdicts --only 18 --draws 500
+    python -m benchmarks.verdicts                     # all settings, 4,000 draws or more: about 40 minutes on one core
+    python -m benchmarks.verdicts --only 18 --draws 500   # these alone; the rows of others stay in the table
     python -m benchmarks.verdicts --evaluation PATH   # also nulls dealt from the stored cells of a project
 
 A draw is one comparison of all variants with the baseline. It is simulated by its sufficient statistics, all exact for
@@ -30,6 +30,8 @@ VARIANTS = (2, 3, 6, 18, 60)
 SEEDS: tuple[tuple[int, ...], ...] = ((2,), (4,), (8,), (2, 4, 8), (8, 2, 4))
 """Seeds of the variants, dealt in turn from the baseline on."""
 VARIANCES = ("equal", "lognormal", "tenfold baseline", "tenfold rival", "collapse")
+MORE = {2: 5, 3: 5, 18: 2}
+"""Times as many draws for numbers of variants whose error is close to its level."""
 HERE = Path(__file__).parent
 
 
@@ -82,14 +84,14 @@ def main() -> None:
     """Measure the settings asked for and write verdicts.csv and verdicts.md beside this file, or to --out."""
     parser = argparse.ArgumentParser(description="Family-wise error, coverage and power of the verdicts, simulated.")
     parser.add_argument("--draws", type=int, default=4000)
-    parser.add_argument("--only", type=int, help="this number of variants alone")
+    parser.add_argument("--only", type=int, nargs="+", default=VARIANTS, help="numbers of variants")
     parser.add_argument("--evaluation", type=Path, help="folder `evaluation` of a project, for nulls of stored cells")
     parser.add_argument("--out", type=Path, default=HERE)
     asked = parser.parse_args()
     rows = []
     for number, setting in enumerate(settings()):
-        if asked.only in (None, setting.variants):  # small families are cheap, and close to their level
-            draws = asked.draws * (5 if setting.variants < 6 else 1)
+        if setting.variants in asked.only:
+            draws = asked.draws * MORE.get(setting.variants, 1)
             found = measure(simulate(setting, draws, number), setting.dealt_seeds, setting.images)
             rows.append({**setting.row(), "draws": draws, **found})
             print(*(round(value, 4) if isinstance(value, float) else value for value in rows[-1].values()), flush=True)
@@ -99,8 +101,13 @@ def main() -> None:
             found = measure(draws, [seeds] * variants, images)
             row = {"variants": variants, "seeds": str(seeds), "variances": "as stored", "noise": "stored cells"}
             rows.append({**row, "draws": asked.draws, **found})
-    table = pd.DataFrame(rows)
-    table.to_csv(asked.out / "verdicts.csv", index=False, float_format="%.4f", lineterminator="\n")
+    table, kept = pd.DataFrame(rows), asked.out / "verdicts.csv"
+    if kept.exists():
+        earlier = pd.read_csv(kept)
+        stored = earlier["variances"] == "as stored"
+        same = earlier["variants"].isin(asked.only) & ~stored | (stored & (asked.evaluation is not None))
+        table = pd.concat([earlier[~same], table]).sort_values(["variants"], kind="stable", ignore_index=True)
+    table.to_csv(kept, index=False, float_format="%.4f", lineterminator="\n")
     (asked.out / "verdicts.md").write_text(markdown(table))
     print(markdown(table))
 

@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regbench.errors import InputError
-
-if TYPE_CHECKING:  # Importing pandas takes longer than it takes to turn a second job away.
-    import pandas as pd
 
 PARAMS = Path("params.yaml")
 DECISIONS = Path("retraining")
@@ -50,8 +46,3 @@ class Results:
 def missing(error: FileNotFoundError) -> InputError:
     """Return the error that says what to do about a file that is not there."""
     return InputError(f"{error.filename}: no such file: run `make repro` first")
-
-
-def machine_tags(timings: "pd.DataFrame") -> dict[str, str]:
-    """Return what a table of timings says of processor and software: the last machine, where there were several."""
-    return {name: str(timings[name].iloc[-1]) for name in ("processor", "software") if name in timings}

@@ -23,7 +23,7 @@ from regbench.engine.experiment_spec import training_spec
 from regbench.engine.pipeline import train_variants
 from regbench.engine.run import open_engine
 from regbench.errors import InputError, IntegrityError
-from regbench.protocols.protocol import compared, resolved, run_protocol
+from regbench.protocols.protocol import resolve_variants, run_protocol, select_variants
 from regbench.runtime.device import resolve_hardware
 
 
@@ -160,18 +160,18 @@ class TestRanges:
 
     def test_take_the_value_that_tune_chose(self, searched: Params, tmp_path: Path) -> None:
         write_tuned(tmp_path / "tuned_dropout.json", Variant(recipe="plain", dropout=0.3))
-        assert resolved(searched, ["tuned_dropout"], tmp_path).strengths("tuned_dropout").dropout == 0.3
-        assert compared(searched, [], tmp_path)[1] == []
+        assert resolve_variants(searched, ["tuned_dropout"], tmp_path).strengths("tuned_dropout").dropout == 0.3
+        assert select_variants(searched, [], tmp_path)[1] == []
 
     def test_without_one_are_refused_by_name_and_left_out_of_all(self, searched: Params, tmp_path: Path) -> None:
         with pytest.raises(IntegrityError, match=r"tuned_dropout.json: cannot be read: .*run `dvc repro`"):
-            resolved(searched, ["tuned_dropout"], tmp_path)
-        chosen, left_out = compared(searched, [], tmp_path)
+            resolve_variants(searched, ["tuned_dropout"], tmp_path)
+        chosen, left_out = select_variants(searched, [], tmp_path)
         assert left_out == ["tuned_dropout"] and set(chosen.variants) == set(searched.variants) - {"tuned_dropout"}
 
     def test_a_named_variant_brings_the_baseline_and_an_unknown_one_is_refused(
         self, params: Params, tmp_path: Path
     ) -> None:
-        assert list(compared(params, ["l2"], tmp_path)[0].variants) == ["baseline", "l2"]
+        assert list(select_variants(params, ["l2"], tmp_path)[0].variants) == ["baseline", "l2"]
         with pytest.raises(InputError, match=r"variant = coctail: must be one in params.yaml: did you mean 'cocktail'"):
-            compared(params, ["coctail"], tmp_path)
+            select_variants(params, ["coctail"], tmp_path)

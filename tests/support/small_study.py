@@ -10,7 +10,7 @@ from regbench.config.network import Model
 from regbench.config.params import Params
 from regbench.config.variants import Variant
 from regbench.engine.tasks import RUNS
-from regbench.protocols.protocol import ingested
+from regbench.protocols.protocol import ingest_raw
 
 ROOT = Path(__file__).parents[2]
 COCKTAIL = Variant(recipe="affine", l2=1e-4, dropout=0.2, batch_norm=True, patience=2)
@@ -40,7 +40,7 @@ def small_params() -> Params:
 def small_data(folder: Path) -> Path:
     """Ingest 120 images of three classes into `folder`; return where the splits are."""
     raw = write_canonical(folder / "raw.zip", images=120, classes=("a", "b", "c"))
-    return ingested(small_params().data, raw, folder / "ingested")
+    return ingest_raw(small_params().data, raw, folder / "ingested")
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -52,11 +52,11 @@ def ablation(variant: str, out: Path | None, raw: Path | None, data: Path, tuned
     """Add each regularizer of VARIANT, and leave each out."""
     from regbench.config.checking import load_params
     from regbench.protocols.ablation import write_ablation
-    from regbench.protocols.protocol import ingested, resolved
+    from regbench.protocols.protocol import ingest_raw, resolve_variants
 
     out = out or Path("ablation", variant)
-    settings = resolved(load_params(params), [variant], tuned)
-    data = ingested(settings.data, raw, out) if raw else data
+    settings = resolve_variants(load_params(params), [variant], tuned)
+    data = ingest_raw(settings.data, raw, out) if raw else data
     click.echo(write_ablation(settings, variant, data, out))
 
 
@@ -85,12 +85,12 @@ def learning_curve(
     """
     from regbench.config.checking import load_params
     from regbench.protocols.learning_curve import write_learning_curve
-    from regbench.protocols.protocol import compared, ingested
+    from regbench.protocols.protocol import ingest_raw, select_variants
 
-    settings, left_out = compared(load_params(params), variants, tuned)
+    settings, left_out = select_variants(load_params(params), variants, tuned)
     for name in left_out:
         click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
-    data = ingested(settings.data, raw, out) if raw else data
+    data = ingest_raw(settings.data, raw, out) if raw else data
     click.echo(write_learning_curve(settings, sizes or SIZES, data, out, seed))
 
 
@@ -104,11 +104,11 @@ def strong_baseline(raw: Path, out: Path, params: Path) -> None:
     RAW is a folder or .zip of images with labels.
     """
     from regbench.config.checking import load_params
-    from regbench.protocols.protocol import ingested
+    from regbench.protocols.protocol import ingest_raw
     from regbench.protocols.strong_baseline import write_strong_baseline
 
     settings = load_params(params)
-    click.echo(write_strong_baseline(settings, ingested(settings.data, raw, out), out))
+    click.echo(write_strong_baseline(settings, ingest_raw(settings.data, raw, out), out))
 
 
 @click.command()
@@ -139,10 +139,10 @@ def decide(
     """
     from regbench.config.checking import load_params
     from regbench.protocols.decide import write_decisions
-    from regbench.protocols.protocol import compared, ingested
+    from regbench.protocols.protocol import ingest_raw, select_variants
 
-    settings, left_out = compared(load_params(params), variants, tuned)
+    settings, left_out = select_variants(load_params(params), variants, tuned)
     for name in left_out:
         click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
-    data = ingested(settings.data, raw, out) if raw else data
+    data = ingest_raw(settings.data, raw, out) if raw else data
     click.echo(write_decisions(settings, data, out, minutes, seeds, score))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from regbench.config.params import Params
 from regbench.files import read_json
 from regbench.protocols.article_steps import STEPS, Step
-from regbench.protocols.protocol import ingested, run_protocol
+from regbench.protocols.protocol import ingest_raw, run_protocol
 from regbench.protocols.protocol_files import draw_pairs, interval, points, write_study
 from regbench.report.comparison import Comparison
 from regbench.report.summary import NO_TEST_SPLIT, text_table
@@ -40,9 +40,9 @@ def write_article(params: Params, raw: Path, out: Path) -> str:
     `params` are those of `article_params`. Returns the Markdown.
 
     Raises:
-        InputError: as `ingested`.
+        InputError: as `ingest_raw`.
     """
-    data = ingested(params.data, raw, out)
+    data = ingest_raw(params.data, raw, out)
     comparison = run_protocol(params, data, out)
     scores = {step.name: table(out / "evaluation" / step.name / "scores.csv") for step in STEPS}
     claims = judge_claims(comparison, {name: rows["epochs"].to_numpy() for name, rows in scores.items()})

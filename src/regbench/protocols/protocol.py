@@ -29,7 +29,7 @@ def run_protocol(params: Params, data: Path, folder: Path, store: Path = STORE) 
 
     Raises:
         DivergedError: a loss is no longer finite.
-        InputError: a variant has ranges: see `resolved`.
+        InputError: a variant has ranges: see `resolve_variants`.
         IntegrityError: `data` was not ingested.
     """
     with open_engine(params.compute, store) as engine:
@@ -45,7 +45,7 @@ def prepare_trainings(engine: Engine, params: Params, data: Path) -> list[Traini
     """Return what is to be trained, a variant each; augments the images where that is missing.
 
     Raises:
-        InputError: a variant has ranges: see `resolved`.
+        InputError: a variant has ranges: see `resolve_variants`.
         IntegrityError: `data` was not ingested.
     """
     load_split(data, "train")  # A folder that lacks its files is named before they are hashed.
@@ -60,7 +60,7 @@ def prepare_trainings(engine: Engine, params: Params, data: Path) -> list[Traini
     return trainings
 
 
-def ingested(settings: Data, raw: Path, folder: Path) -> Path:
+def ingest_raw(settings: Data, raw: Path, folder: Path) -> Path:
     """Ingest raw images into `folder/data` and return that; what an earlier call decoded is not decoded again.
 
     Raises:
@@ -73,7 +73,7 @@ def ingested(settings: Data, raw: Path, folder: Path) -> Path:
     return out
 
 
-def resolved(params: Params, variants: Iterable[str], tuned: Path) -> Params:
+def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Params:
     """Return the parameters with these variants only, their ranges replaced by what the stage tune chose.
 
     Raises:
@@ -91,19 +91,19 @@ def resolved(params: Params, variants: Iterable[str], tuned: Path) -> Params:
     return params.model_copy(update={"variants": chosen, "evaluate": plain})
 
 
-def compared(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:
-    """Return the parameters with these variants and the baseline, as `resolved`; none named: all, but see below.
+def select_variants(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:
+    """Return the parameters with these variants and the baseline, as `resolve_variants`; none named: all, but see below.
 
     Second are the names of those left out: variants that nobody named, with ranges for which `tuned` holds no choice.
 
     Raises:
-        InputError: as `resolved`.
-        IntegrityError: as `resolved`.
+        InputError: as `resolve_variants`.
+        IntegrityError: as `resolve_variants`.
     """
     reference = [name for name in params.variants if name == "baseline"]
     if variants:
-        return resolved(params, dict.fromkeys([*reference, *variants]), tuned), []
+        return resolve_variants(params, dict.fromkeys([*reference, *variants]), tuned), []
     left_out = [
         name for name, record in params.variants.items() if record.ranges and not (tuned / f"{name}.json").exists()
     ]
-    return resolved(params, [name for name in params.variants if name not in left_out], tuned), left_out
+    return resolve_variants(params, [name for name in params.variants if name not in left_out], tuned), left_out

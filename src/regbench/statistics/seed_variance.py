@@ -23,13 +23,13 @@ from scipy.special import digamma, polygamma, stdtrit
 
 Floats = NDArray[np.float64]
 
-CAUTION = 0.75
+CAUTION = 0.7
 """Confidence of the lower limit of d0."""
 SHARE = 0.75
 """The prior counts at most SHARE d (d + 1) degrees of freedom beside d own ones."""
 MANY = 18
 """Variants from which on that limit is whole."""
-CLOSE, STEEP = 1.85, 8
+CLOSE, STEEP = 1.7, 8
 """A variance up to CLOSE times the prior's location agrees with it; above, the weight falls with the power STEEP."""
 
 

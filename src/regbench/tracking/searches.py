@@ -9,10 +9,10 @@ import pandas as pd
 
 from regbench.config.params import Params
 from regbench.files import read_json
-from regbench.layout import Results, machine_tags
+from regbench.layout import Results
 from regbench.tracking.metric_names import BEST, CURVES, SECONDS, TOTALS, TRIALS, WINNER, translate
 from regbench.tracking.run_record import RunRecord, Status
-from regbench.tracking.settings import colour, settings, text
+from regbench.tracking.settings import colour, machine_tags, settings, text
 
 STATUS: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 """How Optuna calls the end of a trial -> how MLflow calls it."""

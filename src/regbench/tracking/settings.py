@@ -3,6 +3,8 @@
 from pathlib import PurePath
 from typing import Any
 
+import pandas as pd
+
 from regbench.config.params import Params
 
 COLOURS = (
@@ -39,3 +41,8 @@ def settings(params: Params, name: str) -> dict[str, str]:
 def text(value: Any) -> str:
     """Return a setting as text; 0 and 0.0 look the same, as they are."""
     return " ".join(text(item) for item in value) if isinstance(value, tuple | list) else str(value).removesuffix(".0")
+
+
+def machine_tags(timings: pd.DataFrame) -> dict[str, str]:
+    """Return what a table of timings says of processor and software: the last machine, where there were several."""
+    return {name: str(timings[name].iloc[-1]) for name in ("processor", "software") if name in timings}

@@ -10,7 +10,7 @@ from regbench.config.params import Params
 from regbench.data.dataset import IMAGES
 from regbench.engine.tasks import SPEC
 from regbench.files import read_array, read_json
-from regbench.layout import Results, machine_tags
+from regbench.layout import Results
 from regbench.tracking.metric_names import (
     CPU_SHARE,
     CURVES,
@@ -23,7 +23,7 @@ from regbench.tracking.metric_names import (
     translate,
 )
 from regbench.tracking.run_record import Network, RunRecord
-from regbench.tracking.settings import colour, settings, text
+from regbench.tracking.settings import colour, machine_tags, settings, text
 
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries, beside the picture of its own."""
