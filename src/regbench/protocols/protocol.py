@@ -92,7 +92,7 @@ def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Pa
 
 
 def select_variants(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:
-    """Return the parameters with these variants and the baseline, as `resolve_variants`; none named: all, but see below.
+    """Return the parameters with these variants and the baseline, as `resolve_variants`; none named: all that can be.
 
     Second are the names of those left out: variants that nobody named, with ranges for which `tuned` holds no choice.
 
