@@ -35,7 +35,7 @@ def tuned(search: dict[str, Any]) -> dict[str, Any]:
         ("l2__l2", {"low": 0, "high": float("inf")}, "l2.l2.high = inf: must be a finite number"),
         ("l2__dropout", {"low": 0, "high": 1}, "l2.dropout.high = 1: must be less than 1"),
         ("l2__patience", {"low": 1, "high": 2.5}, "l2.patience.high = 2.5: must be a valid integer"),
-        ("l2__l2", {"choices": []}, "l2.l2.choices = (): Tuple should have at least 1 item"),
+        ("l2__l2", {"choices": []}, "l2.l2.choices = []: must not be empty: give at least 1"),
         ("l2__l2", {"choices": [0, -1]}, "l2.l2.choices.1 = -1: must be greater than or equal to 0"),
         ("l2__l2", {"choices": [0, "a"]}, "l2.l2.choices.1 = 'a': must be a valid number"),
         ("l2__l2", {"choices": [0, 0]}, "l2.l2.choices = [0, 0]: must differ from each other: remove the repeated"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from regbench.data.images import ImageError, decode
 
@@ -104,6 +104,39 @@ def test_exif_orientation_is_applied_before_the_size_is_compared() -> None:
     turned = np.frombuffer(decoded, dtype=np.uint8).reshape(8, 16)
     assert turned[:, :4].max() < 60
     assert turned[:, -4:].min() > 200
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_that_of_pillow(orientation: int) -> None:
+    random = np.random.default_rng(1).integers(0, 256, (16, 8), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    encoded = encode(Image.fromarray(random), "JPEG", exif=exif, quality=100)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded)))
+    decoded, _ = decode(encoded, 1, (expected.height, expected.width))
+    assert decoded == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        # The tag 0x011A (a resolution) as text, an orientation that does not exist, and no TIFF at all.
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x1a\0\x02\0\0\0\x04abc\0\0\0\0\0",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0\0\0\0\0",
+        b"Exif\0\0XX\0\0",
+        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
+    ],
+)
+def test_broken_metadata_do_not_refuse_pixels(exif: bytes) -> None:
+    plain = encode(Image.fromarray(GRAY), "JPEG", quality=95)
+    assert decode(encode(Image.fromarray(GRAY), "JPEG", quality=95, exif=exif), 1, GRAY.shape) == decode(
+        plain, 1, GRAY.shape
+    )
+
+
+def test_what_follows_the_end_of_a_png_is_not_looked_at() -> None:
+    encoded = encode(Image.fromarray(GRAY))
+    assert decode(encoded + b"twelve bytes", 1, GRAY.shape) == decode(encoded, 1, GRAY.shape)
 
 
 def test_another_size_is_resized_and_averages_when_it_shrinks() -> None:

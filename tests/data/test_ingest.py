@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,17 @@ def test_a_label_outside_the_given_classes_is_rejected_by_name(tmp_path: Path, m
 def test_one_class_is_refused(tmp_path: Path, make_raw: MakeRaw) -> None:
     with pytest.raises(InputError, match=r"labels = only: must be 2 or more classes"):
         run(make_raw(tmp_path / "raw", images=40, classes=("only",)), tmp_path / "data")
+
+
+def test_a_class_may_be_called_all_and_hold_a_bar(tmp_path: Path, make_raw: MakeRaw) -> None:
+    run(make_raw(tmp_path / "raw", images=60, classes=("all", "x|y")), tmp_path / "data")
+    page = (tmp_path / "data/report/report.md").read_text()
+    counts = json.loads((tmp_path / "data/report/report.json").read_text())["classes"]
+    for name, shown in (("all", "all"), ("x|y", "x\\|y")):
+        row = counts[name]
+        assert f"| {shown} | {row['train']} | {row['validation']} | {row['test']} |" in page
+    total = [counts["all"][split] + counts["x|y"][split] for split in ("train", "validation", "test")]
+    assert f"| **all** | {total[0]} | {total[1]} | {total[2]} |" in page
 
 
 def test_duplicates_stay_together_and_are_reported(tmp_path: Path, make_raw: MakeRaw) -> None:

@@ -54,13 +54,16 @@ def test_the_index_holds_line_numbers(tmp_path: Path) -> None:
         ("filename,label\na,1\nb,é\n".encode("latin-1"), "row 3: not UTF-8 (invalid continuation byte): save"),
         (b"filename,label\na,1\nb\n", "row 3: label = '': must not be blank"),
         (b"filename,label\na,1\nb,  \n", "row 3: label = '': must not be blank"),
+        (b"filename,label\na,x\x1by\n", r"row 2: label = 'x\x1by': has a control character or a line break: remove"),
+        (b"filename,label\na\x01,y\n", r"row 2: filename = 'a\x01': has a control character or a line break: remove"),
+        (b'filename,label\na,"x\ny"\n', r"row 2: label = 'x\ny': has a control character or a line break: remove it"),
         (b"filename,label\n,1\n", "row 2: filename = '': must not be blank"),
         (b"filename,label\na,1\nb,1\na,1\n", "row 4: filename = 'a': listed before in row 2: a file has one row"),
         (b"filename,label\na,1\na,2\n", "row 3: filename = 'a': listed before in row 2: a file has one row"),
         (b"filename,label\n../a,1\n", "row 2: filename = '../a': must be a path inside the folder of images"),
         (b"filename,label\n/a,1\n", "row 2: filename = '/a': must be a path inside"),
         (b"filename,label\nx\\a,1\n", r"row 2: filename = 'x\\a': must be a path inside"),
-        (b"filename,label\na\x00,1\n", r"row 2: filename = 'a\x00': must be a path inside"),
+        (b"filename,label\na\x00,1\n", r"row 2: filename = 'a\x00': has a control character"),
     ],
 )
 def test_each_defect_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:

@@ -40,6 +40,12 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert found["gap"] == pytest.approx(0.9 - found["accuracy"])
 
 
+def test_a_class_without_images_does_not_lower_f1() -> None:
+    """Of a perfect network, F1 is 1, whichever classes the images are of."""
+    labels = np.array([0, 0, 2, 1])
+    assert score(np.eye(4, dtype=np.float32)[labels], labels, RESULT, Evaluate())["macro_f1"] == 1
+
+
 def test_confusion_agrees_with_scikit_learn_for_each_seed() -> None:
     probabilities, labels = draw(3, 200, 5)
     counts = confusion(probabilities.argmax(2), labels, 5)

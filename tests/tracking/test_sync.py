@@ -71,6 +71,13 @@ def test_system_metrics_are_curves_where_they_are_asked_for(project: Path) -> No
     assert record.key == read_records(params, results(project))[-1].key, "they are no results"
 
 
+def test_a_variant_may_have_the_name_of_a_missing_value(tmp_path: Path) -> None:
+    write_project(tmp_path, variants=("baseline", "NA"))
+    assert {"NA", "NA 1"} <= {
+        record.name for record in read_records(load_params(tmp_path / "params.yaml"), results(tmp_path))
+    }
+
+
 def test_what_auto_took_is_told_by_tags(project: Path) -> None:
     write_json(project / "runs/l2/seed-2/spec.json", {"hardware": {"device": "cuda", "precision": "bfloat16"}})
     records = {record.name: record for record in read_records(load_params(project / "params.yaml"), results(project))}

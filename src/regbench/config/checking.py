@@ -40,6 +40,8 @@ def _cross_checks(params: Params) -> list[str]:
         problems.append(f"data.split.test = {split.test}: validation + test must be below 1: leave some to train on")
     if split.method == "as_listed" and split.test:
         problems.append(f"data.split.test = {split.test}: must be 0 where method is as_listed: the article has no test")
+    if odd := [label for label in params.data.classes if label != label.strip() or not label]:
+        problems.append(f"data.classes = {odd}: labels are read without outer blanks and are never empty: correct them")
     if len(set(params.seeds)) < len(params.seeds):
         problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
     challenger = params.retrain.challenger
@@ -51,6 +53,10 @@ def _cross_checks(params: Params) -> list[str]:
             hint = nearest(variant.recipe, params.recipes)
             problems.append(f"variants.{name}.recipe = {variant.recipe!r}: must be a key of recipes: {hint}")
         problems += variant_problems(name, variant, Train)
+        if variant.batch_norm is not False and variant.train.get("batch_size", params.train.batch_size) == 1:
+            problems.append(
+                f"variants.{name}.batch_norm = True: one image has no variance: set train.batch_size to 2 or more"
+            )
         fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
         problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
         wrong = _merge_problems(params.search, variant.search, ("variants", name, "search"))

@@ -38,6 +38,10 @@ def _line(problem: dict[str, Any], root: type[BaseModel], prefix: tuple[str, ...
             return f"{key} = {_short(problem['input'])}: unknown key: {hint}"
         case "missing":
             return f"{key}: missing: add it"
+        case "tuple_type" | "list_type":
+            return f"{key} = {_short(problem['input'])}: must be a list, such as [{_shown(problem['input'])}]"
+        case "too_short":
+            return f"{key} = []: must not be empty: give at least {problem['ctx']['min_length']}"
         case _:
             rule = problem["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
             return f"{key or 'the file'} = {_short(problem['input'])}: {rule}"
@@ -60,6 +64,11 @@ def _tagged(annotation: Any) -> list[tuple[Any, str]]:
     """Return the members of a union that carry a tag, with their tags."""
     parts = [get_args(member) for member in get_args(annotation)]
     return [(part[0], note.tag) for part in parts for note in part[1:] if isinstance(note, Tag)]
+
+
+def _shown(value: Any) -> str:
+    """Return a value as an entry of a list in YAML."""
+    return "1, 2" if value is None or isinstance(value, dict) else _short(value)
 
 
 def _short(value: Any) -> str:

@@ -8,10 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, ImageOps
+from PIL import Image
 
 MAX_PIXELS = 50_000_000
 """A larger image is refused from its header, before memory is taken for its pixels."""
+
+
+ORIENTATION = 0x0112
+"""EXIF tag."""
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by the value of that tag; any other value is none."""
 
 
 class ImageError(ValueError):
@@ -59,17 +73,31 @@ def _load(encoded: bytes) -> Image.Image:
     if image.format == "PNG":
         _check_png(encoded)
     image.load()
-    return ImageOps.exif_transpose(image) if image.format == "JPEG" else image
+    return _upright(image) if image.format == "JPEG" else image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the orientation of an image; broken metadata are no reason to refuse pixels that every viewer shows."""
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # Of hostile metadata Pillow raises SyntaxError, struct.error, ...
+        return image
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
 def _check_png(encoded: bytes) -> None:
-    """Compare the CRC of each chunk: Pillow skips that of pixel data, so a flipped bit could pass as another image."""
+    """Compare the CRC of each chunk: Pillow skips that of pixel data, so a flipped bit could pass as another image.
+
+    What follows the last chunk is not looked at.
+    """
     position = 8
     while position + 12 <= len(encoded):
         (length,) = struct.unpack_from(">I", encoded, position)
         end = position + 8 + length
         if zlib.crc32(encoded[position + 4 : end]) != int.from_bytes(encoded[end : end + 4], "big"):
             raise ImageError(f"broken (checksum of chunk {encoded[position + 4 : position + 8]!r})")
+        if encoded[position + 4 : position + 8] == b"IEND":
+            return
         position = end + 4
 
 

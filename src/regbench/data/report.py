@@ -95,8 +95,9 @@ def markdown(report: Mapping[str, Any]) -> str:
     """Return the report as a readable page."""
     found = report["duplicates"]
     table = pd.DataFrame.from_dict(report["classes"], orient="index")
-    table.loc["all"] = table.sum()
-    rows = [f"| {label} | {' | '.join(f'{count:,}' for count in row)} |" for label, row in table.iterrows()]
+    # The sums stand beside the classes, one of which may be called `all`.
+    counted = [*table.iterrows(), ("**all**", table.sum())]
+    rows = [f"| {_cell(str(label))} | {' | '.join(f'{count:,}' for count in row)} |" for label, row in counted]
     sizes = ", ".join(f"{count:,} of {size}" for size, count in report["sizes_seen"].items())
     lines = [
         f"# Data: {report['source']}\n",
@@ -117,6 +118,11 @@ def markdown(report: Mapping[str, Any]) -> str:
     if report["rejected"]:
         lines += ["\n## Rejected\n", "```", listing(list(report["rejected"])), "```"]
     return "\n".join([*lines, "\n![samples](samples.png)\n"])
+
+
+def _cell(text: str) -> str:
+    """Return text that cannot end a cell of a Markdown table."""
+    return text.replace("|", "\\|")
 
 
 def draw_samples(ingested: Ingested) -> Image.Image:

@@ -12,8 +12,11 @@ MAX_LISTED = 20
 """Problems printed at most; the others are counted."""
 
 PRESENT = pa.Check(lambda cells: cells != "", error="must not be blank: fill it in or remove the row")
+PRINTABLE = pa.Check(
+    lambda cells: ~cells.str.contains(r"[\x00-\x1f\x7f]"), error="has a control character or a line break: remove it"
+)
 INSIDE = pa.Check(
-    lambda names: ~names.str.contains(r"^/|[\\\x00]|(?:^|/)\.\.(?:/|$)"),
+    lambda names: ~names.str.contains(r"^/|\\|(?:^|/)\.\.(?:/|$)"),
     error="must be a path inside the folder of images, with forward slashes: correct it",
 )
 UNIQUE = pa.Check(
@@ -40,7 +43,10 @@ def read_table(source: Source, name: str, columns: tuple[str, ...]) -> pd.DataFr
     if table.empty:
         raise InputError(f"{where}: has a header but no rows: list the images in it")
     schema = pa.DataFrameSchema(
-        {column: pa.Column(str, [PRESENT, INSIDE, UNIQUE] if column == "filename" else [PRESENT]) for column in columns}
+        {
+            column: pa.Column(str, [PRESENT, PRINTABLE, *([INSIDE, UNIQUE] if column == "filename" else [])])
+            for column in columns
+        }
     )
     try:
         schema.validate(table, lazy=True)

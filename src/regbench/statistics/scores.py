@@ -16,10 +16,11 @@ def score(
 ) -> dict[str, float]:
     """Return the scores of one run from its class probabilities (N, K) and the labels (N,).
 
-    Accuracy, recall and gap are fractions, the error is in percent, log-loss in nats. `gap` is the accuracy on the
-    whole train split, unchanged, minus the accuracy here, both by the best epoch's weights.
+    F1 is the mean over the classes that have images. Accuracy, recall and gap are fractions, the error is in percent,
+    log-loss in nats. `gap` is the accuracy on the whole train split, unchanged, minus the accuracy here, both by the
+    best epoch's weights.
     """
-    from sklearn.metrics import f1_score, log_loss
+    from sklearn.metrics import log_loss
 
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, which scikit-learn warns of
@@ -31,7 +32,7 @@ def score(
         "accuracy": accuracy,
         "error_percent": 100 * (1 - accuracy),
         "log_loss": float(log_loss(labels, exact, labels=classes)),
-        "macro_f1": float(f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)),
+        "macro_f1": _macro_f1(labels, predicted),
         "calibration_error": calibration_error(probabilities, labels, settings.calibration_bins),
         "gap": result["train_accuracy"] - accuracy,
         "zero_weights": result["zero_weights"],
@@ -44,6 +45,15 @@ def score(
         "validation_accuracy": result["validation_accuracy"],
         "temperature": result["temperature"],
     }
+
+
+def _macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
+    """Return the mean F1 of the classes that have images: of another class it is not defined. NaN without images."""
+    from sklearn.metrics import f1_score
+
+    if not len(labels):
+        return float("nan")
+    return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0))
 
 
 def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> float:

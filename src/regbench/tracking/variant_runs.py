@@ -34,7 +34,6 @@ VERDICTS = {
     "same_network_as": "same_network_as",
 }
 """Columns of the comparison that become tags, and their names."""
-
 DIGITS = 4
 """Decimals of the summary numbers; the files among the artifacts have all."""
 
@@ -47,8 +46,8 @@ class FinalsReader:
         evaluated = read_json(results.evaluation / "split.json")
         self.split, self.images = evaluated["split"], evaluated["images"]
         self.data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
-        self.table = pd.read_csv(results.reports / "comparison.csv", dtype={"variant": str}).set_index("variant")
-        self.curves = pd.read_csv(results.reports / "curves.csv", dtype={"variant": str})
+        self.table = _read_named(results.reports / "comparison.csv").set_index("variant")
+        self.curves = _read_named(results.reports / "curves.csv")
         self.example = np.resize(read_array(results.data / "train" / IMAGES)[:2], (2, *self._shape()))
 
     def variant(self, name: str) -> RunRecord:
@@ -151,3 +150,8 @@ class FinalsReader:
         found = translate({str(column): [value] for column, value in row.items()}, names, self.split)
         # MLflow's tables show all digits that there are.
         return {name: round(values[0], DIGITS) for name, values in found.items()}
+
+
+def _read_named(file: Path) -> pd.DataFrame:
+    """Read a table of variants, whose names stay text: one may be called `NA` or `007`. An empty cell is no value."""
+    return pd.read_csv(file, dtype={"variant": str, "same_network_as": str}, keep_default_na=False, na_values=[""])
