@@ -1,11 +1,11 @@
 """Raw images to arrays: exact pixels, splits, rejections, duplicates, and unchanged images kept."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
 import zipfile
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
