@@ -2,11 +2,9 @@
 
 Four seeds tell a variance with three degrees of freedom only. Variants of one comparison vary about alike, so each can
 borrow from the others: empirical Bayes with a scaled inverse chi-square prior of location s0^2 and d0 degrees of
-freedom (Smyth 2004, limma, Statistical Applications in Genetics 3, 3). Three changes keep the level where variances
+freedom (Smyth 2004, limma, Statistical Applications in Genetics 3, 3). Two changes keep the level where variances
 differ; the simulation behind them is `benchmarks/verdicts.py`:
 
-- d0 is a lower confidence limit, not an estimate: the spread of the log variances is taken at the upper end of what the
-  number of variants allows. Few variants say little about how alike they are.
 - A variance with d degrees of freedom takes at most 0.75 d (d + 1) of the prior's: two seeds cannot contradict a wrong
   prior. Below 18 variants the limit falls, and two variants keep their own variances: Welch's test.
 - Robustness (compare Phipson et al. 2016, Annals of Applied Statistics 10, 946-963): the prior's weight drops to zero
@@ -19,17 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, polygamma, stdtrit
+from scipy.special import digamma, polygamma
 
 Floats = NDArray[np.float64]
 
-CAUTION = 0.7
-"""Confidence of the lower limit of d0."""
 SHARE = 0.75
 """The prior counts at most SHARE d (d + 1) degrees of freedom beside d own ones."""
 MANY = 18
 """Variants from which on that limit is whole."""
-CLOSE, STEEP = 1.7, 8
+CLOSE, STEEP = 1.75, 8
 """A variance up to CLOSE times the prior's location agrees with it; above, the weight falls with the power STEEP."""
 
 
@@ -54,8 +50,8 @@ def fit_prior(variances: Floats, freedom: Floats) -> Prior:
     """Fit the prior to sample `variances` (..., variants) with `freedom` (variants,) degrees of freedom, all above 0.
 
     The location is the pooled variance. d0 follows from the spread of the log variances beyond sampling error: Smyth's
-    moment equation, weighted for unequal seeds (DerSimonian & Laird 1986), at the upper limit of that spread. Fewer
-    than three variants: d0 = 0, no borrowing. No spread beyond sampling error: d0 = inf, pooling.
+    moment equation, weighted for unequal seeds (DerSimonian & Laird 1986). Fewer than three variants: d0 = 0, no
+    borrowing. No spread beyond sampling error: d0 = inf, pooling.
     """
     count = len(freedom)
     location = (variances * freedom).sum(-1) / freedom.sum()
@@ -67,9 +63,7 @@ def fit_prior(variances: Floats, freedom: Floats) -> Prior:
     logs = np.log(np.maximum(variances, smallest)) - digamma(freedom / 2) + np.log(freedom / 2)
     centre = (weights * logs).sum(-1) / weights.sum()
     spread = (weights * (logs - centre[..., np.newaxis]) ** 2).sum(-1)
-    kurtosis = (polygamma(3, freedom / 2) / sampling**2).sum() * ((count - 1) / count) ** 2
-    margin = float(stdtrit(count - 1, CAUTION)) * np.sqrt(2 * (count - 1) + kurtosis)
-    excess = (spread - (count - 1) + margin) / (weights.sum() - (weights**2).sum() / weights.sum())
+    excess = (spread - (count - 1)) / (weights.sum() - (weights**2).sum() / weights.sum())
     pooled = excess < 1e-6
     return Prior(location, np.where(pooled, np.inf, 2 * inverse_trigamma(np.where(pooled, 1.0, excess))))
 
