@@ -1,6 +1,6 @@
 """Simulated comparisons: family-wise error, coverage and power of the verdicts.
 
-    python -m benchmarks.verdicts                     # all settings, 4,000 draws or more: about 40 minutes on one core
+    python -m benchmarks.verdicts                     # all settings, 4,000 draws or more: about an hour on one core
     python -m benchmarks.verdicts --only 18 --draws 500   # these alone; the rows of others stay in the table
     python -m benchmarks.verdicts --evaluation PATH   # also nulls dealt from the stored cells of a project
 
@@ -30,7 +30,7 @@ VARIANTS = (2, 3, 6, 18, 60)
 SEEDS: tuple[tuple[int, ...], ...] = ((2,), (4,), (8,), (2, 4, 8), (8, 2, 4))
 """Seeds of the variants, dealt in turn from the baseline on."""
 VARIANCES = ("equal", "lognormal", "tenfold baseline", "tenfold rival", "collapse")
-MORE = {2: 5, 3: 5, 18: 4}
+MORE = {2: 5, 3: 5, 18: 2}
 """Times as many draws for numbers of variants whose error is close to its level."""
 HERE = Path(__file__).parent
 
