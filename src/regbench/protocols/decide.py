@@ -32,6 +32,10 @@ UNITS: dict[Score, tuple[float, str, int]] = {"error": (100.0, "points", 2), "lo
 """By what a gain is multiplied to be shown, its unit then, and its decimals."""
 COLUMNS = ("variant", "look", "seeds", "gain", "low", "high", "p", "verdict", "chance", "seeds_needed")
 """Of looks.csv; `look` counts from 1, gain and interval are fractions of accuracy, or nats."""
+NOTES = (
+    "Gain: above 0, the variant is better; its interval is that of the look that settled it, or of the last one. "
+    "Given up: it would hardly be decided by the last look. Settled variants get no more seeds."
+)
 
 
 @dataclass(frozen=True)
@@ -117,12 +121,15 @@ def write_decisions(
         )
     table, seen = decisions(race), seen_rows(race)
     write_csv(out / "looks.csv", seen)
-    text = markdown(race, table, score, (trained, len(networks)), setup.evaluated)
+    said = sentences(race, table, score, (trained, len(networks)), setup.evaluated)
+    header, rows = shown_rows(table, score)
     factor, unit, _ = UNITS[score]
     drawn = seen.assign(**{name: factor * seen[name] for name in ("gain", "low", "high")})
     chart = race_chart(drawn.replace({"verdict": {"same network": "practically equal"}}), factor * race.margin, unit)
     with atomic(out / "decide.html") as page:
-        page.write_text(study_page("How each comparison settled", text, {"race": chart}), encoding="utf-8")
+        content = study_page("How each comparison settled", [*said, NOTES], header, rows, {"race": chart})
+        page.write_text(content, encoding="utf-8")
+    text = "\n\n".join(["\n".join(f"- {line}" for line in said), text_table(header, rows), f"{NOTES}\n"])
     return write_study(out, "decide", table, text, to_png(chart))
 
 
@@ -186,8 +193,23 @@ def decisions(race: Race) -> pd.DataFrame:
     return found.sort_values("gain", ascending=False, kind="stable", ignore_index=True)
 
 
-def markdown(race: Race, table: pd.DataFrame, score: Score, trained: tuple[int, int], evaluated: Evaluated) -> str:
-    """Return the decisions with what they rest on, as Markdown."""
+def sentences(
+    race: Race, table: pd.DataFrame, score: Score, trained: tuple[int, int], evaluated: Evaluated
+) -> list[str]:
+    """Return what the decisions rest on; `trained` are the networks there are, and those of a full comparison."""
+    settled, still = int((table["status"] == "settled").sum()), race.open
+    found = [
+        f"{settled} of {len(race.rivals)} comparisons with {race.baseline} are settled, by {score} on "
+        f"{len(evaluated.split.labels):,} {evaluated.name} images.",
+        f"{trained[0]} networks were trained; {race.looks[-1]} seeds for every variant would be {trained[1]}.",
+        f"Looks at {', '.join(str(count) for count in race.looks)} seeds. The chance of any wrong better or worse, "
+        f"over all variants and looks, is at most {100 * (1 - race.confidence):g} %.",
+    ]
+    return found + ([f"Time is up for {', '.join(still)}: the same command goes on from here."] if still else [])
+
+
+def shown_rows(table: pd.DataFrame, score: Score) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the formatted cells of the decisions."""
     factor, unit, digits = UNITS[score]
     header = ["variant", f"gain, {unit}", "interval", "verdict", "status", "seeds", "P(single look)"]
     rows = [
@@ -202,18 +224,4 @@ def markdown(race: Race, table: pd.DataFrame, score: Score, trained: tuple[int, 
         ]
         for _, row in table.iterrows()
     ]
-    settled, still = int((table["status"] == "settled").sum()), race.open
-    sentences = [
-        f"{settled} of {len(race.rivals)} comparisons with {race.baseline} are settled, by {score} on "
-        f"{len(evaluated.split.labels):,} {evaluated.name} images.",
-        f"{trained[0]} networks were trained; {race.looks[-1]} seeds for every variant would be {trained[1]}.",
-        f"Looks at {', '.join(str(count) for count in race.looks)} seeds. The chance of any wrong better or worse, "
-        f"over all variants and looks, is at most {100 * (1 - race.confidence):g} %.",
-    ]
-    if still:
-        sentences.append(f"Time is up for {', '.join(still)}: the same command goes on from here.")
-    notes = (
-        "Gain: above 0, the variant is better; its interval is that of the look that settled it, or of the last one. "
-        "Given up: it would hardly be decided by the last look. Settled variants get no more seeds.\n"
-    )
-    return "\n\n".join(["\n".join(f"- {line}" for line in sentences), text_table(header, rows), notes])
+    return header, rows

@@ -15,7 +15,7 @@ SMALLEST = 1e-15
 """Probabilities are clipped here for the log-loss, as scikit-learn clips them."""
 
 
-def losses(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def losses(probabilities: NDArray[np.float32] | NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the log-loss of each seed and image, in nats, of probabilities (seeds, images, classes)."""
     true = np.take_along_axis(probabilities, labels[np.newaxis, :, np.newaxis], axis=2)[..., 0].astype(np.float64)
     found: NDArray[np.float64] = -np.log((true / probabilities.sum(2, dtype=np.float64)).clip(SMALLEST, 1))

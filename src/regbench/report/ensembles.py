@@ -7,13 +7,12 @@ import pandas as pd
 
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import read_array
+from regbench.report.answers import losses
 from regbench.report.tables import required, table
 from regbench.statistics.holm import holm
 from regbench.statistics.intervals import accuracy_interval, paired_difference
 
 COLUMNS = ("variant", "members", "error_percent", "low", "high", "log_loss", "gain", "gain_low", "gain_high", "p")
-SMALLEST = 1e-15
-"""Probabilities are clipped here for the log-loss, as scikit-learn clips them."""
 
 
 def ensembles(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
@@ -34,7 +33,6 @@ def ensembles(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
         right, members = mean.argmax(axis=1) == labels, probabilities.argmax(axis=2) == labels
         accuracy = accuracy_interval(right[np.newaxis], confidence)
         gain = paired_difference(np.broadcast_to(right, members.shape), members, confidence)
-        true = mean[np.arange(len(labels)), labels].clip(SMALLEST, 1)
         rows.append(
             {
                 "variant": variant,
@@ -42,7 +40,7 @@ def ensembles(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
                 "error_percent": 100 * (1 - accuracy.mean),
                 "low": 100 * (1 - accuracy.high),
                 "high": 100 * (1 - accuracy.low),
-                "log_loss": float(-np.log(true).mean()),
+                "log_loss": float(losses(mean[np.newaxis], labels).mean()),
                 "gain": 100 * gain.mean,
                 "gain_low": 100 * gain.low,
                 "gain_high": 100 * gain.high,
