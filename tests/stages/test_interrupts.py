@@ -58,11 +58,15 @@ class Command:
             wait_until(lambda: bool(checkpoints(self.project)), self.process)
 
     def _killed(self, process: psutil.Process) -> bool:
-        for child in self.descendants:
+        """Stop all, look, kill: whatever is below the killed process must die without having gone on."""
+        stopped = [child for child in self.descendants if "resource_tracker" not in " ".join(child.cmdline())]
+        for child in stopped:
             child.suspend()
         if within := bool(checkpoints(self.project)):
             process.kill()
-        for child in self.descendants:
+            _, alive = psutil.wait_procs(stopped, timeout=DEADLINE)
+            assert alive == []
+        for child in stopped:
             with suppress(psutil.NoSuchProcess):
                 child.resume()
         return within
