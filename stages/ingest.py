@@ -16,7 +16,7 @@ def main() -> None:
     data = load_sections(given.params, IngestSections).data
     ingested = ingest.ingest(data, earlier_dir=given.out)
     ingest.write(ingested, given.out)
-    print(data_report.write(ingested, data, given.out / "report"))
+    print(*data_report.write(ingested, data, given.out / "report"), sep="\n")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib import format as npy
+from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without tables does.
     import pandas as pd
@@ -65,6 +66,15 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write `array` as `.npy`, without pickle."""
     with atomic(path) as temporary:
         np.save(temporary, array, allow_pickle=False)
+
+
+def write_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Iterable[NDArray[Any]]) -> None:
+    """Write an array of `shape` as `.npy`, given as consecutive rows, so that it need not be in memory."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        header = {"descr": npy.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk, dtype).data)
 
 
 def read_array(path: Path) -> NDArray[Any]:

@@ -1,64 +1,14 @@
-"""Splits, classes, and what later stages read."""
+"""Classes, and what later stages read."""
 
-import hashlib
 import json
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from regbench import files
-from regbench.config.data import Split
-from regbench.data.dataset import DataShape, assign_splits, load_shape, load_split, sort_classes
-from regbench.errors import InputError, IntegrityError
-
-HASHES = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(20_000)]
-
-
-def test_as_listed_is_exactly_70_to_30_of_the_49_000() -> None:
-    split = Split(method="as_listed", validation=0.3, test=0)
-    names = assign_splits(["0" * 64] * 49_000, split)
-    assert list(names) == ["train"] * 34_300 + ["validation"] * 14_700
-
-
-def test_hash_split_matches_its_definition() -> None:
-    split = Split(validation=0.25, test=0.25)
-    digests = [first + "0" * 63 for first in "0123456789abcdef"]
-    assert list(assign_splits(digests, split)) == ["test"] * 4 + ["validation"] * 4 + ["train"] * 8
-
-
-def test_hash_split_never_changes_as_data_grow() -> None:
-    split = Split()
-    small, large = assign_splits(HASHES[:5_000], split), assign_splits(HASHES, split)
-    assert list(large[:5_000]) == list(small)
-    assert list(assign_splits(HASHES[::-1], split)) == list(large)[::-1]
-
-
-def test_hash_split_meets_its_fractions() -> None:
-    counts = Counter(assign_splits(HASHES, Split(validation=0.1, test=0.2)))
-    # Five standard deviations of a binomial count of 20,000.
-    assert abs(counts["test"] - 4_000) < 5 * (20_000 * 0.2 * 0.8) ** 0.5
-    assert abs(counts["validation"] - 2_000) < 5 * (20_000 * 0.1 * 0.9) ** 0.5
-
-
-def test_another_validation_fraction_leaves_the_test_images() -> None:
-    one, other = (assign_splits(HASHES, Split(validation=v, test=0.2)) for v in (0.1, 0.3))
-    assert ((one == "test") == (other == "test")).all()
-
-
-@pytest.mark.parametrize(
-    ("digests", "split", "name"),
-    [
-        (["f" * 64] * 3, Split(), "validation"),
-        (["f" * 64, "2" + "f" * 63], Split(validation=0.2, test=0.1), "test"),
-        (["0" * 64] * 3, Split(), "train"),
-        (["0" * 64], Split(method="as_listed", validation=0.3, test=0), "validation"),
-    ],
-)
-def test_an_empty_split_is_refused(digests: list[str], split: Split, name: str) -> None:
-    with pytest.raises(InputError, match=rf"data.split.{name}: none of {len(digests)} images falls into {name}"):
-        assign_splits(digests, split)
+from regbench.data.dataset import DataShape, load_shape, load_split, sort_classes
+from regbench.errors import IntegrityError
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from regbench.data.images import ImageError, decode
+from regbench.data.images import Conversion, ImageError
+from regbench.data.images import decode as decode_to
 
 GRAY = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -23,8 +25,12 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def pixels(encoded: bytes, channels: int = 1, size: tuple[int, int] = (8, 8)) -> NDArray[np.uint8]:
-    return np.frombuffer(decode(encoded, channels, size)[0], dtype=np.uint8).reshape(channels, *size)
+def decode(encoded: bytes, channels: int, size: tuple[int, int], **settings: Any) -> tuple[bytes, tuple[int, int]]:
+    return decode_to(encoded, Conversion(channels, size, **settings))
+
+
+def pixels(encoded: bytes, channels: int = 1, size: tuple[int, int] = (8, 8), **settings: Any) -> NDArray[np.uint8]:
+    return np.frombuffer(decode(encoded, channels, size, **settings)[0], dtype=np.uint8).reshape(channels, *size)
 
 
 def gray(mode: str) -> Image.Image:
@@ -74,19 +80,54 @@ def test_channels_come_first_and_colours_become_gray_by_luma() -> None:
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_transparent_pixels_are_composed_on_black(mode: str) -> None:
+@pytest.mark.parametrize(("background", "ground"), [("auto", 0), ("black", 0), ("white", 255)])
+def test_transparent_pixels_are_composed_on_the_background(mode: str, background: str, ground: int) -> None:
     image = Image.fromarray(np.full((8, 8), 200, dtype=np.uint8)).convert(mode)
     alpha = np.full((8, 8), 255, dtype=np.uint8)
     alpha[0, 0], alpha[0, 1] = 0, 51  # 51 is a fifth of 255
     image.putalpha(Image.fromarray(alpha))
-    result = pixels(encode(image))[0]
-    assert (result[0, 0], result[0, 1], result[0, 2]) == (0, 40, 200)
+    result = pixels(encode(image), background=background)[0]
+    assert (result[0, 0], result[0, 1], result[0, 2]) == (ground, 40 + ground * 4 // 5, 200)
 
 
-def test_a_palette_with_a_transparent_colour_is_composed_on_black() -> None:
+def ink(gray: int) -> bytes:
+    """Return an image of one opaque pixel of ink on a transparent ground."""
+    image = Image.new("RGBA", (8, 8), (gray, gray, gray, 0))
+    image.putpixel((3, 3), (gray, gray, gray, 255))
+    return encode(image)
+
+
+def test_ink_on_a_transparent_ground_keeps_its_contrast() -> None:
+    for gray, ground in ((0, 255), (100, 255), (150, 0), (255, 0)):
+        result = pixels(ink(gray))[0]
+        assert (result[3, 3], result[0, 0]) == (gray, ground)
+    assert pixels(ink(0), background="black").max() == 0, "as asked for"
+
+
+def test_padding_and_cropping_keep_the_shape_of_what_is_shown() -> None:
+    half = np.repeat(np.array([[10, 10, 10, 10, 240, 240, 240, 240]] * 4, dtype=np.uint8), 2, axis=1)
+    wide = encode(Image.fromarray(half))  # 4 x 16
+    padded = pixels(wide, size=(8, 8), resize="pad", background="black")[0]
+    assert padded[:3].max() == 0 and padded[5:].max() == 0 and padded[3, 0] == 10 and padded[3, 7] == 240
+    cropped = pixels(wide, size=(4, 4), resize="crop")[0]
+    np.testing.assert_array_equal(cropped, [[10, 10, 240, 240]] * 4)
+    for edge, ground in ((250, 255), (20, 0)):
+        assert pixels(encode(Image.new("L", (4, 8), edge)), resize="pad")[0, 0].tolist() == [
+            ground,
+            ground,
+            edge,
+            edge,
+            edge,
+            edge,
+            ground,
+            ground,
+        ], "on a ground like its edge"
+
+
+def test_a_palette_with_a_transparent_colour_is_composed_on_the_background() -> None:
     encoded = encode(gray("P"), transparency=0)
-    assert pixels(encoded)[0, 0, 0] == 0
-    assert pixels(encoded)[0, 0, 1] == 251
+    result = pixels(encoded, background="black")
+    assert (result[0, 0, 0], result[0, 0, 1]) == (0, 251)
 
 
 def test_cmyk_and_gray_jpeg_are_read() -> None:
@@ -168,19 +209,47 @@ def test_truncated_pictures_are_refused(share: float) -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
     for kind in ("PNG", "JPEG"):
         encoded = encode(image, kind)
-        with pytest.raises(ImageError, match=r"broken|not a PNG or JPEG"):
+        with pytest.raises(ImageError, match=r"broken|no image that can be read"):
             decode(encoded[: int(len(encoded) * share)], 1, (64, 64))
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_other_files_are_refused(content: bytes) -> None:
-    with pytest.raises(ImageError, match=r"not a PNG or JPEG|broken"):
+    with pytest.raises(ImageError, match=r"no image that can be read|broken"):
         decode(content, 1, (8, 8))
 
 
-def test_other_formats_that_pillow_knows_are_refused() -> None:
-    with pytest.raises(ImageError, match="not a PNG or JPEG"):
-        decode(encode(Image.fromarray(GRAY), "BMP"), 1, (8, 8))
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "WEBP", "TIFF", "PPM"])
+def test_lossless_formats_keep_their_pixels_whatever_their_name(kind: str) -> None:
+    colours = np.random.default_rng(0).integers(0, 2, (8, 8, 3), dtype=np.uint8) * 255
+    encoded = encode(Image.fromarray(colours), kind, **({"lossless": True} if kind == "WEBP" else {}))
+    np.testing.assert_array_equal(pixels(encoded, channels=3), colours.transpose(2, 0, 1))
+
+
+def test_of_an_animation_the_first_frame_is_taken() -> None:
+    frames = [Image.fromarray(np.full((8, 8), level, dtype=np.uint8)) for level in (255, 0)]
+    for kind in ("GIF", "TIFF", "WEBP"):
+        assert pixels(encode(frames[0], kind, save_all=True, append_images=frames[1:])).min() == 255
+
+
+def test_deep_tiff_is_read_and_pixels_of_unknown_range_are_refused() -> None:
+    deep = Image.fromarray(GRAY.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(pixels(encode(deep, "TIFF"))[0], GRAY)
+    for array in (GRAY.astype(np.float32), GRAY.astype(np.int32) * 100_000):
+        with pytest.raises(
+            ImageError, match="32-bit pixels, whose black and white are not known: save it with 8 or 16"
+        ):
+            pixels(encode(Image.fromarray(array), "TIFF"))
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "PNG"])
+def test_every_format_is_shown_upright(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"lossless": True} if kind == "WEBP" else {}
+    encoded = encode(Image.fromarray(np.triu(np.full((8, 8), 255, dtype=np.uint8))), kind, exif=exif, **options)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded))).convert("L")
+    assert decode(encoded, 1, (8, 8))[0] == expected.tobytes()
 
 
 def bomb(side: int) -> bytes:
@@ -200,9 +269,9 @@ def test_a_decompression_bomb_is_refused_without_taking_memory(side: int, tmp_pa
     (tmp_path / "bomb.png").write_bytes(bomb(side))
     script = (
         "import pathlib, resource, sys\n"
-        "from regbench.data.images import ImageError, decode\n"
+        "from regbench.data.images import Conversion, ImageError, decode\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "try:\n    decode(pathlib.Path(sys.argv[1]).read_bytes(), 1, (8, 8))\n"
+        "try:\n    decode(pathlib.Path(sys.argv[1]).read_bytes(), Conversion(1, (8, 8)))\n"
         "except ImageError as error:\n    print(error)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )

@@ -63,12 +63,23 @@ def test_the_labelled_part_is_not_looked_at(tmp_path: Path, make_raw: MakeRaw) -
     assert len(read_unlabelled(raw, Data(), Perceptron(ARCHITECTURE)).images) == 2
 
 
+def test_without_a_table_all_images_are_taken_and_of_other_layouts_those_without_label(tmp_path: Path) -> None:
+    for place in ("plain/1.png", "plain/0.png", "pets/train/cat/2.png", "pets/train/dog/3.png", "pets/test/4.png"):
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise(int(path.stem)).save(path)
+    network = Perceptron(ARCHITECTURE)
+    assert read_unlabelled(tmp_path / "plain", Data(), network).filenames == ("0.png", "1.png")
+    assert read_unlabelled(tmp_path / "pets", Data(), network).filenames == ("test/4.png",)
+
+
 def test_what_cannot_be_read_is_named_and_within_max_rejected_left_out(tmp_path: Path, make_raw: MakeRaw) -> None:
     network = Perceptron(ARCHITECTURE)
-    with pytest.raises(InputError, match=r"absent: no such folder or \.zip: give the path"):
+    with pytest.raises(InputError, match=r"absent: no such folder or archive: give the path"):
         read_unlabelled(tmp_path / "absent", Data(), network)
-    with pytest.raises(InputError, match=r"Test/Test\.csv: missing"):
-        read_unlabelled(make_raw(tmp_path / "none", images=3), Data(), network)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match=r"none: holds no files: no layout that is known"):
+        read_unlabelled(tmp_path / "none", Data(), network)
     raw = make_raw(tmp_path / "raw", images=3, unlabelled=3)
     (raw / IMAGES / "4.png").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"1 of 3 rows cannot be used.*\n.*row 3: filename = '4.png': not a PNG"):

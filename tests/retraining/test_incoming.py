@@ -15,10 +15,11 @@ from PIL import Image
 from support.raw_images import noise, write_canonical
 
 from regbench.config.data import Data, Split
-from regbench.data.archive import FolderSource
 from regbench.data.decoding import EarlierIngest
-from regbench.data.ingest import ingest, read_rows
+from regbench.data.ingest import decode_rows, ingest
+from regbench.data.layouts.recognize import count_unlisted, read_listing
 from regbench.data.raw import write_raw
+from regbench.data.sources import open_source
 from regbench.errors import InputError, RejectedDataError
 from regbench.retraining.incoming import Merged, Plan, merge_incoming, plan_merge
 
@@ -56,10 +57,11 @@ def test_new_rows_are_added_and_known_ones_skipped(tmp_path: Path, raw: Path, ki
     after = contents(raw)
     assert {name for name in before if before[name] != after[name]} == {CSV, TEST_CSV}
     assert after[CSV].startswith(before[CSV]) and after[TEST_CSV].startswith(before[TEST_CSV])
-    index = read_rows(FolderSource(raw, CSV), settings(raw), EarlierIngest())
-    labels = index.rows[index.rows["csv"] == CSV].set_index("hash")["label"]
+    listed = read_listing(open_source(raw), settings(raw))
+    rows = decode_rows(listed, settings(raw), EarlierIngest()).rows
+    labels = rows[rows["table"] == CSV].set_index("hash")["label"]
     assert labels.to_dict() == {digest(n): str(n % 2) for n in range(45)}
-    assert index.unlisted == 0
+    assert count_unlisted(listed) == 0
     assert (incoming.read_bytes() if incoming.is_file() else contents(incoming)) == untouched
     again = merge_incoming(incoming, settings(raw))
     assert again == Merged(0, 0, 13, (), ()) and not again.anything
@@ -200,16 +202,21 @@ def test_nothing_is_new_in_an_empty_folder(tmp_path: Path, raw: Path) -> None:
 
 def test_wrong_settings_are_explained(tmp_path: Path, raw: Path) -> None:
     archive = write_canonical(tmp_path / "digits.zip", images=4)
-    with pytest.raises(InputError, match=r"data.raw = '.*digits.zip': must be a folder where .*unpack it \(python -m"):
+    with pytest.raises(
+        InputError, match=r"data.raw = '.*digits.zip': must be a folder where .*write one \(regbench export"
+    ):
         merge_incoming(raw, settings(archive))
     listed = Split(method="as_listed", validation=0.3, test=0)
     with pytest.raises(InputError, match=r"data.split.method = 'as_listed': must be hash where retrain.incoming"):
         merge_incoming(raw, settings(raw, split=listed))
-    with pytest.raises(InputError, match=r"retrain.incoming = '.*absent': no such folder or .zip"):
+    with pytest.raises(InputError, match=r"retrain.incoming = '.*absent': no such folder or archive"):
         merge_incoming(tmp_path / "absent", settings(raw))
     batch(tmp_path / "half", range(3))
     (tmp_path / "half" / CSV).unlink()
-    with pytest.raises(RejectedDataError, match=r"half: Train/train.csv: missing"):
+    with pytest.raises(
+        RejectedDataError,
+        match=r"half: holds 3 files \(3 .png; such as Train/Images/train/0.png\): no layout that is known",
+    ):
         merge_incoming(tmp_path / "half", settings(raw))
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # It imports torchvision.
 def predict(raw: Path, out: Path, model: Path | None, decisions: Path, params: Path) -> None:
     """Label the unlabelled images of RAW.
 
-    RAW is a folder or .zip with Test/Test.csv. Writes filename,label to OUT in the order of that table, and the
-    probabilities of all classes beside it.
+    RAW is a folder or archive in any layout; where images have labels, only those without are taken. Writes
+    filename,label to OUT in their order, and the probabilities of all classes beside it.
     """
     from regbench.retraining.labelling import label_images
 
@@ -32,9 +32,9 @@ def predict(raw: Path, out: Path, model: Path | None, decisions: Path, params: P
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["MNIST", "FashionMNIST", "KMNIST", "EMNIST", "CIFAR10"]))
+@click.argument("images", metavar="IMAGES")
 @click.argument("out", type=FILE)
-@click.option("--root", type=FILE, required=True, help="Folder of the data set's own files.")
+@click.option("--root", type=FILE, help="Folder of a torchvision set's own files, gzipped or not.")
 @click.option("--download", is_flag=True, help="Fetch what is missing in --root.")
 @click.option("--split", default="balanced", show_default=True, help="Part of EMNIST.")
 @click.option(
@@ -42,14 +42,30 @@ def predict(raw: Path, out: Path, model: Path | None, decisions: Path, params: P
     type=click.Choice(["labelled", "unlabelled"]),
     default="labelled",
     show_default=True,
-    help="Official test images: labelled rows after the train rows, or unlabelled.",
+    help="torchvision's official test images: labelled rows after the train rows, or unlabelled.",
 )
-def export(name: str, out: Path, root: Path, download: bool, split: str, test: "OfficialTest") -> None:
-    """Write a torchvision data set NAME as raw images to OUT.
+@params_option
+def export(
+    images: str, out: Path, root: Path | None, download: bool, split: str, test: "OfficialTest", params: Path
+) -> None:
+    """Write IMAGES in the canonical layout to OUT, a new folder or a .zip.
 
-    OUT is a new folder, or a .zip.
+    IMAGES is a folder or archive in any layout, or with --root one of torchvision's sets: MNIST, FashionMNIST, KMNIST,
+    EMNIST, CIFAR10.
     """
-    from regbench.data.export import export
+    if root is None:
+        from regbench.config.data import IngestSections
+        from regbench.config.loading import load_sections
+        from regbench.data.layouts.recognize import read_listing
+        from regbench.data.raw import write_listing
+        from regbench.data.sources import open_source
 
-    labelled, unlabelled = export(name, out, root, download=download, split=split, test=test)
+        data = load_sections(params, IngestSections).data
+        labelled, unlabelled = write_listing(out, read_listing(open_source(Path(images)), data))
+    else:
+        from regbench.data.export import NAMES, export
+
+        if images not in NAMES:
+            raise click.BadParameter(f"{images!r} is none of torchvision's sets: {', '.join(NAMES)}")
+        labelled, unlabelled = export(images, out, root, download=download, split=split, test=test)
     click.echo(f"{out}: {labelled:,} labelled and {unlabelled:,} unlabelled images")

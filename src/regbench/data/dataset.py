@@ -5,21 +5,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.errors import InputError, IntegrityError
-
-if TYPE_CHECKING:  # How raw images are read is no part of what a training loads.
-    from regbench.config.data import Split as SplitSettings
+from regbench.errors import IntegrityError
 
 SplitName = Literal["train", "validation", "test", "unlabelled"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test", "unlabelled")
 COLUMNS = ("filename", "label", "split", "hash")
+GROUP = "group"
+"""A further column where images have groups."""
 IMAGES, INDEX = "images.npy", "index.csv"
 """The files of a split, in a folder of its name."""
 
@@ -142,32 +141,3 @@ def sort_classes(labels: Iterable[str]) -> tuple[str, ...]:
 def pixel_hash(pixels: bytes) -> str:
     """Return the identity of an image: SHA-256 of its C * H * W bytes, hexadecimal."""
     return hashlib.sha256(pixels).hexdigest()
-
-
-def assign_splits(hashes: Iterable[str], split: "SplitSettings") -> NDArray[Any]:
-    """Return the name of the split of each image, in the given order.
-
-    `hash`: the first 64 bits of an image's hash are a number u in [0, 1); test if u < test, validation if
-    u < test + validation, else train. So an image never changes its split as data grows, equal images stay together,
-    and another fraction of validation leaves the test images as they are.
-    `as_listed`: the last `round(N * validation)` images are validation, those before are train.
-
-    Raises:
-        InputError: a split that should hold images is empty.
-    """
-    listed = list(hashes)
-    if split.method == "as_listed":
-        validation = round(len(listed) * split.validation)
-        names = np.repeat(np.array(SPLITS[:2], dtype=object), [len(listed) - validation, validation])
-    else:
-        u = np.array([int(digest[:16], 16) / 2.0**64 for digest in listed])
-        conditions = [u < split.test, u < split.test + split.validation]
-        names = np.select(conditions, ["test", "validation"], "train").astype(object)
-    expected = {"train": 1.0, "validation": split.validation, "test": split.test}
-    for name, fraction in expected.items():
-        if fraction > 0 and not (names == name).any():
-            raise InputError(
-                f"params.yaml: data.split.{name}: none of {len(listed)} images falls into {name}: "
-                "every split needs one: add images or change the fractions"
-            )
-    return names

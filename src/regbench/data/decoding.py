@@ -8,77 +8,82 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import TemporaryFile
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from regbench import files
-from regbench.data.archive import Source
 from regbench.data.dataset import IMAGES, SPLITS, pixel_hash, read_index
-from regbench.data.images import ImageError, decode, decoder_id
+from regbench.data.images import Conversion, ImageError, decode, decoder_id
+from regbench.data.sources.source import Source
 
 CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""
 
 
 MEMORY = "decoded.npz"
-"""File beside the arrays that lets the next ingest skip unchanged images: the columns of `Record`."""
+"""File beside the arrays that lets the next ingest skip unchanged images: the fields of `RECORD`."""
 
 
-class Record(NamedTuple):
-    """What is known of a decoded image besides its pixels."""
-
-    key: str
-    """Identity of file name, encoded bytes and conversion: images of equal keys have equal pixels."""
-    hash: str
-    """SHA-256 of the pixels, hexadecimal."""
-    height: int
-    """Of the encoded image, pixels."""
-    width: int
+RECORD = np.dtype([("key", "S16"), ("hash", "S64"), ("height", "<i4"), ("width", "<i4")])
+"""What is known of a decoded image besides its pixels: identity of file name, encoded bytes and conversion (images of
+equal keys have equal pixels); SHA-256 of the pixels, hexadecimal; size of the encoded image, pixels."""
+Records = NDArray[np.void]
 
 
-@dataclass(frozen=True)
 class EarlierIngest:
     """The images that an earlier ingest left behind, by key; none where any of its files is absent or damaged."""
 
-    records: dict[str, Record] = field(default_factory=dict)
-    places: dict[str, tuple[NDArray[np.uint8], int]] = field(default_factory=dict)
-    """By pixel hash: an array of images and the row in it."""
+    def __init__(self, records: Records | None = None, splits: Sequence[NDArray[np.uint8]] = ()) -> None:
+        found = np.zeros(0, RECORD) if records is None else records
+        self._records = found[np.argsort(found["key"], kind="stable")]
+        self._splits = splits
+        self._hashes, self._places = np.zeros(0, "S64"), np.zeros((0, 2), np.int64)
 
     @staticmethod
     def load(data_dir: Path) -> "EarlierIngest":
         """Read what ingest wrote to `data_dir`."""
-        earlier = EarlierIngest()
         try:
             # The .npz format has checksums of its own.
             with np.load(data_dir / MEMORY, allow_pickle=False) as table:
-                columns = [
-                    table[name].astype(str if name in ("key", "hash") else int).tolist() for name in Record._fields
-                ]
-            earlier.records.update({record.key: record for record in map(Record._make, zip(*columns, strict=True))})
-            for split in SPLITS:
-                images = files.read_array(data_dir / split / IMAGES)
-                hashes = read_index(data_dir, split)["hash"]
-                earlier.places.update({digest: (images, row) for row, digest in enumerate(hashes)})
+                records = np.zeros(len(table["key"]), RECORD)
+                for name in RECORD.names or ():
+                    records[name] = table[name]
+            earlier = EarlierIngest(records, [files.read_array(data_dir / split / IMAGES) for split in SPLITS])
+            indexes = [read_index(data_dir, split)["hash"].to_numpy(dtype="S64") for split in SPLITS]
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return EarlierIngest()
+        hashes = np.concatenate(indexes)
+        places = np.concatenate([np.stack([np.full(len(i), n), np.arange(len(i))], 1) for n, i in enumerate(indexes)])
+        order = np.argsort(hashes, kind="stable")
+        earlier._hashes, earlier._places = hashes[order], places[order]
         return earlier
 
-    def find(self, key: str) -> tuple[bytes, Record] | None:
+    def find(self, key: bytes) -> tuple[bytes, Records] | None:
         """Return pixels and record of an image, if they are there and still have the hash they had."""
-        record = self.records.get(key)
-        if record is None or record.hash not in self.places:
+        record = _lookup(self._records["key"], key)
+        if record is None:
             return None
-        images, row = self.places[record.hash]
-        pixels = images[row].tobytes() if row < len(images) else b""
-        return (pixels, record) if pixel_hash(pixels) == record.hash else None
+        place = _lookup(self._hashes, self._records["hash"][record])
+        if place is None:
+            return None
+        split, row = self._places[place]
+        pixels = self._splits[split][row].tobytes() if row < len(self._splits[split]) else b""
+        found = self._records[record]
+        return (pixels, found) if pixel_hash(pixels).encode() == found["hash"] else None
+
+
+def _lookup(ordered: NDArray[np.bytes_], value: bytes) -> int | None:
+    """Return the position of a value in a sorted array."""
+    position = int(np.searchsorted(ordered, np.bytes_(value)))
+    return position if position < len(ordered) and ordered[position] == value else None
 
 
 @dataclass(frozen=True)
@@ -87,67 +92,79 @@ class Job:
 
     source: Source
     names: Sequence[str]
-    channels: int
-    size: tuple[int, int]
-    """Height and width that images are brought to, pixels."""
+    conversion: Conversion
     earlier: EarlierIngest
     pixels: NDArray[np.uint8]
-    """Shape (N, C * H * W), memory that the workers share with their parent."""
-    conversion: str
+    """Shape (N, C * H * W), a file that the workers share with their parent."""
+    records: Records
+    """Shape (N,), memory that they share."""
+    identity: str
     """What the pixels depend on besides name and content of the file."""
 
-    def decode(self, row: int) -> Record | str:
-        """Put the pixels of one image in their row; return its record, or why it cannot be used."""
+    def decode(self, row: int) -> str:
+        """Put pixels and record of one image in their row; return why it cannot be used, or ""."""
         name = self.names[row]
+        if not name:
+            return ""
         try:
-            identity = f"{self.conversion} {self.source.checksum(name)} {name}"
-            key = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
-            found = self.earlier.find(key)
-            if found is None:
-                encoded_pixels, own_size = decode(self.source.read(name), self.channels, self.size)
-                found = encoded_pixels, Record(key, pixel_hash(encoded_pixels), *own_size)
+            identity = f"{self.identity} {self.source.checksum(name)} {name}"
+            key = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest().encode()
+            if found := self.earlier.find(key):
+                pixels, self.records[row] = found
+            else:
+                pixels, own_size = decode(self.source.read(name), self.conversion)
+                self.records[row] = (key, pixel_hash(pixels).encode(), *own_size)
         except FileNotFoundError:
-            return "no such file"
+            return "no such file: add it, or remove the row"
         except (OSError, ImageError) as error:
             return str(error)
-        self.pixels[row] = np.frombuffer(found[0], dtype=np.uint8)
-        return found[1]
+        self.pixels[row] = np.frombuffer(pixels, dtype=np.uint8)
+        return ""
 
 
-def write_memory(data_dir: Path, records: pd.DataFrame) -> None:
-    """Write the columns of `Record`; equal records give equal bytes."""
+def write_memory(data_dir: Path, records: Records) -> None:
+    """Write the records; equal records give equal bytes."""
     with files.atomic(data_dir / MEMORY) as temporary:
-        columns: dict[str, Any] = {name: records[name].to_numpy() for name in Record._fields}
-        # As bytes: NumPy's own text takes four bytes a character.
-        np.savez(temporary, **columns | {name: columns[name].astype("S") for name in ("key", "hash")})
+        columns: dict[str, Any] = {name: records[name] for name in RECORD.names or ()}
+        np.savez(temporary, **columns)
 
 
 def decode_all(
-    source: Source, names: Sequence[str], channels: int, size: tuple[int, int], earlier: EarlierIngest
-) -> tuple[NDArray[np.uint8], list[Record | str]]:
-    """Return the pixels of all images, shape (N, C * H * W), and for each its record or why it cannot be used.
+    source: Source, names: Sequence[str], conversion: Conversion, earlier: EarlierIngest
+) -> tuple[NDArray[np.uint8], Records, list[str]]:
+    """Return the pixels of all images, shape (N, C * H * W), their records, and why each cannot be used ("": it can).
 
+    Images without a name are left out. The pixels are in a temporary file, so that they take no memory of their own.
     Processes are used, since most of the time goes into Pillow's Python code, where threads wait for each other.
     """
-    length = channels * size[0] * size[1]
-    shared = mmap.mmap(-1, max(1, len(names) * length))
-    pixels = np.frombuffer(shared, dtype=np.uint8, count=len(names) * length).reshape(len(names), length)
-    job = Job(source, names, channels, size, earlier, pixels, f"{decoder_id()} {channels} {size}")
+    length = conversion.channels * conversion.size[0] * conversion.size[1]
+    pixels = _shared(len(names) * length, in_file=True).reshape(len(names), length)
+    records = _shared(len(names) * RECORD.itemsize).view(RECORD)
+    job = Job(source, names, conversion, earlier, pixels, records, f"{decoder_id()} {conversion}")
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
     workers = len(os.sched_getaffinity(0))
-    results: list[Record | str] = []
+    problems: list[str] = []
     if len(chunks) < 2 or workers < 2:
         _start(job)
         for chunk in chunks:
-            results += _decode_chunk(chunk)
-        return pixels, results
+            problems += _decode_chunk(chunk)
+        return pixels, records, problems
     with ProcessPoolExecutor(workers, get_context("fork"), _start_worker, (job,)) as pool:
         done = pool.map(_decode_chunk, chunks)
         with tqdm(total=len(names), desc="decode", unit=" images", disable=None) as progress:
             for part in done:
-                results += part
+                problems += part
                 progress.update(len(part))
-    return pixels, results
+    return pixels, records, problems
+
+
+def _shared(length: int, in_file: bool = False) -> NDArray[np.uint8]:
+    """Return bytes that are shared with forked processes, of a temporary file or of memory; all are 0."""
+    if not in_file:
+        return np.frombuffer(mmap.mmap(-1, max(1, length)), np.uint8, length)
+    with TemporaryFile() as file:
+        file.truncate(max(1, length))
+        return np.frombuffer(mmap.mmap(file.fileno(), max(1, length)), np.uint8, length)
 
 
 _jobs: list[Job] = []
@@ -163,8 +180,9 @@ def _start_worker(job: Job) -> None:
     _start(job)
 
 
-def _decode_chunk(rows: range) -> list[Record | str]:
+def _decode_chunk(rows: range) -> list[str]:
     with warnings.catch_warnings():
-        # Sizes are checked against our own, lower limit.
+        # Sizes are checked against our own, lower limit; broken metadata are no reason to refuse pixels.
+        warnings.filterwarnings("ignore", module="PIL")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return [_jobs[0].decode(row) for row in rows]

@@ -1,15 +1,22 @@
-"""Encoded PNG or JPEG files to pixels of one shape, the same for every mode that those formats know."""
+"""Encoded image files to pixels of one shape, the same for every mode that their formats know."""
 
 import hashlib
 import io
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import PIL
-from PIL import Image
+from PIL import Image, ImageOps
 
+from regbench.config.data import Data
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""What Pillow decodes without other programs; told by content, not by name."""
+GROUNDS = {"black": (0, 0, 0), "white": (255, 255, 255)}
 MAX_PIXELS = 50_000_000
 """A larger image is refused from its header, before memory is taken for its pixels."""
 
@@ -32,16 +39,32 @@ class ImageError(ValueError):
     """An image that cannot be used; the message is the reason."""
 
 
-def decode(encoded: bytes, channels: int, size: tuple[int, int]) -> tuple[bytes, tuple[int, int]]:
+@dataclass(frozen=True)
+class Conversion:
+    """What images are brought to; the fields of the section `data`."""
+
+    channels: int
+    size: tuple[int, int]
+    """Height and width, pixels."""
+    resize: Literal["stretch", "pad", "crop"] = "stretch"
+    background: Literal["auto", "black", "white"] = "auto"
+
+    @staticmethod
+    def of(data: Data) -> "Conversion":
+        """Return what the section `data` asks for."""
+        return Conversion(data.channels, data.image_size, data.resize, data.background)
+
+
+def decode(encoded: bytes, conversion: Conversion) -> tuple[bytes, tuple[int, int]]:
     """Return the pixels of an encoded image, C * H * W bytes, and its own (height, width).
 
-    The steps, in this order: EXIF orientation is applied (JPEG); transparent pixels are composed on black; 16-bit
+    The steps, in this order: EXIF orientation is applied; transparent pixels are composed on the background; 16-bit
     gray is divided by 257 and rounded; colours become gray by ITU-R 601 luma (Pillow's `L`) or stay RGB; an image of
-    another size is resized to `size` (height, width) by Pillow's BILINEAR, which averages all pixels covered when it
-    shrinks; the aspect ratio is not kept.
+    another size is resized by Pillow's BILINEAR, which averages all pixels covered when it shrinks. Of several frames
+    the first is taken.
 
     Raises:
-        ImageError: not a PNG or JPEG, truncated, broken, or larger than `MAX_PIXELS`.
+        ImageError: none of `FORMATS`, truncated, broken, of 32-bit pixels, or larger than `MAX_PIXELS`.
     """
     try:
         image = _load(encoded)
@@ -50,10 +73,10 @@ def decode(encoded: bytes, channels: int, size: tuple[int, int]) -> tuple[bytes,
     except Exception as error:  # Pillow documents no closed set: SyntaxError, struct.error, ... on hostile files
         raise ImageError(f"broken ({error})") from None
     own_size = image.height, image.width
-    image = _opaque(image).convert("L" if channels == 1 else "RGB")
-    if own_size != size:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    if channels == 1:
+    image = _opaque(image, conversion.background).convert("L" if conversion.channels == 1 else "RGB")
+    if own_size != conversion.size:
+        image = _resized(image, conversion)
+    if conversion.channels == 1:
         return image.tobytes(), own_size
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)).tobytes(), own_size
 
@@ -65,15 +88,15 @@ def decoder_id() -> str:
 
 def _load(encoded: bytes) -> Image.Image:
     try:
-        image: Image.Image = Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG"))
+        image: Image.Image = Image.open(io.BytesIO(encoded), formats=FORMATS)
     except PIL.UnidentifiedImageError:
-        raise ImageError("not a PNG or JPEG") from None
+        raise ImageError(f"no image that can be read ({', '.join(FORMATS)}): replace it") from None
     if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"{image.width} x {image.height} pixels: at most {MAX_PIXELS:,} are read")
+        raise ImageError(f"{image.width} x {image.height} pixels: at most {MAX_PIXELS:,} are read: shrink it")
     if image.format == "PNG":
         _check_png(encoded)
     image.load()
-    return _upright(image) if image.format == "JPEG" else image
+    return _upright(image)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -101,12 +124,48 @@ def _check_png(encoded: bytes) -> None:
         position = end + 4
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
+def _opaque(image: Image.Image, background: str) -> Image.Image:
+    """Return an image without transparency, of a mode that converts to gray and RGB as it should."""
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image)
     if not image.has_transparency_data:
         return image.convert("RGB") if image.mode in ("CMYK", "P") else image
     image = image if image.mode == "RGBA" else image.convert("RGBA")
-    if image.getchannel("A").getextrema() == (255, 255):
+    alpha = image.getchannel("A")
+    if alpha.getextrema() == (255, 255):
         return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    ground = GROUNDS[background] if background != "auto" else _contrast(image, alpha)
+    return Image.alpha_composite(Image.new("RGBA", image.size, (*ground, 255)), image)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ImageError("32-bit pixels, whose black and white are not known: save it with 8 or 16 bits")
+    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+def _contrast(image: Image.Image, alpha: Image.Image) -> tuple[int, int, int]:
+    """Return black or white, whichever differs more from the visible pixels; black where none is visible."""
+    weights = np.asarray(alpha, dtype=np.float64)
+    visible = weights.sum()
+    dark = visible > 0 and float((np.asarray(image.convert("L")) * weights).sum()) < 127.5 * visible
+    return GROUNDS["white" if dark else "black"]
+
+
+def _resized(image: Image.Image, conversion: Conversion) -> Image.Image:
+    height, width = conversion.size
+    if conversion.resize == "stretch":
+        return image.resize((width, height), Image.Resampling.BILINEAR)
+    if conversion.resize == "crop":
+        return ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
+    ground = GROUNDS[conversion.background] if conversion.background != "auto" else _edge(image)
+    colour = ground[0] if image.mode == "L" else ground
+    return ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR, colour)
+
+
+def _edge(image: Image.Image) -> tuple[int, int, int]:
+    """Return black or white, whichever is nearer to the pixels at the edge."""
+    gray = np.asarray(image.convert("L"), dtype=np.float64)
+    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    return GROUNDS["white" if edge.mean() > 127.5 else "black"]

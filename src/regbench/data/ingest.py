@@ -1,9 +1,10 @@
-"""Canonical raw layout to arrays, indexes and a report: everything is checked before anything is written."""
+"""Raw images in any layout to arrays, indexes and a report: everything is checked before anything is written."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,102 +12,119 @@ from numpy.typing import NDArray
 
 from regbench import files
 from regbench.config.data import Data
-from regbench.data.archive import Source, open_source, prefix_of
-from regbench.data.dataset import COLUMNS, IMAGES, INDEX, SPLITS, DataShape, SplitName, assign_splits, sort_classes
-from regbench.data.decoding import EarlierIngest, Record, decode_all, write_memory
-from regbench.data.table import listing, read_table
+from regbench.data.dataset import COLUMNS, GROUP, IMAGES, INDEX, SPLITS, DataShape, SplitName, sort_classes
+from regbench.data.decoding import EarlierIngest, Records, decode_all, write_memory
+from regbench.data.images import Conversion
+from regbench.data.layouts.cells import listing
+from regbench.data.layouts.listing import Listing, describe, found
+from regbench.data.layouts.recognize import count_unlisted, read_listing
+from regbench.data.sources import open_source
+from regbench.data.splits import assign_splits
 from regbench.errors import InputError
 
-NOTHING = Record("", "", 0, 0)
-"""In the place of an image that cannot be used."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ingested:
-    """A whole data set in memory, labelled images first, in the order of their CSV files."""
-
-    shape: DataShape
-    index: pd.DataFrame
-    """`COLUMNS` and key, height, width of the encoded image; a row for each accepted image."""
-    images: NDArray[np.uint8]
-    """Shape (N, C, H, W), rows as in `index`."""
-    rejected: tuple[str, ...]
-    """A line for each row that was left out: where, what, why."""
-    unlisted: int
-    """Image files in the folders that no row names."""
-
-    def rows(self, split: SplitName) -> NDArray[np.intp]:
-        """Return the positions of a split's images."""
-        return np.flatnonzero(self.index["split"] == split)
-
-    @property
-    def data_hash(self) -> str:
-        """Return the SHA-256 over all rows of all indexes: equal if and only if names, labels, splits, pixels are."""
-        tables = (self.index.iloc[self.rows(split)][list(COLUMNS)].to_csv(index=False) for split in SPLITS)
-        return hashlib.sha256("".join(tables).encode()).hexdigest()
+WRITTEN = 10_000
+"""Images copied to their split at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The rows of a raw data set that can be used, labelled ones first, in the order of their CSV files."""
+    """The rows of a listing that can be used, in its order."""
 
     rows: pd.DataFrame
-    """filename, label ("" without one), csv, row (line number there), name (of the image in the source), and the
-    fields of `Record`."""
+    """As `Listing.rows`, with hash, height and width of the encoded image, and position: the row of `pixels`."""
     pixels: NDArray[np.uint8]
-    """Shape (N, C * H * W), rows as in `rows`."""
+    """Shape (N, C * H * W), a row an image of the listing, in a temporary file."""
+    records: Records
+    """Shape (N,), `regbench.data.decoding.RECORD`."""
     rejected: tuple[str, ...]
     """A line for each row that was left out: where, what, why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ingested:
+    """A whole data set, labelled images first."""
+
+    shape: DataShape
+    index: pd.DataFrame
+    """`COLUMNS`, group, height, width of the encoded image, and position; a row for each accepted image."""
+    decoded: Decoded
+    found: str
+    """The layout and what is in it, in one line."""
+    notes: tuple[str, ...]
+    """What was found and is not used, a line each."""
     unlisted: int
-    """Image files in the folders that no row names."""
-    listed: frozenset[tuple[str, str]]
-    """csv and filename of every row, also of those that were left out."""
+    """Image files that no row names."""
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """A line for each row that was left out: where, what, why."""
+        return self.decoded.rejected
+
+    def rows(self, split: SplitName) -> NDArray[np.intp]:
+        """Return the positions of a split's images in `index`."""
+        return np.flatnonzero(self.index["split"] == split)
+
+    def images(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the images of rows of `index`, shape (N, C, H, W)."""
+        positions = self.index["position"].to_numpy()[rows]
+        images: NDArray[np.uint8] = self.decoded.pixels[positions].reshape(-1, *self.shape.image)
+        return images
+
+    @property
+    def data_hash(self) -> str:
+        """Return the SHA-256 over all rows of all indexes: equal if and only if names, labels, splits, pixels are."""
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            digest.update(self.table(split).to_csv(index=False).encode())
+        return digest.hexdigest()
+
+    def table(self, split: SplitName) -> pd.DataFrame:
+        """Return the index of a split as it is written; groups only where there are any."""
+        columns = [*COLUMNS, GROUP] if (self.index[GROUP] != "").any() else list(COLUMNS)
+        return self.index.iloc[self.rows(split)][columns]
 
 
-def read_rows(source: Source, data: Data, earlier: EarlierIngest, unlabelled_only: bool = False) -> Decoded:
-    """Read, check and convert the rows of the CSV files that are there; images that `earlier` holds are not decoded.
+def decode_rows(listed: Listing, data: Data, earlier: EarlierIngest) -> Decoded:
+    """Check and convert the images of a listing; those that `earlier` holds are not decoded.
 
     Raises:
-        InputError: a CSV that breaks a rule, or more rows that cannot be used than `data.max_rejected`.
+        InputError: more rows cannot be used than `data.max_rejected`.
     """
-    listed = _listed(source, data, unlabelled_only)
+    rows = listed.rows
     # Lists, since going through pandas's Arrow text cell by cell takes ten times as long.
-    names = listed["name"].tolist()
-    pixels, results = decode_all(source, names, data.channels, data.image_size, earlier)
-    reasons = pd.Series(
-        [None if isinstance(result, Record) else f"{result}: replace it" for result in results], dtype=object
-    )
+    names = rows["name"].tolist()
+    pixels, records, undecoded = decode_all(listed.source, names, Conversion.of(data), earlier)
+    reasons = np.where(rows["problem"] != "", rows["problem"], np.array(undecoded, dtype=object))
     if data.classes:
-        unknown = (listed["csv"] == data.train_csv) & ~listed["label"].isin(data.classes)
+        unknown = ((rows["label"] != "") & ~rows["label"].isin(data.classes)).to_numpy()
         reasons[unknown] = f"its label must be one of data.classes ({', '.join(data.classes)}): correct it"
-    rejected = _rejected(source, data, listed, reasons)
-    accepted = reasons.isna().to_numpy()
-    records = pd.DataFrame([result if isinstance(result, Record) else NOTHING for result in results])
-    rows = pd.concat([listed, records], axis="columns")[accepted].reset_index(drop=True)
-    present = source.names(data.train_images) | source.names(data.test_images)
-    unlisted = sum(name.lower().endswith((".png", ".jpg", ".jpeg")) for name in present.difference(names))
-    # Copied only if something was rejected: the array may be most of the memory.
-    used = pixels if accepted.all() else pixels[accepted]
-    pairs = zip(listed["csv"].tolist(), listed["filename"].tolist(), strict=True)
-    return Decoded(rows, used, rejected, unlisted, frozenset(pairs))
+    rejected = _rejected(listed, data, reasons)
+    accepted = np.flatnonzero(reasons == "")
+    kept = rows.drop(columns="problem").iloc[accepted].reset_index(drop=True)
+    known = records[accepted]
+    kept = kept.assign(hash=known["hash"].astype(str), height=known["height"], width=known["width"], position=accepted)
+    return Decoded(kept, pixels, records, rejected)
 
 
 def ingest(data: Data, earlier_dir: Path | None = None) -> Ingested:
     """Read, check, convert and split a raw data set; images that `earlier_dir` already holds are not decoded again.
 
     Raises:
-        InputError: an unreadable source or CSV, more rows that cannot be used than `data.max_rejected`, fewer than
-            two classes, or an empty split.
+        InputError: an unreadable source, more rows that cannot be used than `data.max_rejected`, fewer than two
+            classes, images that are all equal, or an empty split.
     """
-    source = open_source(Path(data.raw), data.train_csv)
-    decoded = read_rows(source, data, EarlierIngest.load(earlier_dir) if earlier_dir else EarlierIngest())
-    index = decoded.rows
-    labelled = (index["csv"] == data.train_csv).to_numpy()
+    listed = read_listing(open_source(Path(data.raw)), data)
+    decoded = decode_rows(listed, data, EarlierIngest.load(earlier_dir) if earlier_dir else EarlierIngest())
+    # Labelled images first; the order within each is that of the listing.
+    index = decoded.rows.iloc[np.argsort(decoded.rows["label"].to_numpy() == "", kind="stable")].reset_index(drop=True)
+    labelled = (index["label"] != "").to_numpy()
     classes = _classes(data, index["label"][labelled])
-    index["split"] = "unlabelled"
-    index.loc[labelled, "split"] = assign_splits(index["hash"][labelled], data.split)
+    _refuse_equal(index["hash"][labelled], data)
+    names = np.full(len(index), "unlabelled", dtype=object)
+    names[labelled] = assign_splits(index[labelled], data.split)
     shape = DataShape(classes, data.channels, *data.image_size)
-    return Ingested(shape, index, decoded.pixels.reshape(-1, *shape.image), decoded.rejected, decoded.unlisted)
+    index = index.assign(split=names)
+    return Ingested(shape, index, decoded, found(listed, len(classes)), listed.notes, count_unlisted(listed))
 
 
 def write(ingested: Ingested, out_dir: Path) -> None:
@@ -114,45 +132,32 @@ def write(ingested: Ingested, out_dir: Path) -> None:
     for split in SPLITS:
         files.remove_partial(out_dir / split)
         rows = ingested.rows(split)
-        files.write_array(out_dir / split / IMAGES, ingested.images[rows])
-        files.write_csv(out_dir / split / INDEX, ingested.index.iloc[rows][list(COLUMNS)])
+        chunks = (ingested.images(rows[start : start + WRITTEN]) for start in range(0, len(rows), WRITTEN))
+        files.write_rows(out_dir / split / IMAGES, (len(rows), *ingested.shape.image), np.uint8, chunks)
+        files.write_csv(out_dir / split / INDEX, ingested.table(split))
     files.write_json(out_dir / "dataset.json", asdict(ingested.shape))
-    write_memory(out_dir, ingested.index)
+    write_memory(out_dir, ingested.decoded.records[ingested.index["position"].to_numpy()])
 
 
-def describe(row: "pd.Series[Any]", train_csv: str) -> str:
-    """Return where a row stands and what it says, as messages name it."""
-    label = f" (label {row['label']!r})" if row["csv"] == train_csv else ""
-    return f"{row['csv']}: row {row['row']}: filename = {row['filename']!r}{label}"
-
-
-def _listed(source: Source, data: Data, unlabelled_only: bool) -> pd.DataFrame:
-    """Return the rows of the CSV files: filename, label, csv, row (line number), name (of the image in `source`)."""
-    layout = [
-        (data.train_csv, data.train_images, ("filename", "label")),
-        (data.test_csv, data.test_images, ("filename",)),
-    ]
-    tables = [
-        read_table(source, csv, columns)
-        .reindex(columns=["filename", "label"], fill_value="")
-        .assign(csv=csv, folder=prefix_of(folder))
-        for csv, folder, columns in layout[unlabelled_only:]
-        if source.has(csv)
-    ]
-    listed = pd.concat([table.assign(row=table.index) for table in tables], ignore_index=True)
-    return listed.assign(name=listed.pop("folder") + listed["filename"])
-
-
-def _rejected(source: Source, data: Data, listed: pd.DataFrame, reasons: "pd.Series[str]") -> tuple[str, ...]:
-    lines = []
-    for position in np.flatnonzero(reasons.notna()):
-        lines.append(f"{describe(listed.iloc[position], data.train_csv)}: {reasons[position]}")
+def _rejected(listed: Listing, data: Data, reasons: NDArray[np.object_]) -> tuple[str, ...]:
+    unusable = np.flatnonzero(reasons != "")
+    lines = [f"{describe(listed.rows.iloc[position])}: {reasons[position]}" for position in unusable]
     if len(lines) > data.max_rejected:
         raise InputError(
-            f"{source.path}: {len(lines)} of {len(listed)} rows cannot be used: at most data.max_rejected = "
-            f"{data.max_rejected} may be left out: mend these, remove their rows, or raise it\n{listing(lines)}"
+            f"{listed.source.path}: {len(lines):,} of {len(reasons):,} rows cannot be used: at most data.max_rejected "
+            f"= {data.max_rejected} may be left out: mend these, remove their rows, or raise it\n"
+            f"{_summed(listed, lines, [str(reasons[position]) for position in unusable])}"
         )
     return tuple(lines)
+
+
+def _summed(listed: Listing, lines: Sequence[str], reasons: Sequence[str]) -> str:
+    """Return the lines; where all rows fail alike, one of them, and what the files are called."""
+    (_, count) = Counter(reasons).most_common(1)[0]
+    if count < len(listed.rows) or count < 2:
+        return listing(lines)
+    names = sorted(listed.source.names())
+    return f"{lines[0]}; the same in all {count:,} rows; files found are such as {', '.join(map(repr, names[:3]))}"
 
 
 def _classes(data: Data, labels: "pd.Series[str]") -> tuple[str, ...]:
@@ -160,5 +165,17 @@ def _classes(data: Data, labels: "pd.Series[str]") -> tuple[str, ...]:
     if len(set(classes)) < len(classes):
         raise InputError(f"params.yaml: data.classes = {list(classes)}: must differ: remove the repeated ones")
     if len(classes) < 2:
-        raise InputError(f"{data.raw}: {data.train_csv}: labels = {', '.join(classes)}: must be 2 or more classes")
+        raise InputError(
+            f"{data.raw}: labels = {', '.join(classes)}: must be 2 or more classes: add images of another class"
+        )
     return classes
+
+
+def _refuse_equal(hashes: "pd.Series[str]", data: Data) -> None:
+    if len(hashes) > 1 and hashes.nunique() == 1:
+        height, width = data.image_size
+        raise InputError(
+            f"{data.raw}: all {len(hashes):,} images are equal after conversion to {height} x {width} pixels and "
+            f"{data.channels} channel(s): they must differ: look at one of them, and set data.background where they "
+            "are transparent"
+        )

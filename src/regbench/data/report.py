@@ -1,4 +1,4 @@
-"""The data report: counts, sizes, brightness, duplicates, what was rejected, and a picture of samples."""
+"""The data report: counts, limits, sizes, brightness, duplicates, rejected rows, and a picture of samples."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,8 @@ from regbench import files
 from regbench.config.data import Data
 from regbench.data.dataset import SPLITS
 from regbench.data.ingest import Ingested
-from regbench.data.table import MAX_LISTED, listing
+from regbench.data.layouts.cells import MAX_LISTED, listing
+from regbench.data.limits import find_limits
 
 SAMPLES = 12
 """Train images a class in the picture."""
@@ -21,8 +22,8 @@ MAX_ROWS = 100
 """Classes in the picture; further ones are left out."""
 
 
-def write(ingested: Ingested, data: Data, folder: Path) -> str:
-    """Write report.json, report.md and samples.png to `folder`; return a summary in one line."""
+def write(ingested: Ingested, data: Data, folder: Path) -> list[str]:
+    """Write report.json, report.md and samples.png to `folder`; return what the terminal shows, a line each."""
     report = summarize(ingested, data)
     files.remove_partial(folder)
     files.write_json(folder / "report.json", report)
@@ -31,7 +32,8 @@ def write(ingested: Ingested, data: Data, folder: Path) -> str:
     with files.atomic(folder / "samples.png") as temporary:
         draw_samples(ingested).save(temporary)
     counts = ", ".join(f"{report['images'][split]:,} {split}" for split in SPLITS)
-    return f"{data.raw}: {len(ingested.shape.classes)} classes, {counts}; {len(ingested.rejected)} rejected"
+    summary = f"{data.raw}: {len(ingested.shape.classes)} classes, {counts}; {len(ingested.rejected)} rejected"
+    return [ingested.found, *ingested.notes, summary, *(f"note: {line}" for line in report["limits"])]
 
 
 def summarize(ingested: Ingested, data: Data) -> dict[str, Any]:
@@ -42,9 +44,12 @@ def summarize(ingested: Ingested, data: Data) -> dict[str, Any]:
         index=list(ingested.shape.classes), columns=list(SPLITS[:3]), fill_value=0
     )
     sizes = index.groupby(["height", "width"]).size()
-    mean, std = moments(ingested.images, ingested.rows("train"))
+    mean, std = moments(ingested, ingested.rows("train"))
     return {
         "source": Path(data.raw).name,
+        "found": ingested.found,
+        "notes": list(ingested.notes),
+        "limits": find_limits(counts),
         "data_hash": ingested.data_hash,
         "images": {split: len(ingested.rows(split)) for split in SPLITS},
         "classes": {label: row.to_dict() for label, row in counts.iterrows()},
@@ -61,11 +66,11 @@ def summarize(ingested: Ingested, data: Data) -> dict[str, Any]:
     }
 
 
-def moments(images: NDArray[np.uint8], rows: NDArray[np.intp]) -> tuple[float, float]:
-    """Return mean and standard deviation of pixels / 255, exact sums, little memory."""
+def moments(ingested: Ingested, rows: NDArray[np.intp]) -> tuple[float, float]:
+    """Return mean and standard deviation of pixels / 255 of rows of the index, exact sums, little memory."""
     histogram = np.zeros(256)
     for start in range(0, len(rows), 1000):
-        histogram += np.bincount(images[rows[start : start + 1000]].ravel(), minlength=256)
+        histogram += np.bincount(ingested.images(rows[start : start + 1000]).ravel(), minlength=256)
     levels, total = np.arange(256) / 255, histogram.sum()
     mean = float(histogram @ levels / total)
     return mean, float(np.sqrt(histogram @ (levels - mean) ** 2 / total))
@@ -101,6 +106,8 @@ def markdown(report: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{count:,} of {size}" for size, count in report["sizes_seen"].items())
     lines = [
         f"# Data: {report['source']}\n",
+        *(f"**{line}**\n" for line in report["limits"]),
+        f"{report['found'].capitalize()}.\n",
         "| class | train | validation | test |",
         "|---|---:|---:|---:|",
         *rows,
@@ -112,6 +119,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"{found['across_splits']:,} groups straddle splits; "
         f"{found['unlabelled_also_labelled']:,} unlabelled images equal a labelled one.",
         f"- Equal pixels with different labels: {len(found['conflicting_labels']):,} groups.",
+        *(f"- {note}." for note in report["notes"]),
         f"- Files that no row names: {report['unlisted']:,}. Rejected rows: {len(report['rejected']):,}.",
     ]
     lines += [f"  - {', '.join(f'{n}: {label}' for n, label in g.items())}" for g in found["conflicting_labels"][:20]]
@@ -142,7 +150,7 @@ def draw_samples(ingested: Ingested) -> Image.Image:
         top = gap + number * row_height
         draw.text((gap, top + (row_height - gap) / 2), label[:20], fill="black", font=font, anchor="lm")
         for column, row in enumerate(train[labels == label][:SAMPLES]):
-            pixels = ingested.images[row].transpose(1, 2, 0)
+            pixels = ingested.images(np.array([row]))[0].transpose(1, 2, 0)
             tile = Image.fromarray(pixels.squeeze(2) if shape.channels == 1 else np.ascontiguousarray(pixels))
             tile = tile.resize((cell_width, cell_height), Image.Resampling.NEAREST)
             picture.paste(tile, (margin + column * (cell_width + gap), top))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from regbench import files
 from regbench.config.compute import Compute
 from regbench.config.data import Data
-from regbench.data.archive import open_source
 from regbench.data.decoding import EarlierIngest
-from regbench.data.ingest import read_rows
+from regbench.data.ingest import decode_rows
+from regbench.data.layouts.recognize import read_unlabelled as read_unlabelled_rows
+from regbench.data.sources import open_source
 from regbench.errors import InputError, IntegrityError
 from regbench.networks.model_files import load_model
 from regbench.networks.perceptron import Perceptron
@@ -24,7 +25,7 @@ from regbench.runtime.device import device
 
 @dataclass(frozen=True, eq=False)
 class Unlabelled:
-    """Images of the table of unlabelled ones, in its order."""
+    """Images without labels, in the order of their table or names."""
 
     filenames: tuple[str, ...]
     images: NDArray[np.uint8]
@@ -51,18 +52,20 @@ def load_networks(folder: Path) -> list[Perceptron]:
 
 
 def read_unlabelled(raw: Path, data: Data, network: Perceptron) -> Unlabelled:
-    """Read the images that `data.test_csv` lists in a folder or .zip, converted to what a network takes.
+    """Read the unlabelled images of a raw data set in any layout, converted to what a network takes.
+
+    These are the images that `data.test_csv` lists, else those without label, else all of them.
 
     Raises:
-        InputError: there is no such path or table, it breaks a rule, or more images than `data.max_rejected` cannot be
-            read: all are named.
+        InputError: there is no such path, it holds no images, or more images than `data.max_rejected` cannot be read:
+            all are named.
     """
     if not raw.exists():
-        raise InputError(f"{raw}: no such folder or .zip: give the path of your images (RAW=PATH)")
+        raise InputError(f"{raw}: no such folder or archive: give the path of your images")
     takes = network.architecture
     data = data.model_copy(update={"channels": takes.channels, "image_size": (takes.height, takes.width)})
-    decoded = read_rows(open_source(raw, data.test_csv), data, EarlierIngest(), unlabelled_only=True)
-    images = decoded.pixels.reshape(-1, takes.channels, takes.height, takes.width)
+    decoded = decode_rows(read_unlabelled_rows(open_source(raw), data), data, EarlierIngest())
+    images = decoded.pixels[decoded.rows["position"]].reshape(-1, takes.channels, takes.height, takes.width)
     return Unlabelled(tuple(decoded.rows["filename"]), images, decoded.rejected)
 
 

@@ -5,7 +5,7 @@ and a folder that rows are only ever added to serves as well as one that is empt
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,10 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench.config.data import Data
-from regbench.data.archive import FolderSource, Source, open_source
 from regbench.data.decoding import EarlierIngest
-from regbench.data.ingest import Decoded, describe, read_rows
-from regbench.data.table import listing
+from regbench.data.ingest import Decoded, decode_rows
+from regbench.data.layouts.cells import listing
+from regbench.data.layouts.listing import Listing, describe
+from regbench.data.layouts.recognize import read_any, read_listing
+from regbench.data.layouts.table import canonical_top
+from regbench.data.sources import FolderSource, open_source
+from regbench.data.sources.source import Source
 from regbench.errors import InputError, RejectedDataError
 from regbench.retraining.raw_folder import Addition, add_rows
 
@@ -26,13 +30,13 @@ class Merged:
     """What a merge does to the raw folder."""
 
     labelled: int
-    """Rows added to `data.train_csv`."""
+    """Rows added to the table of labelled images."""
     unlabelled: int
-    """Rows added to `data.test_csv`."""
+    """Rows added to the table of unlabelled images."""
     known: int
     """Rows whose image stands in the same table already, or earlier in the batch."""
     renamed: tuple[tuple[str, str], ...]
-    """EarlierIngest and new name of each file whose own name was taken by another image."""
+    """Own and new name of each file whose own name was taken by another image."""
     left_out: tuple[str, ...]
     """A line for each unusable row, of which there are at most `data.max_rejected`."""
 
@@ -59,7 +63,7 @@ class Plan:
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of the first images; those after them have none."""
-        return tuple(row.label for row in self.additions if row.csv == self.data.train_csv)
+        return tuple(row.label for row in self.additions if row.label)
 
     def carry_out(self) -> Merged:
         """Write the additions into the raw folder; killed and planned anew, the same bytes result.
@@ -82,90 +86,117 @@ def merge_incoming(incoming: Path, data: Data, earlier_dir: Path | None = None) 
 
 
 def plan_merge(incoming: Path, data: Data, earlier_dir: Path | None = None) -> Plan:
-    """Compare a folder or .zip in the canonical layout with the raw folder `data.raw`; nothing is written.
+    """Compare a folder or archive in any layout with the raw folder `data.raw`; nothing is written.
 
     An image is known by its converted pixels (`regbench.data.dataset.pixel_hash`), as in ingest, so that the hash
-    split never lets equal images straddle splits. `incoming` may hold either table or both; an empty folder is
-    nothing new. Images that the last ingest left in `earlier_dir` are not decoded again. One job at a time is assumed.
+    split never lets equal images straddle splits. `incoming` may hold labelled images, others, or both; an empty folder
+    is nothing new. Images that the last ingest left in `earlier_dir` are not decoded again. One job at a time is
+    assumed.
 
     Raises:
-        InputError: no such path, or `data.raw` is no folder, or is not split by hash.
-        RejectedDataError: a batch without a table, a row that ingest would refuse, or an image that has another label
+        InputError: no such path, or `data.raw` is no folder in the canonical layout, or is not split by hash.
+        RejectedDataError: a batch without images, a row that ingest would refuse, or an image that has another label
             already, in the raw folder or in the batch: all such rows are named.
     """
-    raw = _raw_folder(data)
+    raw, top = _raw_folder(data)
     if not incoming.exists():
-        raise InputError(f"params.yaml: retrain.incoming = '{incoming}': no such folder or .zip: make or correct it")
+        raise InputError(f"params.yaml: retrain.incoming = '{incoming}': no such folder or archive: make or correct it")
     try:
-        return _compared(incoming, raw, data, earlier_dir)
+        return _compared(incoming, raw, top, data, earlier_dir)
     except InputError as error:
         raise RejectedDataError(str(error)) from None
 
 
-def _compared(incoming: Path, raw: FolderSource, data: Data, earlier_dir: Path | None) -> Plan:
-    source = _open(incoming, data)
-    if source is None:
+def _compared(incoming: Path, raw: FolderSource, top: str, data: Data, earlier_dir: Path | None) -> Plan:
+    source = open_source(incoming)
+    if not source.names():
         nothing = np.zeros((0, data.channels, *data.image_size), dtype=np.uint8)
         return Plan(Merged(0, 0, 0, (), ()), (), nothing, None, raw, data)
     earlier = EarlierIngest.load(earlier_dir) if earlier_dir else EarlierIngest()
-    batch = read_rows(source, data, earlier)
-    present = read_rows(raw, data, earlier)
-    _refuse_other_labels(source, batch, raw, present, data)
+    offered, held = read_any(source, data), read_listing(raw, data)
+    _refuse_given_splits(held, data)
+    batch, present = (_with_table(decode_rows(listed, data, earlier)) for listed in (offered, held))
+    _refuse_other_labels(source, batch, raw, present)
     # One table holds labelled images and the other not: an image may stand once in each.
-    table = ["csv", "hash"]
-    known = batch.rows.duplicated(table) | pd.MultiIndex.from_frame(batch.rows[table]).isin(
-        pd.MultiIndex.from_frame(present.rows[table])
+    identity = ["labelled", "hash"]
+    known = batch.rows.duplicated(identity) | pd.MultiIndex.from_frame(batch.rows[identity]).isin(
+        pd.MultiIndex.from_frame(present.rows[identity])
     )
     new = batch.rows[~known]
-    additions = _named(new, source, raw, present.listed)
-    labelled = int((new["csv"] == data.train_csv).sum())
-    renamed = tuple((row.source, row.target) for row in additions if row.source != row.target)
+    new = new.iloc[np.argsort(~new["labelled"].to_numpy(), kind="stable")]
+    listed = frozenset(zip((held.rows["label"] != "").tolist(), held.rows["filename"].tolist(), strict=True))
+    additions = _named(new, offered.source, raw, _Places(top, data), listed)
+    labelled = int(new["labelled"].sum())
+    renamed = tuple((row.wanted, row.target) for row in additions if row.wanted != row.target)
     merged = Merged(labelled, len(new) - labelled, int(known.sum()), renamed, batch.rejected)
-    images = batch.pixels[~known.to_numpy()].reshape(-1, data.channels, *data.image_size)
-    return Plan(merged, additions, images, source, raw, data)
+    images = batch.pixels[new["position"].to_numpy()].reshape(-1, data.channels, *data.image_size)
+    return Plan(merged, additions, images, offered.source, raw, data)
 
 
-def _raw_folder(data: Data) -> FolderSource:
+@dataclass(frozen=True)
+class _Places:
+    """Where the raw folder keeps tables and images."""
+
+    top: str
+    data: Data
+
+    def table(self, labelled: bool) -> str:
+        """Return the name of the table."""
+        return self.top + (self.data.train_csv if labelled else self.data.test_csv)
+
+    def file(self, labelled: bool, filename: str) -> str:
+        """Return the name of an image."""
+        folder = self.data.train_images if labelled else self.data.test_images
+        return self.top + str(PurePosixPath(folder) / filename)
+
+
+def _with_table(decoded: Decoded) -> Decoded:
+    return replace(decoded, rows=decoded.rows.assign(labelled=decoded.rows["label"] != ""))
+
+
+def _raw_folder(data: Data) -> tuple[FolderSource, str]:
+    """Return the raw folder and the folder in it that its tables are below."""
     path = Path(data.raw)
     if path.is_file():
         raise InputError(
-            f"params.yaml: data.raw = '{path}': must be a folder where retrain.incoming is set: "
-            f"unpack it (python -m zipfile -e {path} {path.with_suffix('')}) and give the folder"
+            f"params.yaml: data.raw = '{path}': must be a folder where retrain.incoming is set: write one "
+            f"(regbench export {path} FOLDER) and give that"
         )
-    if data.split.method != "hash":
+    if data.split.method not in ("auto", "hash"):
         raise InputError(
             f"params.yaml: data.split.method = {data.split.method!r}: must be hash where retrain.incoming is set: "
-            "otherwise rows that are added move old images to other splits"
+            "otherwise rows that are added move old images to other splits, or have no split"
         )
-    source = open_source(path, data.train_csv)
+    source = open_source(path)
     assert isinstance(source, FolderSource)
-    return source
+    top = canonical_top(source, data.train_csv)
+    if top is None:
+        raise InputError(
+            f"params.yaml: data.raw = '{path}': must hold {data.train_csv} where retrain.incoming is set, since rows "
+            f"are added to it: write such a folder (regbench export {path} FOLDER) and give that"
+        )
+    return source, top
 
 
-def _open(incoming: Path, data: Data) -> Source | None:
-    visible = (path for path in incoming.rglob("*") if "/." not in f"/{path.relative_to(incoming)}")
-    if incoming.is_dir() and not any(path.is_file() for path in visible):
-        return None
-    try:
-        return open_source(incoming, data.train_csv)
-    except InputError as missing:
-        try:
-            return open_source(incoming, data.test_csv)
-        except InputError:
-            raise missing from None
+def _refuse_given_splits(held: Listing, data: Data) -> None:
+    if (held.rows["split"] != "").any():
+        raise InputError(
+            f"params.yaml: data.split.method = {data.split.method}: {held.source.path} gives splits, but new rows "
+            "have none: set hash where retrain.incoming is set"
+        )
 
 
-def _refuse_other_labels(source: Source, batch: Decoded, raw: Source, present: Decoded, data: Data) -> None:
+def _refuse_other_labels(source: Source, batch: Decoded, raw: Source, present: Decoded) -> None:
     """Raise InputError where equal pixels have different labels, unless the raw folder holds both labels already."""
     tables = [(raw, present.rows), (source, batch.rows)]
     both = pd.concat([rows.assign(place=str(place.path), new=place is source) for place, rows in tables])
-    both = both[(both["csv"] == data.train_csv) & both["hash"].isin(batch.rows["hash"])]
+    both = both[both["labelled"] & both["hash"].isin(batch.rows["hash"])]
     both = both[both.groupby("hash")["label"].transform("nunique") > 1]
     held: dict[str, dict[str, str]] = {}
     lines = []
     for _, row in both.iterrows():
         labels = held.setdefault(row["hash"], {})
-        where = f"{row['place']}: {describe(row, data.train_csv)}"
+        where = f"{row['place']}: {describe(row)}"
         if row["new"] and labels and row["label"] not in labels:
             first = next(iter(labels.values()))
             lines.append(f"{where}: has the pixels of {first}: correct the wrong label, or remove the row")
@@ -176,24 +207,29 @@ def _refuse_other_labels(source: Source, batch: Decoded, raw: Source, present: D
 
 
 def _named(
-    new: pd.DataFrame, source: Source, raw: FolderSource, listed: frozenset[tuple[str, str]]
+    new: pd.DataFrame, source: Source, raw: FolderSource, places: _Places, listed: frozenset[tuple[bool, str]]
 ) -> tuple[Addition, ...]:
     """Give each new row the name of its file, with a part of the file's hash where another image has that name."""
     planned: dict[str, str] = {}
     additions = []
-    columns = (new[column] for column in ("csv", "filename", "label", "name"))
-    for csv, filename, label, name in zip(*columns, strict=True):
-        target = name
-        if (csv, filename) in listed or planned.get(name, name) != name or _holds_other(raw, name, source):
+    columns = (new[column].tolist() for column in ("labelled", "filename", "label", "group", "name"))
+    for labelled, filename, label, group, name in zip(*columns, strict=True):
+        path = PurePosixPath(filename)
+        # A table may name files without extension.
+        filename = filename if path.suffix else str(path.with_suffix(PurePosixPath(name).suffix))
+        wanted = target = places.file(labelled, filename)
+        taken = (labelled, filename) in listed or planned.get(target, name) != name
+        if taken or _holds_other(raw, target, source.read(name)):
             digest = hashlib.sha256(source.read(name)).hexdigest()[:16]
             path = PurePosixPath(filename)
-            folder, filename = name.removesuffix(filename), str(path.with_name(f"{path.stem}-{digest}{path.suffix}"))
-            target = folder + filename
+            filename = str(path.with_name(f"{path.stem}-{digest}{path.suffix}"))
+            target = places.file(labelled, filename)
         planned[target] = name
-        additions.append(Addition(csv, filename, label, name, target))
+        additions.append(Addition(places.table(labelled), filename, label, group, name, target, wanted))
     return tuple(additions)
 
 
-def _holds_other(raw: FolderSource, name: str, source: Source) -> bool:
+def _holds_other(raw: FolderSource, name: str, content: bytes) -> bool:
     """Whether something else stands under a name; the same bytes are what a killed merge left, and are used."""
-    return (raw.top / name).exists() and not (raw.has(name) and raw.read(name) == source.read(name))
+    path = raw.top / name
+    return path.exists() and not (path.is_file() and raw.read(name) == content)

@@ -11,7 +11,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from regbench.config.data import Data
-from regbench.data.archive import FolderSource, Source
+from regbench.data.layouts.cells import delimiter
+from regbench.data.layouts.table import roles_of
+from regbench.data.sources import FolderSource
+from regbench.data.sources.source import Source
 
 STAGING = ".merging"
 """Folder beside the CSV folders in which new images are gathered; one that a killed merge left is removed."""
@@ -22,15 +25,19 @@ class Addition:
     """A row to add, with the file it names."""
 
     csv: str
-    """The table, as `data.train_csv` or `data.test_csv` names it."""
+    """Name of the table in the raw folder."""
     filename: str
     """What the row will say."""
     label: str
     """Empty in the table of unlabelled images."""
+    group: str
+    """Empty for none."""
     source: str
     """Name of the file in the batch."""
     target: str
     """Name of the file in the raw folder."""
+    wanted: str
+    """The name that it would have if no other image had it."""
 
 
 def add_rows(raw: FolderSource, data: Data, batch: Source, additions: Sequence[Addition]) -> None:
@@ -50,9 +57,9 @@ def add_rows(raw: FolderSource, data: Data, batch: Source, additions: Sequence[A
         staged = {addition.target: staging / str(number) for number, addition in enumerate(additions)}
         for addition in tqdm(additions, desc="merge", unit=" images", disable=None):
             staged[addition.target].write_bytes(batch.read(addition.source))
-        tables = {table: staging / f"{table.replace('/', '-')}" for table in _tables(data, additions)}
+        tables = {row.csv: staging / row.csv.replace("/", "-") for row in additions}
         for table, path in tables.items():
-            path.write_bytes(_grown(raw, table, [addition for addition in additions if addition.csv == table]))
+            path.write_bytes(_grown(raw, table, data, [addition for addition in additions if addition.csv == table]))
         # One flush for all: fsync of each small file takes milliseconds.
         os.sync()
         _put(raw, staged)
@@ -62,13 +69,10 @@ def add_rows(raw: FolderSource, data: Data, batch: Source, additions: Sequence[A
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _tables(data: Data, additions: Sequence[Addition]) -> list[str]:
-    return [table for table in (data.train_csv, data.test_csv) if any(row.csv == table for row in additions)]
-
-
-def _grown(raw: FolderSource, table: str, rows: Sequence[Addition]) -> bytes:
+def _grown(raw: FolderSource, table: str, data: Data, rows: Sequence[Addition]) -> bytes:
     columns = "filename,label" if rows[0].label else "filename"
-    return appended(raw.read(table) if raw.has(table) else f"{columns}\n".encode(), rows)
+    content = raw.read(table) if (raw.top / table).is_file() else f"{columns}\n".encode()
+    return appended(content, data, rows)
 
 
 def _put(raw: FolderSource, staged: Mapping[str, Path]) -> None:
@@ -77,11 +81,16 @@ def _put(raw: FolderSource, staged: Mapping[str, Path]) -> None:
         path.replace(raw.top / target)
 
 
-def appended(content: bytes, rows: Sequence[Addition]) -> bytes:
-    """Return a CSV file with rows added in its own order of columns and with its own line ends."""
-    header = next(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+def appended(content: bytes, data: Data, rows: Sequence[Addition]) -> bytes:
+    """Return a table with rows added in its own order of columns, with its own delimiter and line ends."""
+    first = content.decode("utf-8-sig").partition("\n")[0]
+    separator = delimiter(first)
+    columns = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+    roles = roles_of(columns, data)
     end = "\r\n" if b"\r\n" in content else "\n"
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [name.strip() for name in header], lineterminator=end)
-    writer.writerows({"filename": row.filename, **({"label": row.label} if row.label else {})} for row in rows)
+    writer = csv.DictWriter(text, columns, restval="", delimiter=separator, lineterminator=end)
+    for row in rows:
+        cells = {roles.image: row.filename, roles.label: row.label, roles.group: row.group}
+        writer.writerow({column: cell for column, cell in cells.items() if column})
     return content + (b"" if content.endswith(b"\n") else end.encode()) + text.getvalue().encode()

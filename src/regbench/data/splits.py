@@ -1,0 +1,116 @@
+"""Which labelled image is in which split."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regbench.config.data import Split
+from regbench.data.dataset import SPLITS, SplitName
+from regbench.data.layouts.cells import listing
+from regbench.errors import InputError
+
+Names = NDArray[np.object_]
+
+
+def assign_splits(rows: pd.DataFrame, split: Split) -> Names:
+    """Return the name of the split of each labelled image, in the given order.
+
+    `rows` has hash (of the pixels), split (the given one, "" for none), group ("" for none) and filename.
+
+    `hash`: the first 64 bits of a hash are a number u in [0, 1); test if u < test, validation if u < test + validation,
+    else train. The hash is that of the group, or of the pixels where there is none. So an image never changes its split
+    as data grows, equal images stay together, and another fraction of validation leaves the test images as they are.
+    `given`: as given; a missing validation or test split comes out of the train images by hash.
+    `as_listed`: the last `round(N * validation)` images are validation, those before are train.
+
+    Raises:
+        InputError: a split that should hold images is empty, `given` without given splits, or equal images or images of
+            one group in several splits where `overlap` refuses them.
+    """
+    given = (rows["split"] != "").any()
+    method = split.method if split.method != "auto" else "given" if given else "hash"
+    if method == "as_listed":
+        validation = round(len(rows) * split.validation)
+        names = np.repeat(np.array(SPLITS[:2], dtype=object), [len(rows) - validation, validation])
+    elif method == "given":
+        names = _settle_overlap(rows, _given(rows, split), split)
+    else:
+        names = _settle_overlap(rows, _by_hash(rows, split.validation, split.test), split)
+    _refuse_empty(names, split, method)
+    return names
+
+
+def _by_hash(rows: pd.DataFrame, validation: float, test: float) -> Names:
+    u = np.array([int(key[:16], 16) / 2.0**64 for key in _keys(rows)])
+    return np.select([u < test, u < test + validation], ["test", "validation"], "train").astype(object)
+
+
+def _keys(rows: pd.DataFrame) -> list[str]:
+    """Return the hash that decides of each image."""
+    groups, hashes = rows["group"].tolist(), rows["hash"].tolist()
+    return [
+        hashlib.sha256(group.encode()).hexdigest() if group else digest
+        for group, digest in zip(groups, hashes, strict=True)
+    ]
+
+
+def _given(rows: pd.DataFrame, split: Split) -> Names:
+    names = rows["split"].to_numpy(dtype=object).copy()
+    if missing := int((names == "").sum()):
+        raise InputError(
+            f"params.yaml: data.split.method = {split.method}: {missing:,} of {len(rows):,} labelled images have no "
+            "given split: give each one, or set hash"
+        )
+    absent = {name: not (names == name).any() for name in ("validation", "test")}
+    train = names == "train"
+    validation, test = (
+        share * absent[name] for name, share in (("validation", split.validation), ("test", split.test))
+    )
+    names[train] = _by_hash(rows[train], validation, test)
+    return names
+
+
+def _settle_overlap(rows: pd.DataFrame, names: Names, split: Split) -> Names:
+    """Refuse units, equal images or groups, that stand in several splits, or move each to one of them."""
+    while True:
+        for column in ("hash", "group"):
+            units = rows[column].where(rows[column] != "", rows["hash"])
+            table = pd.DataFrame({"unit": units.to_numpy(), "split": names})
+            straddling = (table.groupby("unit")["split"].transform("nunique") > 1).to_numpy()
+            if straddling.any():
+                break
+        else:
+            return names
+        if split.overlap == "refuse":
+            raise InputError(_overlap_message(rows[straddling], table[straddling], column))
+        # "test" < "train" < "validation": of the two that are held out, test comes first.
+        held_out = table[straddling & (names != "train")].groupby("unit")["split"].min()
+        names[straddling] = "train" if split.overlap == "train" else held_out[table["unit"][straddling]].to_numpy()
+
+
+def _overlap_message(rows: pd.DataFrame, table: pd.DataFrame, column: str) -> str:
+    what = "equal images" if column == "hash" else "images of one group"
+    units = table.assign(filename=rows["filename"].to_numpy(), name=rows[column].to_numpy()).groupby("unit", sort=False)
+    lines = []
+    for _, unit in units:
+        first = unit.drop_duplicates("split")
+        places = ", ".join(
+            f"{filename} ({split})" for filename, split in zip(first["filename"], first["split"], strict=True)
+        )
+        lines.append(f"{places}: {'equal' if column == 'hash' else 'group ' + repr(unit['name'].iloc[0])}")
+    return (
+        f"params.yaml: data.split.overlap = refuse: {units.ngroups:,} times {what} in several splits: remove copies, "
+        f"or set train or test to move them there\n{listing(lines)}"
+    )
+
+
+def _refuse_empty(names: Names, split: Split, method: str) -> None:
+    expected: dict[SplitName, float] = {"train": 1.0, "validation": split.validation, "test": split.test}
+    for name, fraction in expected.items():
+        if fraction > 0 and not (names == name).any() and not (method == "as_listed" and name == "test"):
+            raise InputError(
+                f"params.yaml: data.split.{name}: none of {len(names):,} images falls into {name}: "
+                "every split needs one: add images or change the fractions"
+            )
