@@ -11,7 +11,7 @@ from regbench.config.data import Data
 from regbench.data.layouts import class_folders, idx, npz, parquet, pixel_table, plain, table
 from regbench.data.layouts.checks import check_names
 from regbench.data.layouts.file_finder import compose
-from regbench.data.layouts.listing import Listing, Reader, is_image
+from regbench.data.layouts.listing import NAMES, Listing, Reader, is_image
 from regbench.data.sources.source import Source
 from regbench.errors import InputError
 
@@ -34,6 +34,11 @@ def read_listing(source: Source, data: Data) -> Listing:
     """
     listings = list(_listings(source, data))
     labelled = next((found for found in listings if (found.rows["label"] != "").any()), None)
+    if labelled and data.group and labelled.layout != table.LAYOUT:
+        raise InputError(
+            f"params.yaml: data.group = {data.group!r}: {source.path}: {NAMES[labelled.layout]} has no such column: "
+            "give a table with it, or remove data.group"
+        )
     return labelled or _unknown(source, listings)
 
 
@@ -96,8 +101,8 @@ def _checked(listing: Listing) -> Listing:
 def _unknown(source: Source, listings: list[Listing]) -> NoReturn:
     what = "images without labels" if listings else "no layout that is known"
     raise InputError(
-        f"{source.path}: holds {_contents(source)}: {what}: known are a folder a class, a table with images beside it, a "
-        "table of pixels, idx, .npz and Parquet: see docs/own-images.md"
+        f"{source.path}: holds {_contents(source)}: {what}: known are a folder a class, a table with images beside it, "
+        "a table of pixels, idx, .npz and Parquet: see docs/own-images.md"
     )
 
 

@@ -78,6 +78,12 @@ def is_canonical(source: Source, data: Data) -> bool:
 
 
 def _listing(source: Source, data: Data, tables: Sequence[Table], notes: list[str]) -> Listing:
+    for table in tables:
+        if data.group and table.roles.label and not table.roles.group:
+            raise InputError(
+                f"params.yaml: data.group = {data.group!r}: {source.path}: {table.name} has no such column, but "
+                f"{name_columns(list(table.cells.columns))}: correct it"
+            )
     finder = FileFinder(name for name in source.names() if not name.lower().endswith(TABLE_SUFFIXES))
     splits = _splits([table for table in tables if table.roles.label])
     parts = [_rows(source, table, finder, splits.get(table.name, ""), data) for table in tables]
