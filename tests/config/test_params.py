@@ -83,6 +83,26 @@ def test_every_key_is_explained_in_its_place() -> None:
         ("recipes__affine__elastic_sigma", 0, "recipes.affine.elastic_sigma = 0: must be greater than 0"),
         ("recipes__affine__elastic_sigma", 40, "recipes.affine.elastic_sigma = 40: must be less than or equal to 16"),
         ("recipes__affine__cutout", 2.5, "recipes.affine.cutout = 2.5: must be a valid integer"),
+        ("recipes__affine__brightness", 1.2, "recipes.affine.brightness = 1.2: must be less than or equal to 1"),
+        ("recipes__affine__hue", 0.6, "recipes.affine.hue = 0.6: must be less than or equal to 0.5"),
+        (
+            "recipes__affine__saturation",
+            0.2,
+            "recipes.affine.saturation = 0.2: changes no grayscale image: remove it, or set data.channels to 3",
+        ),
+        (
+            "recipes__affine__hue",
+            0.1,
+            "recipes.affine.hue = 0.1: changes no grayscale image: remove it, or set data.channels to 3",
+        ),
+        ("train__class_weights", "equal", "train.class_weights = 'equal': must be 'none' or 'balanced'"),
+        ("train__sampling", "none", "train.sampling = 'none': must be 'shuffled' or 'balanced'"),
+        (
+            "variants__l2__train",
+            {"class_weights": "balanced", "sampling": "balanced"},
+            "variants.l2.train.class_weights = 'balanced': corrects twice beside sampling = 'balanced': switch one",
+        ),
+        ("variants__l2__train", {"sampling": ["balanced"]}, "variants.l2.train.sampling = ('balanced',): must be "),
         ("train__schedule", "linear", "train.schedule = 'linear': must be 'constant' or 'cosine'"),
         ("train__warmup", -1, "train.warmup = -1: must be greater than or equal to 0"),
         ("recipes__affine__rotat", 5, "recipes.affine.rotat = 5: unknown key: did you mean 'rotate'?"),
@@ -118,6 +138,20 @@ def test_a_mistake_is_one_line(tmp_path: Path, key: str, value: Any, line: str) 
     lines = refused(change(tmp_path, **{key: value}))
     assert len(lines) == 1
     assert line in lines[0]
+
+
+def test_colours_of_rgb_images_and_brightness_of_gray_ones_are_accepted(tmp_path: Path) -> None:
+    load_params(change(tmp_path, recipes__affine__saturation=0.2, recipes__affine__hue=0.1, data__channels=3))
+    load_params(change(tmp_path, recipes__affine__brightness=0.2, recipes__affine__contrast=0.1))
+
+
+def test_each_correction_of_unequal_classes_can_be_a_variant(tmp_path: Path) -> None:
+    own = {"variants__l1__train": {"class_weights": "none", "sampling": "balanced"}}
+    params = load_params(change(tmp_path, train__class_weights="balanced", **own))
+    assert (params.training("l2").class_weights, params.training("l2").sampling) == ("balanced", "shuffled")
+    assert (params.training("l1").class_weights, params.training("l1").sampling) == ("none", "balanced")
+    lines = refused(change(tmp_path, train__class_weights="balanced", train__sampling="balanced"))
+    assert len(lines) == 1 and lines[0].startswith("train.class_weights = 'balanced': corrects twice beside sampling")
 
 
 def test_proximal_goes_with_an_l1_that_is_searched(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ CASES = {
     "max_norm": Case({"max_norm": 0.8}),
     "weight_decay": Case({"weight_decay": 0.1, "label_smoothing": 0.1}),
     "schedule": Case(settings={"schedule": "cosine", "warmup": 2.5}),
+    "class_weights": Case({"mixup": 0.3}, {"class_weights": "balanced"}),
+    "sampling": Case(settings={"sampling": "balanced"}),
     # At this learning rate epoch 3 is the best, and epoch 5 the last.
     "patience": Case({"patience": 2}, {"epochs": 30, "learning_rate": 0.1}),
     "best epoch early": Case({"averaging": 0.5}, {"min_delta": 0.2}),

@@ -125,6 +125,12 @@ def augment(params: Params, _: Path) -> Any:
     return augmented(images, params.recipes["r"], generator(1, "augment")).numpy().tobytes()
 
 
+def make_coloured_copies(params: Params, _: Path) -> Any:
+    """Make copies of RGB images by the recipe `r`."""
+    images = np.random.default_rng(0).integers(0, 256, (9, 3, 8, 8), dtype=np.uint8)
+    return [chunk.numpy().tobytes() for _, _, chunk in copies(images, params.recipes["r"], params.augment)]
+
+
 def make_copies(params: Params, _: Path) -> Any:
     """Make augmented copies."""
     images = np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Random changes of images, a batch at a time: no loop over images."""
+"""Random changes of shape, a batch at a time: no loop over images."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regbench.augmentation.colour import jittered
 from regbench.config.augmentation import Augment, Recipe
 from regbench.runtime.randomness import generator
 
@@ -110,7 +111,7 @@ def cut_out(images: Tensor, side: int, random: np.random.Generator) -> Tensor:
 
 
 def augmented(images: Tensor, recipe: Recipe, random: np.random.Generator) -> Tensor:
-    """Return a randomly changed copy of images (N, C, H, W), uint8 to uint8; row i stays row i.
+    """Return a randomly distorted copy of images (N, C, H, W), uint8 to uint8; row i stays row i.
 
     Each image gets its own rotation, shift, scale, shear and flips, uniform within the recipe's strengths, its own
     elastic distortion and its own square cut out.
@@ -131,9 +132,13 @@ def augmented(images: Tensor, recipe: Recipe, random: np.random.Generator) -> Te
 
 
 def copies(images: NDArray[np.uint8], recipe: Recipe, settings: Augment) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield `(copy, first row, changed images)` in chunks; copy c is keyed by the seed and c alone."""
+    """Yield `(copy, first row, changed images)` in chunks; copy c is keyed by the seed and c alone.
+
+    Colours change first: contrast then measures the image alone, and what distortion sets to 0 stays 0. They have
+    random numbers of their own, so that a recipe with and without them distorts alike.
+    """
     for copy in range(settings.copies):
-        random = generator(settings.seed, "augment", copy)
+        random, colours = generator(settings.seed, "augment", copy), generator(settings.seed, "colour", copy)
         for start in range(0, len(images), CHUNK):
             chunk = torch.from_numpy(images[start : start + CHUNK])
-            yield copy, start, augmented(chunk, recipe, random)
+            yield copy, start, augmented(jittered(chunk, recipe, colours), recipe, random)

@@ -31,6 +31,16 @@ class Recipe(Section):
     cutout: Annotated[int, Field(ge=0)] = 0
     """Side, pixels, of a square that is set to 0 about a random pixel; it may reach over the edge (DeVries & Taylor
     2017)."""
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0
+    """Largest relative change of brightness: 0.2 multiplies pixels by 0.8 to 1.2. This and the next three are
+    torchvision's `ColorJitter`, applied in this order and before all changes above, so that what comes from outside
+    the image, and what is cut out, stays 0."""
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0
+    """Largest relative change of contrast, the distance of pixels from the image's mean gray."""
+    saturation: Annotated[float, Field(ge=0, le=1)] = 0
+    """Largest relative change of saturation, the distance of pixels from their own gray; needs RGB images."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0
+    """Largest turn of the hue either way, turns of the colour wheel: 0.5 reaches every hue; needs RGB images."""
     zca: Strength = 0
     """Epsilon added to the eigenvalues in ZCA whitening (pixels scaled to 0..1)."""
 

@@ -15,6 +15,12 @@ from regbench.config.training import Train
 from regbench.config.variants import variant_problems
 from regbench.errors import InputError
 
+COLOUR_ONLY = ("saturation", "hue")
+"""Strengths of a recipe that need RGB images."""
+
+IMBALANCE = {"class_weights", "sampling"}
+"""Settings of `train` each of which corrects for classes of unequal size."""
+
 
 def load_params(path: Path) -> Params:
     """Read and check `params.yaml`.
@@ -44,6 +50,8 @@ def _cross_checks(params: Params) -> list[str]:
         problems.append(f"data.classes = {odd}: labels are read without outer blanks and are never empty: correct them")
     if len(set(params.seeds)) < len(params.seeds):
         problems.append(f"seeds = {list(params.seeds)}: must differ from each other: remove the repeated ones")
+    problems += _colour_problems(params)
+    problems += _imbalance_problems(params.train.model_dump(), "train")
     challenger = params.retrain.challenger
     if challenger not in (BEST, *params.variants):
         hint = nearest(challenger, (BEST, *params.variants))
@@ -59,12 +67,29 @@ def _cross_checks(params: Params) -> list[str]:
             )
         fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
         problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
+        if IMBALANCE & fixed.keys():
+            problems += _imbalance_problems({**params.train.model_dump(), **fixed}, f"variants.{name}.train")
         wrong = _merge_problems(params.search, variant.search, ("variants", name, "search"))
         if variant.ranges and not wrong:
             found = params.searching(name).problems(variant.ranges)
             wrong = [f"variants.{name}: search.{problem}" for problem in found]
         problems += wrong
     return problems
+
+
+def _colour_problems(params: Params) -> list[str]:
+    strengths = [(name, key, getattr(recipe, key)) for name, recipe in params.recipes.items() for key in COLOUR_ONLY]
+    return [
+        f"recipes.{name}.{key} = {value}: changes no grayscale image: remove it, or set data.channels to 3"
+        for name, key, value in strengths
+        if value and params.data.channels == 1
+    ]
+
+
+def _imbalance_problems(settings: Mapping[str, Any], key: str) -> list[str]:
+    if any(settings[name] != "balanced" for name in IMBALANCE):
+        return []
+    return [f"{key}.class_weights = 'balanced': corrects twice beside sampling = 'balanced': switch one of them off"]
 
 
 def _merge_problems(section: Section, overrides: Mapping[str, Any], key: tuple[str, ...]) -> list[str]:

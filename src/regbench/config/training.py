@@ -25,6 +25,13 @@ class Train(Section):
     """Decay a step of the mean of squared gradients."""
     epsilon: Positive = 1e-7
     """Adam's epsilon as Keras applies it: added before the bias correction."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced`: an image counts in the loss that is lowered in inverse proportion to the size of its class in the
+    train split, as scikit-learn's `balanced`: n / (classes * images of the class). Losses of evaluation stay
+    unweighted."""
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    """Which train images make up an epoch. `shuffled`: each once. `balanced`: as many, with an equal share for each
+    class; images of small classes repeat, those of large ones take turns from epoch to epoch."""
     monitor: Literal["validation_accuracy", "validation_loss"] = "validation_accuracy"
     """What decides the best epoch, and what early stopping watches."""
     min_delta: Strength = 0

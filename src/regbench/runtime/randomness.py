@@ -10,11 +10,13 @@ import numpy as np
 
 Purpose = Literal[
     "weights",
+    "sampling",
     "order",
     "dropout",
     "noise",
     "mixup",
     "augment",
+    "colour",
     "preview",
     "corrupt",
     "search",

@@ -34,8 +34,8 @@ def run_epoch(
     """Go once through the batches of `order`, training on each if `training` is given; return mean scores.
 
     Means are weighted by batch size. An empty order gives NaN. `precision` is that of the matrix products. While
-    learning, the loss is the one that is lowered (labels smoothed and mixed where the variant says so), and the
-    accuracy is that for the label with the largest part in a mixture.
+    learning, the loss is the one that is lowered (labels smoothed and mixed, and classes weighted, where the variant
+    says so), and the accuracy is that for the label with the largest part in a mixture.
     """
     device = model.mean.device
     losses = torch.zeros((), dtype=torch.float64, device=device)

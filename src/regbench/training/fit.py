@@ -19,6 +19,7 @@ from regbench.training.early_stopping import BestEpoch
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, batch_count, batches, in_order
 from regbench.training.history import EpochRecord, record_epoch
+from regbench.training.imbalance import class_weights, draw_rows
 from regbench.training.step import TrainingStep
 
 
@@ -50,8 +51,8 @@ def fit(
 ) -> FitResult:
     """Train `model` in place and leave it with the weights of its best epoch on validation.
 
-    Batch order and dropout masks are keyed by `seed` and epoch alone, so that variants are paired. A training that
-    continues from a checkpoint ends with the same bits as an undisturbed one.
+    Sampling, batch order and dropout masks are keyed by `seed` and epoch alone, so that variants are paired. A
+    training that continues from a checkpoint ends with the same bits as an undisturbed one.
 
     Args:
         model: initialized, on the device to train on.
@@ -74,7 +75,8 @@ def fit(
         DivergedError: the loss is no longer finite.
         OSError, SafetensorError: `checkpoint` cannot be written.
     """
-    training = TrainingStep(model, settings, strengths, seed, batch_count(len(train), settings.batch_size))
+    weights = class_weights(settings.class_weights, train.labels, len(model.classes))
+    training = TrainingStep(model, settings, strengths, seed, batch_count(len(train), settings.batch_size), weights)
     mode: Literal["max", "min"] = "max" if settings.monitor == "validation_accuracy" else "min"
     state = TrainingState(BestEpoch(mode, strengths.patience, settings.min_delta))
     if checkpoint and load_checkpoint(checkpoint, training, state):
@@ -85,7 +87,8 @@ def fit(
         started = time.perf_counter(), time.process_time()
         rows = train.rows(epoch) if len(train.pixels) > 1 else rows
         training.begin_epoch(epoch)
-        order = batches(len(train), settings.batch_size, generator(seed, "order", epoch))
+        drawn = draw_rows(settings.sampling, train.labels, generator(seed, "sampling", epoch))
+        order = (drawn[part] for part in batches(len(drawn), settings.batch_size, generator(seed, "order", epoch)))
         learnt = run_epoch(model, rows, train.labels, order, training, precision)
         with training.evaluation_weights():
             seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))

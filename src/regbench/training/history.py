@@ -17,7 +17,7 @@ class EpochRecord:
     """From 0."""
     train_loss: float
     """Running mean, while learning, of the loss that is lowered, as Keras reports it: dropout and augmentation are on,
-    labels are smoothed or mixed where the variant says so, weights are not averaged. Nats."""
+    labels are smoothed or mixed and classes weighted where the variant says so, weights are not averaged. Nats."""
     train_objective: float
     """`train_loss` plus `penalty`."""
     train_accuracy: float

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from torch import Tensor
 
 from regbench.config.strengths import Strengths
@@ -11,6 +10,7 @@ from regbench.config.training import Train
 from regbench.networks.perceptron import Perceptron
 from regbench.runtime.randomness import generator
 from regbench.training.averaging import Average
+from regbench.training.imbalance import cross_entropy
 from regbench.training.optimizer import Adam, FlatParameters, rate_factor
 from regbench.training.regularization import add_noise, add_penalty_gradients_, clip_norms_, mix_pairs
 
@@ -24,8 +24,17 @@ class TrainingStep:
     Every random number is keyed by `seed` and the epoch, and drawn only where its strength is on.
     """
 
-    def __init__(self, model: Perceptron, settings: Train, strengths: Strengths, seed: int, epoch_steps: int) -> None:
+    def __init__(
+        self,
+        model: Perceptron,
+        settings: Train,
+        strengths: Strengths,
+        seed: int,
+        epoch_steps: int,
+        class_weights: Tensor | None = None,
+    ) -> None:
         self.model, self.settings, self.strengths = model, settings, strengths
+        self.class_weights = None if class_weights is None else class_weights.to(model.mean.device)
         self.seed, self.epoch_steps = seed, epoch_steps
         self.parameters = FlatParameters.of(model, model.hidden_kernels)
         self.optimizer = Adam(self.parameters, settings, strengths.weight_decay)
@@ -53,7 +62,7 @@ class TrainingStep:
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy to be lowered, without penalties; targets as `transform_batch` returns them."""
-        return F.cross_entropy(logits, targets, label_smoothing=self.strengths.label_smoothing)
+        return cross_entropy(logits, targets, self.class_weights, self.strengths.label_smoothing)
 
     def step(self, loss: Tensor) -> None:
         """Take a step down the gradient of a loss and the penalties."""
