@@ -32,7 +32,9 @@ def load_arrays(folder: Path, recipe: str) -> TrainingData:
 
     train = examples("train")
     augmented = train if copies is None else Examples(copies, train.labels, whitening)
-    return TrainingData(load_shape(folder / "data" / "dataset.json"), train, augmented, examples("validation"))
+    validation = examples("validation")
+    sample = train.chosen(np.arange(len(validation)))
+    return TrainingData(load_shape(folder / "data" / "dataset.json"), train, augmented, validation, sample)
 
 
 def make_spec(strengths: dict[str, float], recipe: str, epochs: int, precision: str) -> TrainingSpec:

@@ -37,7 +37,7 @@ def made_up(right: dict[str, int]) -> Comparison:
         images=IMAGES,
         classes=("a",),
         seeds=tuple(range(SEEDS)),
-        correct=correct,
+        scores={name: matrix.astype(float) for name, matrix in correct.items()},
     )
 
 
@@ -115,7 +115,7 @@ def test_one_seed_cannot_tell_of_epochs() -> None:
 def test_claims_are_one_family() -> None:
     comparison = made_up({"l2": 815, "l1": 806, "dropout": 830})
     table = judge_claims(comparison, epochs()).set_index("variant")
-    [by_hand] = compare_pairs(comparison.correct, [("l2", "baseline")], 0.95)
+    [by_hand] = compare_pairs(comparison.scores, [("l2", "baseline")], 0.95)
     assert table.loc["l2", "difference"] == pytest.approx(0.015)
     assert table.loc["l2", "difference_low"] < by_hand.difference.low
     assert table.loc["l2", "difference_high"] > by_hand.difference.high

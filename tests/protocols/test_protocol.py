@@ -64,7 +64,7 @@ class TestDriver:
         twins = twins.with_resolved({"again": COCKTAIL, "baseline": Variant(recipe="plain")})
         found = run_protocol(twins, data, tmp_path / "out", tmp_path / "store")
         assert len(trained(tmp_path / "store")) == 2 * 2
-        assert (found.correct["twin"] == found.correct["again"]).all()
+        assert (found.scores["twin"] == found.scores["again"]).all()
 
     def test_the_pipeline_and_protocols_train_nothing_that_the_other_has_trained(
         self, params: Params, data: Path, tmp_path: Path

@@ -18,6 +18,8 @@ def test_results_are_in_the_documented_form(reproduced: Project) -> None:
         "test_accuracy_high",
         "test_error_percent",
         "log_loss",
+        "error_percent",
+        "balanced_accuracy",
         "macro_f1",
         "calibration_error",
         "gap",

@@ -175,7 +175,7 @@ class TestJudge:
             judge({"x": right_on(1), "y": right_on(1)}, self.labels, "x", {"x": 0})
 
     def test_refuses_variants_of_different_images(self) -> None:
-        with pytest.raises(ValueError, match=r"differ in images: x \(5, 1000\), y \(5, 900\)"):
+        with pytest.raises(ValueError, match=r"y has shape \(5, 900\): must be \(seeds, 1000\)"):
             judge({"x": right_on(1), "y": right_on(1, 900)}, self.labels, "x", {"x": 0, "y": 0})
 
 

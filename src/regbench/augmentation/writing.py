@@ -41,11 +41,13 @@ def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settin
 
 def _preview(images: NDArray[np.uint8], folder: Path, columns: int = 12, rows: int = 5) -> Image.Image:
     """Draw originals in the first row, then what the network sees of them in five epochs (whitened: stretched)."""
-    shown = images[:columns]
+    # Spread over the rows, which may be sorted by class.
+    chosen = np.linspace(0, len(images) - 1, min(columns, len(images))).astype(int)
+    shown = images[chosen]
     made, whitening = read_copies(folder), read_whitening(folder)
     lines = [shown]
     for row in range(rows if made is not None else 1):
-        pixels = shown if made is None else made[row % len(made), :columns]
+        pixels = shown if made is None else made[row % len(made)][chosen]
         if whitening is not None:
             white = whitening.apply(scale(torch.from_numpy(pixels).flatten(1))).numpy()
             low, high = np.percentile(white, [1, 99])

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,6 +61,8 @@ class Split:
     """Names as the raw CSV gives them, N of them."""
     hashes: tuple[str, ...]
     """SHA-256 of each image's C * H * W bytes, hexadecimal."""
+    groups: tuple[str, ...] = ()
+    """What images have in common, "" for nothing, N of them; empty where no image has a group."""
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -105,12 +107,22 @@ def load_split(data_dir: Path, name: SplitName) -> Split:
         )
     unlabelled = np.full(len(index), -1, dtype=np.int64)
     labels = unlabelled if name == "unlabelled" else _labels(folder / INDEX, index["label"], shape)
-    return Split(images, labels, tuple(index["filename"]), tuple(index["hash"]))
+    groups = tuple(index[GROUP]) if GROUP in index else ()
+    return Split(images, labels, tuple(index["filename"]), tuple(index["hash"]), groups)
 
 
 def read_index(data_dir: Path, name: SplitName) -> pd.DataFrame:
-    """Read the index of a split: `COLUMNS`, all text; a label such as `NA` stays text."""
-    return pd.read_csv(data_dir / name / INDEX, dtype=str, keep_default_na=False, usecols=list(COLUMNS))
+    """Read the index of a split: `COLUMNS`, `GROUP` where there are groups, all text; a label `NA` stays text."""
+    known = {*COLUMNS, GROUP}
+    table = pd.read_csv(data_dir / name / INDEX, dtype=str, keep_default_na=False, usecols=known.__contains__)
+    if missing := set(COLUMNS).difference(table.columns):
+        raise ValueError(f"{INDEX} lacks {', '.join(sorted(missing))}")
+    return table
+
+
+def sample_rows(hashes: Sequence[str], count: int) -> NDArray[np.intp]:
+    """Return the rows of `count` images chosen by their hashes, in order: the first ones may all be of one class."""
+    return np.sort(np.argsort(np.array(hashes), kind="stable")[:count])
 
 
 def _labels(path: Path, labels: "pd.Series[str]", shape: DataShape) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from regbench.augmentation.reading import read_copies, read_whitening
 from regbench.augmentation.zca import Whitening
 from regbench.config.network import Model
 from regbench.config.strengths import Strengths
-from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split
+from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split, sample_rows
 from regbench.engine.spec import TrainingSpec
 from regbench.errors import InputError
 from regbench.networks.model_files import save_model
@@ -41,6 +41,8 @@ class TrainingData:
     augmented: Examples
     """The same, or augmented copies of it: what the network learns from."""
     validation: Examples
+    sample: Examples
+    """As many of `train` as `validation` has, chosen by their hashes: the gap is measured on them."""
 
     @property
     def whitening(self) -> Whitening | None:
@@ -64,7 +66,9 @@ def load_training_data(data: Path, augmentation: Path) -> TrainingData:
             raise InputError(f"{table}: has no images, it needs at least one: change data.split or add data")
     train = _examples(splits["train"], whitening)
     augmented = train if copies is None else Examples(copies, train.labels, whitening)
-    return TrainingData(shape, train, augmented, _examples(splits["validation"], whitening))
+    validation = _examples(splits["validation"], whitening)
+    sample = train.chosen(sample_rows(splits["train"].hashes, len(validation)))
+    return TrainingData(shape, train, augmented, validation, sample)
 
 
 def build_network(model: Model, strengths: Strengths, data: TrainingData, seed: int, device: str) -> Perceptron:
@@ -101,7 +105,7 @@ def train_network(
     result = fit(
         network,
         data.augmented,
-        data.train.first(len(data.validation)),
+        data.sample,
         data.validation,
         spec.train,
         spec.strengths,

@@ -48,7 +48,10 @@ def evaluate_all(
     labels = evaluated.split.labels
     keep_only(out, experiment.variants)
     keep_only(metrics, [f"{variant}.json" for variant in experiment.variants])
-    write_csv(out / "labels.csv", pd.DataFrame({"filename": evaluated.split.filenames, "label": labels}))
+    listed = pd.DataFrame({"filename": evaluated.split.filenames, "label": labels})
+    if evaluated.split.groups:
+        listed["group"] = list(evaluated.split.groups)
+    write_csv(out / "labels.csv", listed)
     write_json(
         out / "split.json",
         {

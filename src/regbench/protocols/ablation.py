@@ -76,7 +76,7 @@ def judge_members(comparison: Comparison, members: Mapping[str, str]) -> pd.Data
         WHOLE: ("the combination", BASELINE),
     }
     pairs = [(name, against) for name, (_, against) in named.items()]
-    found = compare_pairs(comparison.correct, pairs, comparison.confidence, same=comparison.networks)
+    found = compare_pairs(comparison.scores, pairs, comparison.confidence, same=comparison.networks)
     rows = [_accuracy(comparison, BASELINE, BASELINE)]
     for (name, (called, against)), result in zip(named.items(), found, strict=True):
         rows.append(
@@ -96,7 +96,7 @@ def judge_members(comparison: Comparison, members: Mapping[str, str]) -> pd.Data
 def markdown(rows: pd.DataFrame, comparison: Comparison, variant: str) -> str:
     """Return the table as Markdown."""
     level = f"{100 * comparison.confidence:g} % interval"
-    header = ["", f"{comparison.split} error %", level, "gain", "over", "p", "verdict"]
+    header = ["", f"{comparison.measure} %", level, "gain", "over", "p", "verdict"]
     cells = []
     for _, row in rows.iterrows():
         error = interval(1 - row["accuracy_high"], 1 - row["accuracy_low"], 100)

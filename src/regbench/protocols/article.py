@@ -61,7 +61,7 @@ def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
     """
     judged = [step for step in STEPS if step.expects in ("better", "not better") and not same_as_reference(step)]
     pairs = [(step.name, step.against) for step in judged]
-    found = compare_pairs(comparison.correct, pairs, comparison.confidence, same=comparison.networks)
+    found = compare_pairs(comparison.scores, pairs, comparison.confidence, same=comparison.networks)
     results = {step.name: result for step, result in zip(judged, found, strict=True)}
     return pd.DataFrame([_row(step, comparison, epochs, results.get(step.name)) for step in STEPS])
 

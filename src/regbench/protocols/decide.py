@@ -25,6 +25,7 @@ from regbench.report.race_chart import race_chart
 from regbench.report.study_page import study_page
 from regbench.report.summary import text_table
 from regbench.statistics.race import Race, Seen, plan_looks
+from regbench.statistics.units import Units
 
 Score = Literal["error", "log-loss"]
 Cells = NDArray[np.float64]
@@ -47,11 +48,12 @@ class Setup:
     data: Path
     evaluated: Evaluated
     score: Score
+    units: Units
     seeds: tuple[int, ...]
     """As many as the last look takes, in the order in which they are added."""
 
     def cells(self, variant: str, count: int) -> Cells:
-        """Return the score of each of the first seeds on each image; evaluates what was not."""
+        """Return the score of each of the first seeds on each unit; evaluates what was not."""
         spec = self.trainings[variant].spec
         tasks = [
             EvaluationTask(
@@ -67,9 +69,9 @@ class Setup:
         entries = evaluate_missing(self.engine, tasks, quiet=True)
         probabilities = np.stack([read_array(entry / PROBABILITIES) for entry in entries])
         labels = self.evaluated.split.labels
-        if self.score == "log-loss":
-            return losses(probabilities, labels)
-        return np.asarray(probabilities.argmax(2) == labels, dtype=np.float64)
+        return self.units.cells(
+            losses(probabilities, labels) if self.score == "log-loss" else probabilities.argmax(2) == labels
+        )
 
 
 def write_decisions(
@@ -109,7 +111,10 @@ def write_decisions(
     seeds = (*params.seeds, *following)[: looks[-1]]
     with open_engine(params.compute, store) as engine:
         trainings = {training.label: training for training in prepare_trainings(engine, params, data)}
-        setup = Setup(engine, trainings, data, load_evaluated(data), score, seeds)
+        evaluated = load_evaluated(data)
+        counted = params.evaluate.score if score == "error" else "error"
+        units = Units.of(evaluated.split.labels, evaluated.split.groups or None, counted)
+        setup = Setup(engine, trainings, data, evaluated, score, units, seeds)
         while race.open and _advance(race, setup, deadline):
             print(progress(race), flush=True)
         networks = {(training.spec.digest, seed) for training in trainings.values() for seed in seeds}

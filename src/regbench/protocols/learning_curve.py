@@ -64,9 +64,9 @@ def judge_sizes(comparisons: Mapping[int, Comparison]) -> pd.DataFrame:
     """
     variants, baseline = _names(comparisons)
     confidence = next(iter(comparisons.values())).confidence
-    correct = {(size, name): cells for size, found in comparisons.items() for name, cells in found.correct.items()}
-    pairs = [((size, name), (size, baseline)) for size, name in correct if name != baseline]
-    results = {pair[0]: found for pair, found in zip(pairs, compare_pairs(correct, pairs, confidence), strict=True)}
+    scores = {(size, name): cells for size, found in comparisons.items() for name, cells in found.scores.items()}
+    pairs = [((size, name), (size, baseline)) for size, name in scores if name != baseline]
+    results = {pair[0]: found for pair, found in zip(pairs, compare_pairs(scores, pairs, confidence), strict=True)}
     rows = []
     for size, comparison in comparisons.items():
         for name in variants:
@@ -95,7 +95,7 @@ def markdown(rows: pd.DataFrame, comparisons: Mapping[int, Comparison]) -> str:
     """Return the table as Markdown."""
     first = next(iter(comparisons.values()))
     level = f"{100 * first.confidence:g} % interval"
-    header = ["variant", "train images", f"{first.split} error %", level, f"gain over {first.baseline}", "p", "verdict"]
+    header = ["variant", "train images", f"{first.measure} %", level, f"gain over {first.baseline}", "p", "verdict"]
     cells = []
     for _, row in rows.iterrows():
         compared = ["", "", ""]

@@ -95,7 +95,7 @@ def _errors(comparison: Comparison) -> ChartType:
     reference = alt.Chart(inline(table[table["variant"] == comparison.baseline]))
     seeds = alt.Chart(inline(comparison.seed_errors))
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high"))]
-    title = f"{comparison.split} error, % ({100 * comparison.confidence:g} % interval; rings: seeds)"
+    title = f"{comparison.measure}, % ({100 * comparison.confidence:g} % interval; rings: seeds)"
     return alt.layer(
         reference.mark_rule(strokeDash=[4, 3], color=GREY).encode(x=alt.X("error:Q", scale=axis)),
         base.mark_rule(strokeWidth=2.5, color="#333").encode(x=alt.X("low:Q", title=title), x2="high:Q"),

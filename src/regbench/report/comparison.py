@@ -17,6 +17,7 @@ from regbench.report.tables import required, table
 from regbench.report.verdict_columns import VERDICT_COLUMNS, log_loss_verdicts, verdict_row
 from regbench.statistics.intervals import Interval
 from regbench.statistics.pair import Comparison as Verdict
+from regbench.statistics.units import Score, Units
 from regbench.statistics.verdicts import Judgement, judge
 
 COLUMNS = (
@@ -27,6 +28,8 @@ COLUMNS = (
     "test_accuracy_high",
     "test_error_percent",
     "log_loss",
+    "error_percent",
+    "balanced_accuracy",
     "macro_f1",
     "calibration_error",
     "gap",
@@ -34,8 +37,21 @@ COLUMNS = (
     "epochs",
     *VERDICT_COLUMNS,
 )
-"""Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats."""
-MEANS = ("log_loss", "macro_f1", "calibration_error", "gap", "zero_weights", "epochs")
+"""Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats. The
+columns `test_...` are by `evaluate.score`; `error_percent` counts every image alike."""
+MEANS = (
+    "log_loss",
+    "error_percent",
+    "balanced_accuracy",
+    "macro_f1",
+    "calibration_error",
+    "gap",
+    "zero_weights",
+    "epochs",
+)
+
+UNBALANCED = 3
+"""Images of the largest class for each one of the smallest, from which balanced error is shown too."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Comparison:
     variants: tuple[str, ...]
     """In the order of `params.yaml`, which gives each its colour, whatever its rank."""
     judgement: Judgement
-    """Intervals, verdicts against the baseline and the tie set, by accuracy."""
+    """Intervals, verdicts against the baseline and the tie set, by `score`."""
     seed_errors: pd.DataFrame
     """variant, seed, error_percent."""
     split: str
@@ -56,8 +72,13 @@ class Comparison:
     """Of that split."""
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
-    correct: Mapping[str, NDArray[np.bool_]]
-    """Whether each seed's network is right on each image, (seeds, images), by variant."""
+    scores: Mapping[str, NDArray[np.float64]]
+    """What `score` compares: of each seed's network on each unit (`regbench.statistics.units`), (seeds, units), by
+    variant; the mean is the accuracy, plain or balanced."""
+    class_images: tuple[int, ...] = ()
+    """Images of each class in that split."""
+    score: Score = "error"
+    """What variants are ranked and compared by."""
     log_loss: Mapping[str, Verdict] = field(default_factory=dict)
     """Each other variant against the baseline by log-loss; gains are in nats."""
     networks: Mapping[str, str] | None = None
@@ -80,6 +101,17 @@ class Comparison:
         return {name: standing.to_baseline for name, standing in standings if standing.to_baseline}
 
     @property
+    def measure(self) -> str:
+        """What errors in tables and pictures are: such as `test error`."""
+        return f"balanced {self.split} error" if self.score == "balanced_error" else f"{self.split} error"
+
+    @property
+    def unbalanced(self) -> bool:
+        """Whether the classes differ so much in size that error alone misleads."""
+        present = [images for images in self.class_images if images]
+        return bool(present) and max(present) >= UNBALANCED * min(present)
+
+    @property
     def best(self) -> str:
         """Name of the variant with the highest accuracy."""
         return str(self.table["variant"].iloc[0])
@@ -100,22 +132,25 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
         IntegrityError: a file does not fit the seeds, images or classes that the others speak of.
     """
     split = required(evaluation / "split.json", read_json)
-    labels = required(evaluation / "labels.csv", table)["label"].to_numpy()
+    labels, groups = _images(evaluation / "labels.csv")
     shape = (len(params.seeds), split["images"], len(split["classes"]))
     answers = {name: read_answers(evaluation / name / "probabilities.npy", labels, shape) for name in params.variants}
     correct = {name: found.correct for name, found in answers.items()}
+    units, groups_alone = Units.of(labels, groups, params.evaluate.score), Units.of(labels, groups)
+    losses = {name: groups_alone.cells(found.losses) for name, found in answers.items()}
     networks = {name: found.digest for name, found in answers.items()}
     scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.variants}
     baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
     complexity = {name: active_strengths(params, name) for name in params.variants}
     confidence, margin = params.evaluate.confidence, params.evaluate.margin / 100
-    judgement = judge(correct, labels, baseline, complexity, confidence, margin, networks)
-    by_loss = log_loss_verdicts({name: found.losses for name, found in answers.items()}, baseline, confidence, networks)
+    judgement = judge(correct, labels, baseline, complexity, confidence, margin, networks, units)
+    by_loss = log_loss_verdicts(losses, baseline, confidence, networks)
     rows = [
         _row(name, judgement.standings[name].accuracy, scores[name])
         | verdict_row(judgement.standings[name], by_loss.get(name))
         for name in params.variants
     ]
+    cells = {name: units.cells(matrix) for name, matrix in correct.items()}
     ranked = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
         ["test_accuracy", "log_loss"], ascending=[False, True], kind="stable", ignore_index=True
     )
@@ -123,12 +158,14 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
         table=ranked,
         variants=tuple(params.variants),
         judgement=judgement,
-        seed_errors=_seed_errors(params.seeds, correct),
+        seed_errors=_seed_errors(params.seeds, cells),
         split=split["split"],
         images=split["images"],
         classes=tuple(split["classes"]),
         seeds=params.seeds,
-        correct=correct,
+        scores=cells,
+        class_images=tuple(np.bincount(labels, minlength=shape[2]).tolist()),
+        score=params.evaluate.score,
         log_loss=by_loss,
         networks=networks,
     )
@@ -193,10 +230,16 @@ def _scores(file: Path, seeds: tuple[int, ...]) -> pd.DataFrame:
     return scores
 
 
-def _seed_errors(seeds: tuple[int, ...], correct: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:
+def _images(file: Path) -> tuple[NDArray[np.int64], NDArray[np.object_] | None]:
+    """Return the class and the group of each image; None where there are no groups."""
+    read = required(file, lambda path: pd.read_csv(path, dtype={"filename": str, "group": str}, keep_default_na=False))
+    return read["label"].to_numpy(), read["group"].to_numpy(dtype=object) if "group" in read else None
+
+
+def _seed_errors(seeds: tuple[int, ...], cells: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
     rows = [
-        {"variant": name, "seed": seed, "error_percent": 100 * float(1 - cells.mean())}
-        for name, matrix in correct.items()
-        for seed, cells in zip(seeds, matrix, strict=True)
+        {"variant": name, "seed": seed, "error_percent": 100 * float(1 - units.mean())}
+        for name, matrix in cells.items()
+        for seed, units in zip(seeds, matrix, strict=True)
     ]
     return pd.DataFrame(rows)

@@ -40,7 +40,7 @@ def compression_rows(found: pd.DataFrame, comparison: Comparison) -> tuple[list[
     """Return the header and the formatted cells; sizes beside the baseline's."""
     whole = found.set_index("variant")["compressed_bytes"][comparison.baseline]
     header = ["variant", "MB compressed", f"of {comparison.baseline} %", "zeros %", "dead units"]
-    header.append(f"{comparison.split} error %")
+    header.append(f"{comparison.measure} %")
     rows = [
         [
             str(row["variant"]),

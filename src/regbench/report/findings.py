@@ -32,10 +32,10 @@ def advice(comparison: Comparison) -> str:
     beside = "" if name == best else f"; the best, {best}, has {errors[best]:.2f} %"
     found = comparison.verdicts.get(name)
     if found is None or found.same_network:
-        return f"Use {name}: {errors[name]:.2f} % {comparison.split} error{beside}. It is {why}."
+        return f"Use {name}: {errors[name]:.2f} % {comparison.measure}{beside}. It is {why}."
     gain = found.difference
     return (
-        f"Use {name}: {errors[name]:.2f} % {comparison.split} error, {100 * gain.mean:.2f} points less than "
+        f"Use {name}: {errors[name]:.2f} % {comparison.measure}, {100 * gain.mean:.2f} points less than "
         f"{comparison.baseline} ({100 * comparison.confidence:g} % interval {100 * gain.low:.2f} to "
         f"{100 * gain.high:.2f}){beside}. It is {why}."
     )

@@ -24,13 +24,13 @@ from regbench.report.comparison import Comparison, compare, to_json
 from regbench.report.findings import finding, groups
 from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (
-    NO_TEST_SPLIT,
     conclusions,
     facts,
     markdown,
     notes,
     table_rows,
     timing_rows,
+    warnings,
 )
 from regbench.report.tables import labelled, mean_curves, read_histories, read_timings, required
 from regbench.report.variant_picture import variant_pictures
@@ -109,7 +109,7 @@ def html(
         finding=finding(comparison),
         conclusions=conclusions(comparison),
         groups=groups(comparison),
-        warning=NO_TEST_SPLIT if comparison.split != "test" else "",
+        warnings=warnings(comparison, data),
         notes=notes(comparison),
         best_variant=comparison.best,
         baseline=comparison.baseline,

@@ -10,6 +10,8 @@ from regbench.errors import InputError
 from regbench.report.comparison import Comparison
 from regbench.report.findings import advice, finding, groups, log_loss_verdict, power, verdict, vetoes
 
+_BESIDE = ["error %", "balanced error %", "F1"]
+"""Columns that are shown where classes differ in size."""
 NO_TEST_SPLIT = (
     "This data set has no test split: all figures come from the validation images, on which the best epochs were "
     "chosen too, so they flatter every variant."
@@ -19,8 +21,14 @@ NO_TEST_SPLIT = (
 def headline(comparison: Comparison, data: dict[str, Any]) -> list[str]:
     """Return the sentences that open the comparison; `data` is the content of data/report/report.json."""
     listed = [f"{title}: {members}." for title, members in groups(comparison)]
-    warning = [NO_TEST_SPLIT] if comparison.split != "test" else []
-    return [finding(comparison), *conclusions(comparison), *listed, *facts(comparison, data), *warning]
+    opening = [*warnings(comparison, data), finding(comparison)]
+    return [*opening, *conclusions(comparison), *listed, *facts(comparison, data)]
+
+
+def warnings(comparison: Comparison, data: dict[str, Any]) -> list[str]:
+    """Return what a reader must know before the figures: what the data cannot tell, and flattering images."""
+    limits = [f"{line[:1].upper()}{line[1:]}." for line in data.get("limits", [])]
+    return [*limits, *([NO_TEST_SPLIT] if comparison.split != "test" else [])]
 
 
 def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
@@ -51,9 +59,10 @@ def conclusions(comparison: Comparison) -> list[str]:
 
 def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return the header and the formatted cells of the comparison table, best first."""
-    error = f"{comparison.split} error %"
+    error = f"{comparison.measure} %"
     level = f"{100 * comparison.confidence:g} % interval"
     header = ["variant", error, level, "gain", "P(wins)", "verdict", "log-loss", "by log-loss", "ECE %", "gap", "seeds"]
+    header += _BESIDE if comparison.unbalanced else []
     rows = []
     for _, row in comparison.table.iterrows():
         variant = str(row["variant"])
@@ -71,7 +80,30 @@ def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
                 f"{row['seeds']}",
             ]
         )
+    if comparison.unbalanced:
+        rows = [[*cells, *beside] for cells, beside in zip(rows, _beside(comparison), strict=True)]
+        rows.append(_majority(comparison, len(header)))
     return header, rows
+
+
+def _beside(comparison: Comparison) -> list[list[str]]:
+    """Return the cells of the columns that are shown where classes differ in size."""
+    columns = (comparison.table[name] for name in ("error_percent", "balanced_accuracy", "macro_f1"))
+    return [
+        [f"{error:.2f}", f"{100 * (1 - recall):.2f}", f"{f1:.4f}"] for error, recall, f1 in zip(*columns, strict=True)
+    ]
+
+
+def _majority(comparison: Comparison, width: int) -> list[str]:
+    """Return the row of a network that always answers the class with most images."""
+    images = np.array(comparison.class_images)
+    largest, classes = int(images.argmax()), int((images > 0).sum())
+    share = images[largest] / images.sum()
+    error, balanced, f1 = 100 * (1 - share), 100 * (1 - 1 / classes), 2 * share / (1 + share) / classes
+    asked = balanced if comparison.score == "balanced_error" else error
+    beside = [f"{error:.2f}", f"{balanced:.2f}", f"{f1:.4f}"]
+    blank = [""] * (width - 2 - len(beside))
+    return [f"(always {comparison.classes[largest]!r})", f"{asked:.2f}", *blank, *beside]
 
 
 def _versus(comparison: Comparison, variant: str) -> list[str]:
@@ -110,7 +142,9 @@ def notes(comparison: Comparison) -> str:
         f"the variant errs less than a new run of {comparison.baseline}. Verdicts hold for all variants together, by "
         "error and by log-loss; undecided: with the seeds a variant that would decide it at the difference seen "
         "(power 0.8), if any number would. ECE: expected calibration error. Gap: train accuracy minus "
-        f"{comparison.split} accuracy, points.\n"
+        f"{comparison.split} accuracy, points."
+        + (" Balanced error: 1 - mean recall of the classes. F1: mean over classes." if comparison.unbalanced else "")
+        + "\n"
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from regbench.statistics.holm import holm
 from regbench.statistics.intervals import Difference, paired_difference
 from regbench.statistics.noise import as_cells
+from regbench.statistics.units import Units
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,14 @@ class ClassLoss:
     verdict: Literal["worse"] = "worse"
 
 
-def class_losses(a: ArrayLike, baseline: ArrayLike, labels: ArrayLike, confidence: float) -> dict[int, ClassLoss]:
+def class_losses(
+    a: ArrayLike, baseline: ArrayLike, labels: ArrayLike, confidence: float, units: Units | None = None
+) -> dict[int, ClassLoss]:
     """Return the classes on which variant `a` is significantly worse than the baseline; both are boolean (S, N).
 
     `labels` (N,) holds class indices. One `paired_difference` a class, Holm-corrected over the classes that occur, so
-    that a harmless variant is flagged with probability (1 - confidence) / 2 at most.
+    that a harmless variant is flagged with probability (1 - confidence) / 2 at most. Where `units` has groups, those
+    are what is sampled.
 
     Raises:
         ValueError: shapes that do not fit each other.
@@ -33,9 +37,12 @@ def class_losses(a: ArrayLike, baseline: ArrayLike, labels: ArrayLike, confidenc
     if classes.shape != cells.shape[1:]:
         raise ValueError(f"labels has shape {classes.shape}: must be (images,) = {cells.shape[1:]}")
     present = [int(label) for label in np.unique(classes)]
-    differences = [
-        paired_difference(cells[:, classes == label], reference[:, classes == label], confidence) for label in present
-    ]
+    units = Units.of(classes) if units is None else units
+    differences = []
+    for label in present:
+        chosen = classes == label
+        own = units.of_class(chosen)
+        differences.append(paired_difference(own.cells(cells[:, chosen]), own.cells(reference[:, chosen]), confidence))
     adjusted = holm([difference.p_value for difference in differences])
     return {
         label: ClassLoss(difference, p)

@@ -63,7 +63,9 @@ def mean_interval(values: ArrayLike, confidence: float) -> Interval:
 
 
 def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
-    """Interval for the expected accuracy over new seeds and new test images; `correct` is boolean (S, N).
+    """Interval for the expected accuracy over new seeds and new test images.
+
+    `correct` is (S, N): booleans, or scores of units whose mean is in [0, 1] (`regbench.statistics.units`).
 
     The half-width of `regbench.noise`, bent by Wilson's score formula (1927) with the effective number of images
     that this half-width implies, as for clustered samples (Korn & Graubard 1998), so that it stays inside [0, 1] and
@@ -124,8 +126,8 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
 
 
 def _accuracy_noise(cells: Cells) -> Noise:
-    """One seed: the binomial variance, so that the bent interval is Wilson's own."""
-    if cells.shape[0] > 1:
+    """One seed of booleans: the binomial variance, so that the bent interval is Wilson's own."""
+    if cells.shape[0] > 1 or not ((cells == 0) | (cells == 1)).all():
         return crossed_noise(cells)
     p = float(cells.mean())
     return Noise(0.0, 0.0, p * (1 - p) / cells.size, *cells.shape)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from regbench.config.evaluation import Evaluate
 from regbench.statistics.intervals import accuracy_interval, mean_interval
+from regbench.statistics.units import Units
 
 HARDEST = 25
 """Misclassified images kept for the report, a variant."""
@@ -16,9 +17,9 @@ def score(
 ) -> dict[str, float]:
     """Return the scores of one run from its class probabilities (N, K) and the labels (N,).
 
-    F1 is the mean over the classes that have images. Accuracy, recall and gap are fractions, the error is in percent,
-    log-loss in nats. `gap` is the accuracy on the whole train split, unchanged, minus the accuracy here, both by the
-    best epoch's weights.
+    F1 and balanced accuracy are means over the classes that have images. Accuracy, recall and gap are fractions, the
+    error is in percent, log-loss in nats. `gap` is the accuracy on the whole train split, unchanged, minus the accuracy
+    here, both by the best epoch's weights.
     """
     from sklearn.metrics import log_loss
 
@@ -32,6 +33,7 @@ def score(
         "accuracy": accuracy,
         "error_percent": 100 * (1 - accuracy),
         "log_loss": float(log_loss(labels, exact, labels=classes)),
+        "balanced_accuracy": balanced_accuracy(labels, predicted),
         "macro_f1": _macro_f1(labels, predicted),
         "calibration_error": calibration_error(probabilities, labels, settings.calibration_bins),
         "gap": result["train_accuracy"] - accuracy,
@@ -45,6 +47,12 @@ def score(
         "validation_accuracy": result["validation_accuracy"],
         "temperature": result["temperature"],
     }
+
+
+def balanced_accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
+    """Return the mean recall of the classes that have images (scikit-learn's `balanced_accuracy_score`)."""
+    weights = Units.of(labels, score="balanced_error").weights
+    return float((weights * (predicted == labels)).mean()) if len(labels) else float("nan")
 
 
 def _macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:

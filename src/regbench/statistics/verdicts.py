@@ -12,6 +12,7 @@ from regbench.statistics.intervals import Interval, accuracy_interval, check_con
 from regbench.statistics.noise import Cells, as_cells
 from regbench.statistics.pair import Comparison
 from regbench.statistics.twins import representatives
+from regbench.statistics.units import Units
 from regbench.statistics.variant_noise import Pool
 
 
@@ -63,6 +64,7 @@ def judge(
     confidence: float = 0.95,
     margin: float = 0.0,
     same: Mapping[str, Hashable] | None = None,
+    units: Units | None = None,
 ) -> Judgement:
     """Judge all variants, each a boolean (seeds, images); the images are the same, in the same order.
 
@@ -74,13 +76,16 @@ def judge(
         confidence: level of intervals and verdicts, in (0, 1); no image at all gives nan and "undecided".
         margin: accuracy differences below it are practically none.
         same: which variants are one network: those of equal value; None: those of equal `correct`.
+        units: what is sampled and how it counts; None: the images, all alike. `accuracy` is then that of the units.
 
     Raises:
         ValueError: the baseline or a complexity is missing, or shapes differ.
     """
     check_confidence(confidence)
-    cells = {name: as_cells(scores, name) for name, scores in correct.items()}
-    _check(cells, baseline, complexity)
+    images = {name: as_cells(scores, name) for name, scores in correct.items()}
+    _check(images, baseline, complexity)
+    units = Units.of(labels) if units is None else units
+    cells = {name: units.cells(scores, name) for name, scores in images.items()}
     network = representatives(cells, same)
     pool = Pool.of({name: cells[name] for name in dict.fromkeys(network.values())})
     means = {name: float(scores.mean()) if scores.size else 0.0 for name, scores in cells.items()}
@@ -96,7 +101,7 @@ def judge(
             accuracy_interval(scores, confidence),
             to_baseline.get(name),
             to_best.get(name),
-            _lost(scores, cells[baseline], labels, confidence),
+            _lost(images[name], images[baseline], labels, confidence, units),
             network[name] if network[name] != name else None,
         )
         for name, scores in cells.items()
@@ -106,10 +111,10 @@ def judge(
     return Judgement(baseline, best, standings, ties, recommendation, _smallest(to_baseline), confidence)
 
 
-def _lost(scores: Cells, baseline: Cells, labels: ArrayLike, confidence: float) -> dict[int, ClassLoss]:
+def _lost(scores: Cells, baseline: Cells, labels: ArrayLike, confidence: float, units: Units) -> dict[int, ClassLoss]:
     """Compare class by class over the seeds that both have, in order."""
     seeds = min(len(scores), len(baseline))
-    return class_losses(scores[:seeds], baseline[:seeds], labels, confidence)
+    return class_losses(scores[:seeds], baseline[:seeds], labels, confidence, units)
 
 
 def _smallest(to_baseline: Mapping[str, Comparison]) -> float:

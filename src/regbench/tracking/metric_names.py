@@ -44,6 +44,7 @@ CURVES: dict[str, tuple[Named, ...]] = {
 SCORES: dict[str, tuple[Named, ...]] = {
     "error_percent": (Named("SPLIT/error_pct"),),
     "log_loss": (Named("SPLIT/log_loss"),),
+    "balanced_accuracy": (_error("SPLIT/balanced_error_pct"),),
     "macro_f1": (_percent("SPLIT/macro_f1_pct"),),
     "calibration_error": (_percent("SPLIT/miscalibration_pct"),),
     "gap": (_percent("SPLIT/gap_pct"),),
@@ -68,6 +69,12 @@ INTERVAL: dict[str, tuple[Named, ...]] = {
     "test_accuracy_high": (_error("SPLIT/error_pct_low"),),
 }
 """Columns of the comparison that scores lack."""
+
+BALANCED_INTERVAL: dict[str, tuple[Named, ...]] = {
+    "test_accuracy_low": (_error("SPLIT/balanced_error_pct_high"),),
+    "test_accuracy_high": (_error("SPLIT/balanced_error_pct_low"),),
+}
+"""The same where variants are compared by balanced error."""
 
 TRIALS: dict[str, tuple[Named, ...]] = {
     "validation_loss": (Named("search/validation_loss"),),

@@ -12,6 +12,7 @@ from regbench.engine.tasks import SPEC
 from regbench.files import read_array, read_json
 from regbench.layout import Results
 from regbench.tracking.metric_names import (
+    BALANCED_INTERVAL,
     CPU_SHARE,
     CURVES,
     INTERVAL,
@@ -54,7 +55,8 @@ class FinalsReader:
         """Means over the seeds, with the interval; the model of the first seed."""
         seeds = self.params.seeds
         scores = self._scores(name)
-        row = pd.concat([scores.mean(), self.table.loc[name].reindex(list(INTERVAL))])
+        interval = BALANCED_INTERVAL if self.params.evaluate.score == "balanced_error" else INTERVAL
+        row = pd.concat([scores.mean(), self.table.loc[name].reindex(list(interval))])
         return RunRecord(
             experiment=self.params.track.experiment,
             name=name,
@@ -69,7 +71,7 @@ class FinalsReader:
             f"The model is that of seed {seeds[0]}.",
             params=settings(self.params, name) | {"seeds": text(seeds)},
             curves=translate(self.curves[self.curves["variant"] == name].to_dict("list"), CURVES),
-            summary=self._summary(row.to_dict(), SCORES | INTERVAL),
+            summary=self._summary(row.to_dict(), SCORES | interval),
             files={f"tables/{path.name}": path for path in self._tables(name)},
             network=self._network(name, seeds[0], scores["best_epoch"].loc[seeds[0]]),
             compared=True,

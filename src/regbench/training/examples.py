@@ -39,9 +39,9 @@ class Examples:
             white[part] = self.whitening.apply(scale(pixels[part]))
         return white
 
-    def first(self, count: int) -> "Examples":
-        """Return the first `count` examples."""
-        return replace(self, pixels=self.pixels[:, :count], labels=self.labels[:count])
+    def chosen(self, rows: NDArray[np.intp]) -> "Examples":
+        """Return some of the examples."""
+        return replace(self, pixels=self.pixels[:, rows], labels=self.labels[torch.from_numpy(rows)])
 
     def __len__(self) -> int:
         return len(self.labels)

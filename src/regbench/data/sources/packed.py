@@ -72,7 +72,7 @@ class Pixels:
         return buffer.getvalue()
 
     def content(self, number: int) -> bytes:
-        return self.array[number].tobytes()
+        return bytes(self.array[number].tobytes())
 
 
 class Encoded:
@@ -85,8 +85,7 @@ class Encoded:
         return len(self._ends) - 1
 
     def encoded(self, number: int) -> bytes:
-        content: NDArray[np.uint8] = self._content[self._ends[number] : self._ends[number + 1]]
-        return content.tobytes()
+        return bytes(self._content[self._ends[number] : self._ends[number + 1]].data)
 
     content = encoded
 
