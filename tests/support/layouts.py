@@ -53,6 +53,25 @@ def canonical(path: Path) -> Path:
     return path
 
 
+def with_groups(path: Path, column: str, **columns: Sequence[str]) -> Path:
+    """The canonical layout with a column of 40 groups, and further ones."""
+    canonical(path)
+    groups = [f"p{number % 40}" for number in range(IMAGES)]
+    content = table(**{"filename": NAMES, "label": LABELS, column: groups, **columns})
+    (path / "Train/train.csv").write_text(content)
+    return path
+
+
+def split_folders(path: Path) -> Path:
+    """Folders of classes below folders of splits, and an image of no class."""
+    for number in range(60):
+        folder = path / ("train", "valid", "test")[number % 3] / CLASSES[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        noise(number).save(folder / f"{number:02d}.png")
+    noise(60).save(path / "test/60.png")
+    return path
+
+
 def class_folders(path: Path) -> Path:
     save(path, [f"{label}/{name}" for label, name in zip(LABELS, NAMES, strict=True)])
     return path

@@ -32,6 +32,25 @@ def predict(raw: Path, out: Path, model: Path | None, decisions: Path, params: P
 
 
 @click.command()
+@click.argument("images", type=FILE)
+@params_option
+def inspect(images: Path, params: Path) -> None:
+    """Say what regbench finds in IMAGES.
+
+    IMAGES is a folder, an archive or a file in any layout. All images are read and checked as in the stage ingest, by
+    the section data of the parameters; nothing is written.
+    """
+    from regbench.config.data import IngestSections
+    from regbench.config.loading import load_sections
+    from regbench.data.ingest import ingest
+    from regbench.data.report import say
+
+    data = load_sections(params, IngestSections).data.model_copy(update={"raw": str(images)})
+    for line in say(ingest(data), data):
+        click.echo(line)
+
+
+@click.command()
 @click.argument("images", metavar="IMAGES")
 @click.argument("out", type=FILE)
 @click.option("--root", type=FILE, help="Folder of a torchvision set's own files, gzipped or not.")

@@ -17,6 +17,7 @@ COMMANDS = {
     "dashboard": "search",
     "retrain": "retraining",
     "rollback": "retraining",
+    "inspect": "images",
     "predict": "images",
     "export": "images",
     "decide": "protocols",

@@ -31,18 +31,29 @@ def write(ingested: Ingested, data: Data, folder: Path) -> list[str]:
         temporary.write_text(markdown(report), encoding="utf-8")
     with files.atomic(folder / "samples.png") as temporary:
         draw_samples(ingested).save(temporary)
-    counts = ", ".join(f"{report['images'][split]:,} {split}" for split in SPLITS)
+    return say(ingested, data)
+
+
+def say(ingested: Ingested, data: Data) -> list[str]:
+    """Return what a terminal shows of a data set, a line each: layout, what is not used, splits, limits."""
+    counts = ", ".join(f"{len(ingested.rows(split)):,} {split}" for split in SPLITS)
     summary = f"{data.raw}: {len(ingested.shape.classes)} classes, {counts}; {len(ingested.rejected)} rejected"
-    return [ingested.found, *ingested.notes, summary, *(f"note: {line}" for line in report["limits"])]
+    limits = find_limits(count_classes(ingested))
+    return [ingested.found, *(f"note: {note}" for note in ingested.notes), summary, *(f"note: {x}" for x in limits)]
+
+
+def count_classes(ingested: Ingested) -> pd.DataFrame:
+    """Return the images of each class (index) in the columns train, validation and test."""
+    labelled = ingested.index[ingested.index["split"] != "unlabelled"]
+    return pd.crosstab(labelled["label"], labelled["split"]).reindex(
+        index=list(ingested.shape.classes), columns=list(SPLITS[:3]), fill_value=0
+    )
 
 
 def summarize(ingested: Ingested, data: Data) -> dict[str, Any]:
     """Return the content of report.json; mean and std are of train pixels scaled to 0..1."""
     index = ingested.index
-    labelled = index[index["split"] != "unlabelled"]
-    counts = pd.crosstab(labelled["label"], labelled["split"]).reindex(
-        index=list(ingested.shape.classes), columns=list(SPLITS[:3]), fill_value=0
-    )
+    counts = count_classes(ingested)
     sizes = index.groupby(["height", "width"]).size()
     mean, std = moments(ingested, ingested.rows("train"))
     return {

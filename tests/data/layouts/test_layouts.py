@@ -87,15 +87,6 @@ def test_export_writes_the_canonical_layout_from_any(tmp_path: Path, expected: P
         assert (tmp_path / "data" / split / "images.npy").read_bytes() == (expected / split / "images.npy").read_bytes()
 
 
-def split_folders(path: Path) -> Path:
-    for number in range(60):
-        folder = path / ("train", "valid", "test")[number % 3] / layouts.CLASSES[number % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        noise(number).save(folder / f"{number:02d}.png")
-    noise(60).save(path / "test/60.png")
-    return path
-
-
 def split_tables(path: Path) -> Path:
     """Names repeat in the folders of the splits, as Kaggle's do."""
     for part, name in enumerate(("train", "val", "test")):
@@ -139,7 +130,7 @@ def split_parquet(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make", [split_folders, split_tables, split_column, split_npz, split_parquet])
+@pytest.mark.parametrize("make", [layouts.split_folders, split_tables, split_column, split_npz, split_parquet])
 def test_given_splits_are_kept_unless_hash_is_asked_for(tmp_path: Path, make: Any) -> None:
     raw = make(tmp_path / "raw")
     assert "2 classes, 60 images" in (found := run(raw, tmp_path / "data"))
@@ -148,7 +139,7 @@ def test_given_splits_are_kept_unless_hash_is_asked_for(tmp_path: Path, make: An
         loaded = load_split(tmp_path / "data", split)
         pixels = {noise(number).tobytes(): number % 2 for number in range(part, 60, 3)}
         assert {image.tobytes(): label for image, label in zip(loaded.images, loaded.labels, strict=True)} == pixels
-    assert len(load_split(tmp_path / "data", "unlabelled")) == (make is split_folders)
+    assert len(load_split(tmp_path / "data", "unlabelled")) == (make is layouts.split_folders)
     run(raw, tmp_path / "hashed", split=Split(method="hash"))
     assert len(load_split(tmp_path / "hashed", "train")) > 30
     write_listing(tmp_path / "again", read_listing(open_source(raw), settings(raw)))
@@ -180,11 +171,8 @@ def test_colours_of_every_packed_layout_keep_their_channels(tmp_path: Path) -> N
 
 
 def test_groups_stay_together_and_are_written(tmp_path: Path) -> None:
-    raw = layouts.canonical(tmp_path / "raw")
+    raw = layouts.with_groups(tmp_path / "raw", "patient", age=["7"] * 300)
     patients = [f"p{number % 40}" for number in range(300)]
-    (raw / "Train/train.csv").write_text(
-        layouts.table(filename=layouts.NAMES, label=layouts.LABELS, patient=patients, age=["7"] * 300)
-    )
     listing = read_listing(open_source(raw), settings(raw, group="patient"))
     assert listing.notes == ("Train/train.csv: columns that are not used: age",)
     assert run(raw, tmp_path / "data", group="patient").endswith("300 images, 40 groups")
