@@ -17,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 from regbench.config.data import Data
-from regbench.data.archive import open_source
 from regbench.data.decoding import EarlierIngest, decode_all
+from regbench.data.images import Conversion
+from regbench.data.sources import open_source
 
 ROUNDS = 3
 
@@ -32,9 +33,9 @@ def serial(path: Path) -> int:
 
 def ours(path: Path) -> int:
     """Decode as ingest does, with all of its checks and hashes."""
-    source = open_source(path, Data().train_csv)
-    names = list(source.names(Data().train_images))
-    return len(decode_all(source, names, 1, Data().image_size, EarlierIngest())[0])
+    source = open_source(path)
+    names = sorted(name for name in source.names() if f"{Data().train_images}/" in name)
+    return len(decode_all(source, names, Conversion.of(Data()), EarlierIngest())[0])
 
 
 def cpu() -> float:

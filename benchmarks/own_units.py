@@ -74,7 +74,7 @@ def _ingest(raw: Path, earlier: Path | None, out: Path) -> Unit:
         shutil.rmtree(out, ignore_errors=True)
         ingested = ingest(data, earlier)
         write(ingested, out)
-        return len(ingested.images)
+        return len(ingested.index)
 
     return unit
 

@@ -121,7 +121,7 @@ def ingest(data: Data, earlier_dir: Path | None = None) -> Ingested:
     classes = _classes(data, index["label"][labelled])
     _refuse_equal(index["hash"][labelled], data)
     names = np.full(len(index), "unlabelled", dtype=object)
-    names[labelled] = assign_splits(index[labelled], data.split)
+    names[labelled] = assign_splits(index.loc[labelled, ["hash", "split", "group", "filename"]], data.split)
     shape = DataShape(classes, data.channels, *data.image_size)
     index = index.assign(split=names)
     return Ingested(shape, index, decoded, found(listed, len(classes)), listed.notes, count_unlisted(listed))

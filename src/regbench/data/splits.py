@@ -37,23 +37,26 @@ def assign_splits(rows: pd.DataFrame, split: Split) -> Names:
     elif method == "given":
         names = _settle_overlap(rows, _given(rows, split), split)
     else:
-        names = _settle_overlap(rows, _by_hash(rows, split.validation, split.test), split)
+        names = _by_hash(rows, split.validation, split.test)
+        # Without groups, equal images are together already.
+        names = _settle_overlap(rows, names, split) if (rows["group"] != "").any() else names
     _refuse_empty(names, split, method)
     return names
 
 
 def _by_hash(rows: pd.DataFrame, validation: float, test: float) -> Names:
-    u = np.array([int(key[:16], 16) / 2.0**64 for key in _keys(rows)])
+    first_bits = np.frombuffer(bytes.fromhex(_keys(rows).str.slice(0, 16).str.cat()), dtype=">u8")
+    u = first_bits.astype(np.float64) / 2.0**64
     return np.select([u < test, u < test + validation], ["test", "validation"], "train").astype(object)
 
 
-def _keys(rows: pd.DataFrame) -> list[str]:
+def _keys(rows: pd.DataFrame) -> "pd.Series[str]":
     """Return the hash that decides of each image."""
-    groups, hashes = rows["group"].tolist(), rows["hash"].tolist()
-    return [
-        hashlib.sha256(group.encode()).hexdigest() if group else digest
-        for group, digest in zip(groups, hashes, strict=True)
-    ]
+    grouped = rows["group"] != ""
+    if not grouped.any():
+        return rows["hash"]
+    digests = {group: hashlib.sha256(group.encode()).hexdigest() for group in rows["group"][grouped].unique()}
+    return rows["hash"].where(~grouped, rows["group"].map(digests))
 
 
 def _given(rows: pd.DataFrame, split: Split) -> Names:
