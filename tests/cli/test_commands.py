@@ -3,11 +3,12 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
+from support.layouts import class_folders
 from support.project import REGBENCH, ROOT, environment
 
 from regbench.cli.main import COMMANDS, regbench
@@ -125,14 +126,6 @@ def test_the_code_of_another_checkout_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_options_of_data_sets_are_those_of_the_library() -> None:
-    from regbench.cli.images import export
-    from regbench.data.export import NAMES
-
-    (choice,) = [found.type for found in export.params if found.name == "name"]
-    assert isinstance(choice, click.Choice) and tuple(choice.choices) == NAMES
-
-
 def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
     bash = shutil.which("bash")
     if bash is None:
@@ -155,3 +148,17 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
         "learning-curve",
         "--force",
     ]
+
+
+def test_export_writes_the_canonical_layout_of_any_images(tmp_path: Path) -> None:
+    class_folders(tmp_path / "pets")
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    done = in_folder(tmp_path, "export", "pets", "pets.zip")
+    assert (done.returncode, done.stdout) == (0, "pets.zip: 300 labelled and 0 unlabelled images\n")
+    with zipfile.ZipFile(tmp_path / "pets.zip") as archive:
+        assert archive.read("Train/train.csv").decode().splitlines()[1] == "ant/000.png,ant"
+    unknown = in_folder(tmp_path, "export", "pets", "pets.zip", "--root", ".")
+    assert unknown.returncode == 2
+    assert "'pets' is none of torchvision's sets: MNIST, FashionMNIST" in unknown.stderr
+    absent = in_folder(tmp_path, "export", "nowhere", "out.zip")
+    assert absent.returncode == 2 and "no such folder or archive" in absent.stderr

@@ -1,5 +1,6 @@
 """Torchvision's sets, from idx files made here, in the canonical layout."""
 
+import gzip
 import struct
 import subprocess
 import zipfile
@@ -69,6 +70,18 @@ def test_missing_files_are_an_error_that_says_how_to_get_them(tmp_path: Path) ->
     ):
         export("KMNIST", tmp_path / "out.zip", tmp_path, test="labelled")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["MNIST/raw", "", "as fetched"])
+def test_files_are_read_where_they_lie_gzipped_or_not(tmp_path: Path, place: str) -> None:
+    write_set(tmp_path / "made", "MNIST")
+    root = tmp_path / "root" / place
+    root.mkdir(parents=True)
+    for path in (tmp_path / "made/MNIST/raw").iterdir():
+        (root / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert export("MNIST", tmp_path / "out.zip", tmp_path / "root", test="labelled") == (9, 0)
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        np.testing.assert_array_equal(read(archive, "Train/Images/train/8.png"), TEST[2])
 
 
 def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:

@@ -317,7 +317,7 @@ def test_the_picture_shows_train_images_only(tmp_path: Path, make_raw: MakeRaw) 
     raw = make_raw(tmp_path / "raw", images=60)
     ingested = ingest(settings(raw))
     picture = data_report.draw_samples(ingested)
-    pixels, positions = ingested.decoded.pixels, ingested.index["position"].to_numpy()
+    pixels, positions = ingested.pixels, ingested.index["position"].to_numpy()
     pixels[positions[np.concatenate([ingested.rows("test"), ingested.rows("validation")])]] = 0
     assert picture.tobytes() == data_report.draw_samples(ingested).tobytes()
     pixels[positions[ingested.rows("train")[0]]] ^= 255

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import MakeRaw
 from PIL import Image
@@ -190,6 +191,59 @@ def test_files_under_a_top_folder_and_in_folders_of_their_own(tmp_path: Path) ->
     assert merge_incoming(incoming, settings(raw)).renamed == ()
     assert (raw / "digits" / IMAGES / "scan/0.png").is_file()
     assert (raw / "digits" / CSV).read_text().endswith("scan/0.png,1\n")
+
+
+@pytest.mark.parametrize("kind", ["class folders", "npz", "tsv"])
+def test_a_batch_may_come_in_any_layout(tmp_path: Path, raw: Path, kind: str) -> None:
+    new = tmp_path / "new"
+    numbers = range(38, 46)  # 38 and 39 are known.
+    if kind == "class folders":
+        for number in numbers:
+            path = new / f"{number % 2}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            noise(number).save(path)
+    elif kind == "npz":
+        new.mkdir()
+        pixels = np.stack([np.asarray(noise(number)) for number in numbers])
+        np.savez(new / "batch.npz", images=pixels, labels=np.array([number % 2 for number in numbers]))
+    else:
+        new.mkdir()
+        for number in numbers:
+            noise(number).save(new / f"{number}.png")
+        rows = [f"{number}\t{number % 2}" for number in numbers]
+        (new / "labels.tsv").write_text("\n".join(["image_id\tclass", *rows]))
+    merged = merge_incoming(new, settings(raw))
+    assert (merged.labelled, merged.known) == (6, 2)
+    ingested = ingest(settings(raw))
+    found = ingested.index[ingested.index["label"] != ""].set_index("hash")["label"]
+    assert found.to_dict() == {digest(number): str(number % 2) for number in range(46)}
+    assert merge_incoming(new, settings(raw)).known == 8
+
+
+def test_new_rows_follow_the_columns_of_the_raw_table(tmp_path: Path, raw: Path) -> None:
+    table = (raw / CSV).read_text().splitlines()
+    rows = [f"{line.split(',')[1]};w{number};{line.split(',')[0]}" for number, line in enumerate(table[1:])]
+    (raw / CSV).write_text("\n".join(["Target;writer;image_id", *rows]))
+    incoming = batch(tmp_path / "new", range(60, 61))
+    (incoming / CSV).write_text("filename,label,writer\n0.png,1,w77\n")
+    merge_incoming(incoming, settings(raw, group="writer"))
+    assert (raw / CSV).read_text().splitlines()[-1].startswith("1;w77;0-")
+
+
+def test_a_raw_folder_must_be_canonical_and_without_given_splits(tmp_path: Path, raw: Path) -> None:
+    for label in "ab":
+        (tmp_path / "folders" / label).mkdir(parents=True)
+        noise(ord(label)).save(tmp_path / "folders" / label / "1.png")
+    with pytest.raises(
+        InputError, match=r"folders': must hold Train/train.csv where .* \(regbench export .*folders FOLDER"
+    ):
+        merge_incoming(batch(tmp_path / "new", range(60, 61)), settings(tmp_path / "folders"))
+    table = (raw / CSV).read_text().splitlines()
+    (raw / CSV).write_text("\n".join([f"{table[0]},split", *(f"{row},train" for row in table[1:])]))
+    with pytest.raises(
+        RejectedDataError, match=r"data.split.method = auto: .*raw gives splits, but new rows have none: set"
+    ):
+        merge_incoming(tmp_path / "new", settings(raw))
 
 
 def test_nothing_is_new_in_an_empty_folder(tmp_path: Path, raw: Path) -> None:

@@ -67,10 +67,10 @@ def inspect(images: Path, params: Path) -> None:
 def export(
     images: str, out: Path, root: Path | None, download: bool, split: str, test: "OfficialTest", params: Path
 ) -> None:
-    """Write IMAGES in the canonical layout to OUT, a new folder or a .zip.
+    """Write images in the canonical layout.
 
-    IMAGES is a folder or archive in any layout, or with --root one of torchvision's sets: MNIST, FashionMNIST, KMNIST,
-    EMNIST, CIFAR10.
+    OUT is a new folder, or a .zip. IMAGES is a folder or archive in any layout, or with --root one of torchvision's
+    sets: MNIST, FashionMNIST, KMNIST, EMNIST, CIFAR10.
     """
     if root is None:
         from regbench.config.data import IngestSections

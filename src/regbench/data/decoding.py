@@ -66,24 +66,30 @@ class EarlierIngest:
         earlier._hashes, earlier._places = hashes[order], places[order]
         return earlier
 
-    def find(self, key: bytes) -> tuple[bytes, Records] | None:
-        """Return pixels and record of an image, if they are there and still have the hash they had."""
-        record = _lookup(self._records["key"], key)
-        if record is None:
-            return None
-        place = _lookup(self._hashes, self._records["hash"][record])
-        if place is None:
-            return None
-        split, row = self._places[place]
+    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, Records] | None]:
+        """Return pixels and record of each image that is there and still has the hash it had."""
+        if not len(self._records):
+            return [None] * len(keys)
+        records, known = _lookup(self._records["key"], np.array(keys, "S16"))
+        places, held = _lookup(self._hashes, self._records["hash"][records])
+        return [
+            self._verified(record, place) if there else None
+            for record, place, there in zip(records.tolist(), places.tolist(), (known & held).tolist(), strict=True)
+        ]
+
+    def _verified(self, record: int, place: int) -> tuple[bytes, Records] | None:
+        split, row = self._places[place].tolist()
         pixels = self._splits[split][row].tobytes() if row < len(self._splits[split]) else b""
         found = self._records[record]
         return (pixels, found) if pixel_hash(pixels).encode() == found["hash"] else None
 
 
-def _lookup(ordered: NDArray[np.bytes_], value: bytes) -> int | None:
-    """Return the position of a value in a sorted array."""
-    position = int(np.searchsorted(ordered, np.bytes_(value)))
-    return position if position < len(ordered) and ordered[position] == value else None
+def _lookup(ordered: NDArray[np.bytes_], values: NDArray[np.bytes_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return where values are in a sorted array, and whether they are there."""
+    if not len(ordered):
+        return np.zeros(len(values), np.intp), np.zeros(len(values), bool)
+    places = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return places, ordered[places] == values
 
 
 @dataclass(frozen=True)
@@ -101,23 +107,40 @@ class Job:
     identity: str
     """What the pixels depend on besides name and content of the file."""
 
-    def decode(self, row: int) -> str:
-        """Put pixels and record of one image in their row; return why it cannot be used, or ""."""
-        name = self.names[row]
-        if not name:
-            return ""
-        try:
-            identity = f"{self.identity} {self.source.checksum(name)} {name}"
-            key = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest().encode()
-            if found := self.earlier.find(key):
-                pixels, self.records[row] = found
+    def decode(self, rows: range) -> list[str]:
+        """Put pixels and records of some images in their rows; return why each cannot be used ("": it can)."""
+        keys = [self._key(row) for row in rows]
+        found = self.earlier.find([key if key else b"" for key in keys])
+        problems, records = [], np.zeros(len(rows), RECORD)
+        for place, (row, key, known) in enumerate(zip(rows, keys, found, strict=True)):
+            if known:
+                self.pixels[row] = np.frombuffer(known[0], dtype=np.uint8)
+                records[place] = known[1]
+                problems.append("")
+            elif self.names[row]:
+                problems.append(self._decode(row, key, records[place : place + 1]))
             else:
-                pixels, own_size = decode(self.source.read(name), self.conversion)
-                self.records[row] = (key, pixel_hash(pixels).encode(), *own_size)
+                problems.append("")
+        self.records[rows.start : rows.stop] = records
+        return problems
+
+    def _key(self, row: int) -> bytes:
+        """Return the identity of an image; nothing where its file cannot be read."""
+        name = self.names[row]
+        try:
+            identity = f"{self.identity} {self.source.checksum(name)} {name}" if name else ""
+        except OSError:
+            return b""
+        return hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest().encode()
+
+    def _decode(self, row: int, key: bytes, record: Records) -> str:
+        try:
+            pixels, own_size = decode(self.source.read(self.names[row]), self.conversion)
         except FileNotFoundError:
             return "no such file: add it, or remove the row"
         except (OSError, ImageError) as error:
             return str(error)
+        record[0] = (key, pixel_hash(pixels).encode(), *own_size)
         self.pixels[row] = np.frombuffer(pixels, dtype=np.uint8)
         return ""
 
@@ -185,4 +208,4 @@ def _decode_chunk(rows: range) -> list[str]:
         # Sizes are checked against our own, lower limit; broken metadata are no reason to refuse pixels.
         warnings.filterwarnings("ignore", module="PIL")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return [_jobs[0].decode(row) for row in rows]
+        return _jobs[0].decode(rows)

@@ -101,6 +101,8 @@ def _load(encoded: bytes) -> Image.Image:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the orientation of an image; broken metadata are no reason to refuse pixels that every viewer shows."""
+    if "exif" not in image.info:
+        return image
     try:
         orientation = image.getexif().get(ORIENTATION)
     except Exception:  # Of hostile metadata Pillow raises SyntaxError, struct.error, ...

@@ -22,6 +22,8 @@ from regbench.data.sources import open_source
 from regbench.data.splits import assign_splits
 from regbench.errors import InputError
 
+KEPT = ["filename", "label", "split", "group", "hash", "height", "width", "position"]
+"""Of a row, once nothing can be wrong with it any more."""
 WRITTEN = 10_000
 """Images copied to their split at a time."""
 
@@ -46,19 +48,18 @@ class Ingested:
 
     shape: DataShape
     index: pd.DataFrame
-    """`COLUMNS`, group, height, width of the encoded image, and position; a row for each accepted image."""
-    decoded: Decoded
+    """`KEPT` and split; a row for each accepted image."""
+    pixels: NDArray[np.uint8]
+    records: Records
+    """Both as in `Decoded`."""
+    rejected: tuple[str, ...]
+    """A line for each row that was left out: where, what, why."""
     found: str
     """The layout and what is in it, in one line."""
     notes: tuple[str, ...]
     """What was found and is not used, a line each."""
     unlisted: int
     """Image files that no row names."""
-
-    @property
-    def rejected(self) -> tuple[str, ...]:
-        """A line for each row that was left out: where, what, why."""
-        return self.decoded.rejected
 
     def rows(self, split: SplitName) -> NDArray[np.intp]:
         """Return the positions of a split's images in `index`."""
@@ -67,7 +68,7 @@ class Ingested:
     def images(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Return the images of rows of `index`, shape (N, C, H, W)."""
         positions = self.index["position"].to_numpy()[rows]
-        images: NDArray[np.uint8] = self.decoded.pixels[positions].reshape(-1, *self.shape.image)
+        images: NDArray[np.uint8] = self.pixels[positions].reshape(-1, *self.shape.image)
         return images
 
     @property
@@ -102,7 +103,9 @@ def decode_rows(listed: Listing, data: Data, earlier: EarlierIngest) -> Decoded:
     accepted = np.flatnonzero(reasons == "")
     kept = rows.drop(columns="problem").iloc[accepted].reset_index(drop=True)
     known = records[accepted]
-    kept = kept.assign(hash=known["hash"].astype(str), height=known["height"], width=known["width"], position=accepted)
+    # One by one, since NumPy's own text takes four bytes a character.
+    kept["hash"] = [digest.decode() for digest in known["hash"]]
+    kept = kept.assign(height=known["height"], width=known["width"], position=accepted)
     return Decoded(kept, pixels, records, rejected)
 
 
@@ -116,7 +119,10 @@ def ingest(data: Data, earlier_dir: Path | None = None) -> Ingested:
     listed = read_listing(open_source(Path(data.raw)), data)
     decoded = decode_rows(listed, data, EarlierIngest.load(earlier_dir) if earlier_dir else EarlierIngest())
     # Labelled images first; the order within each is that of the listing.
-    index = decoded.rows.iloc[np.argsort(decoded.rows["label"].to_numpy() == "", kind="stable")].reset_index(drop=True)
+    order = np.argsort(decoded.rows["label"].to_numpy() == "", kind="stable")
+    index = decoded.rows[KEPT].iloc[order].reset_index(drop=True)
+    pixels, records, rejected = decoded.pixels, decoded.records, decoded.rejected
+    del decoded  # Its rows are as large as the index.
     labelled = (index["label"] != "").to_numpy()
     classes = _classes(data, index["label"][labelled])
     _refuse_equal(index["hash"][labelled], data)
@@ -124,7 +130,8 @@ def ingest(data: Data, earlier_dir: Path | None = None) -> Ingested:
     names[labelled] = assign_splits(index.loc[labelled, ["hash", "split", "group", "filename"]], data.split)
     shape = DataShape(classes, data.channels, *data.image_size)
     index = index.assign(split=names)
-    return Ingested(shape, index, decoded, found(listed, len(classes)), listed.notes, count_unlisted(listed))
+    said = found(listed, len(classes)), listed.notes, count_unlisted(listed)
+    return Ingested(shape, index, pixels, records, rejected, *said)
 
 
 def write(ingested: Ingested, out_dir: Path) -> None:
@@ -136,7 +143,7 @@ def write(ingested: Ingested, out_dir: Path) -> None:
         files.write_rows(out_dir / split / IMAGES, (len(rows), *ingested.shape.image), np.uint8, chunks)
         files.write_csv(out_dir / split / INDEX, ingested.table(split))
     files.write_json(out_dir / "dataset.json", asdict(ingested.shape))
-    write_memory(out_dir, ingested.decoded.records[ingested.index["position"].to_numpy()])
+    write_memory(out_dir, ingested.records[ingested.index["position"].to_numpy()])
 
 
 def _rejected(listed: Listing, data: Data, reasons: NDArray[np.object_]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def say(ingested: Ingested, data: Data) -> list[str]:
 
 def count_classes(ingested: Ingested) -> pd.DataFrame:
     """Return the images of each class (index) in the columns train, validation and test."""
-    labelled = ingested.index[ingested.index["split"] != "unlabelled"]
+    labelled = ingested.index.loc[ingested.index["split"] != "unlabelled", ["label", "split"]]
     return pd.crosstab(labelled["label"], labelled["split"]).reindex(
         index=list(ingested.shape.classes), columns=list(SPLITS[:3]), fill_value=0
     )
@@ -94,7 +94,7 @@ def duplicates(index: pd.DataFrame) -> dict[str, Any]:
     several splits (only `as_listed` can). `unlabelled_also_labelled`: unlabelled images that a labelled one equals.
     `conflicting_labels`: every group of equal images with different labels, as `filename: label`.
     """
-    labelled = index[index["split"] != "unlabelled"]
+    labelled = index.loc[index["split"] != "unlabelled", ["filename", "label", "split", "hash"]]
     repeated = labelled[labelled["hash"].duplicated(keep=False)].groupby("hash", sort=False)
     groups = [group for _, group in repeated]
     conflicts = [group for group in groups if group["label"].nunique() > 1]

@@ -12,6 +12,8 @@ from regbench.data.layouts.cells import listing
 from regbench.errors import InputError
 
 Names = NDArray[np.object_]
+PART = 20_000
+"""Images whose hashes are read at a time."""
 
 
 def assign_splits(rows: pd.DataFrame, split: Split) -> Names:
@@ -45,9 +47,15 @@ def assign_splits(rows: pd.DataFrame, split: Split) -> Names:
 
 
 def _by_hash(rows: pd.DataFrame, validation: float, test: float) -> Names:
-    first_bits = np.frombuffer(bytes.fromhex(_keys(rows).str.slice(0, 16).str.cat()), dtype=">u8")
+    keys = _keys(rows)
+    # In parts: all hashes as Python's text would take a hundred bytes an image.
+    parts = [keys.iloc[start : start + PART].str.slice(0, 16).str.cat() for start in range(0, len(keys), PART)]
+    first_bits = np.frombuffer(bytes.fromhex("".join(parts)), dtype=">u8")
     u = first_bits.astype(np.float64) / 2.0**64
-    return np.select([u < test, u < test + validation], ["test", "validation"], "train").astype(object)
+    names = np.full(len(u), "train", dtype=object)
+    names[u < test + validation] = "validation"
+    names[u < test] = "test"
+    return names
 
 
 def _keys(rows: pd.DataFrame) -> "pd.Series[str]":

@@ -166,7 +166,7 @@ def test_colours_of_every_packed_layout_keep_their_channels(tmp_path: Path) -> N
     rows.to_csv(tmp_path / "table/all.csv", index=False)
     for raw in (tmp_path / "rgb.npz", tmp_path / "table"):
         ingested = ingest(settings(raw, channels=3))
-        images = ingested.decoded.pixels.reshape(40, 3, 8, 8)
+        images = ingested.pixels.reshape(40, 3, 8, 8)
         np.testing.assert_array_equal(images, colours.transpose(0, 3, 1, 2))
 
 

@@ -1,6 +1,6 @@
 """The protocol of sources, and what they share."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Protocol
 
 MAX_FILE = 200_000_000
@@ -39,7 +39,8 @@ def checksum_text(crc: int, length: int) -> str:
 
 def visible(name: str) -> bool:
     """Return whether neither the file nor a folder above it is hidden or macOS's own."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    # As text: there are many names, and pathlib takes ten times as long.
+    return "/." not in f"/{name.removeprefix('./')}" and "__MACOSX/" not in name
 
 
 def refuse_large(length: int) -> None:

@@ -32,10 +32,11 @@ class TarSource:
         except (tarfile.TarError, ValueError, EOFError, OSError, zlib.error) as error:
             raise InputError(f"{path}: not a readable tar ({error}): pack or copy it again") from None
         self._refuse_unsafe(members)
+        self._names = frozenset(filter(visible, (_plain_name(m.name) for m in members)))
         self._places = {_plain_name(m.name): (m.offset_data, m.size) for m in members}
 
     def names(self) -> frozenset[str]:
-        return frozenset(filter(visible, self._places))
+        return self._names
 
     def read(self, name: str) -> bytes:
         try:

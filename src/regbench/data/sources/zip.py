@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, cast
 
-import numpy as np
-
 from regbench.data.sources.source import checksum_text, refuse_large, unsafe_path, visible
 from regbench.errors import InputError
 
@@ -46,7 +44,8 @@ class ZipSource:
         except (*BROKEN, OSError) as error:
             raise InputError(f"{path}: not a readable zip ({error}): pack or copy it again") from None
         self._refuse_unsafe(members)
-        self._table = np.frombuffer(members.fields, np.int64).reshape(-1, len(FIELDS))
+        self._fields = members.fields
+        self._names = frozenset(filter(visible, members.names))
         self._rows = {name: row for row, name in enumerate(members.names)}
 
     @cached_property
@@ -54,7 +53,7 @@ class ZipSource:
         return zipfile.ZipFile(cast(IO[bytes], self._bytes))
 
     def names(self) -> frozenset[str]:
-        return frozenset(filter(visible, self._rows))
+        return self._names
 
     def read(self, name: str) -> bytes:
         offset, method, packed, length, crc = self._member(name)
@@ -88,9 +87,10 @@ class ZipSource:
     def _member(self, name: str) -> tuple[int, int, int, int, int]:
         """Return offset of the header, method, packed length, length and CRC."""
         try:
-            offset, method, packed, length, crc = self._table[self._rows[name]].tolist()
+            start = len(FIELDS) * self._rows[name]
         except KeyError:
             raise FileNotFoundError(name) from None
+        offset, method, packed, length, crc = self._fields[start : start + len(FIELDS)]
         return offset, method, packed, length, crc
 
     def _refuse_unsafe(self, members: "_Members") -> None:
