@@ -1,5 +1,6 @@
 """Classes, and what later stages read."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from regbench import files
-from regbench.data.dataset import DataShape, load_shape, load_split, sort_classes
+from regbench.data.dataset import DataShape, load_shape, load_split, sample_rows, sort_classes
 from regbench.errors import IntegrityError
 
 
@@ -91,3 +92,14 @@ def test_missing_and_damaged_files_say_what_to_run(packed: Path) -> None:
     (packed / "dataset.json").unlink()
     with pytest.raises(IntegrityError, match=r"dataset.json: no such file: run the stage ingest"):
         load_split(packed, "train")
+
+
+def test_a_sample_is_chosen_by_hash_and_not_by_the_order_of_the_rows() -> None:
+    """Rows sorted by class: the first tenth of them would be one class of ten."""
+    hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(2_000)]
+    rows = sample_rows(hashes, 200)
+    assert list(rows) == sorted(rows) and len(rows) == 200
+    assert set(rows // 200) == set(range(10))
+    again = sample_rows(hashes[::-1], 200)
+    assert {hashes[row] for row in rows} == {hashes[::-1][row] for row in again}
+    assert len(sample_rows(hashes[:5], 200)) == 5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.project import REGBENCH, Project
-from support.raw_images import write_canonical
+from support.raw_images import noise, write_canonical
 
 
 @pytest.fixture
@@ -136,6 +136,28 @@ def test_own_colour_images_take_the_same_path(project: Project) -> None:
     assert list(labels["filename"]) == [f"{number}.png" for number in range(90, 97)]
     assert set(labels["label"]) <= {"cat", "dog"}
     assert list(pd.read_csv(project.folder / "submission-probabilities.csv")) == ["filename", "cat", "dog"]
+
+
+@pytest.mark.slow
+def test_folders_of_unequal_classes_with_given_splits_are_compared_by_balanced_error(project: Project) -> None:
+    number = 0
+    for split, images in (("train", 150), ("val", 40), ("test", 44)):
+        for label, share in (("common", 10), ("rare", 1)):
+            for _ in range(images * share // 11):
+                path = project.folder / "folders" / split / label / f"{number}.jpg"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                noise(number).save(path, quality=100)
+                number += 1
+    weighted = {"recipe": "plain", "train": {"class_weights": "balanced"}}
+    project.set(**{"data.raw": "folders", "evaluate.score": "balanced_error", "variants.weighted": weighted})
+    output = project.run("dvc", "repro", "compare")
+    assert "found: a folder a class, 2 classes, 210 images, splits given: train, validation, test" in output
+    assert "91 % of the train images are of class 'common', 13 of 'rare': error says little" in output
+    page = (project.folder / "reports/comparison.md").read_text()
+    assert page.startswith("- 44 test images: only differences") and "balanced test error %" in page
+    assert "(always 'common')" in page and "| 50.00 |" in page
+    table = pd.read_csv(project.folder / "reports/comparison.csv")
+    assert (table["test_accuracy"] - table["balanced_accuracy"]).abs().max() < 1e-9
 
 
 @pytest.mark.slow

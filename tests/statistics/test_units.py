@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
+from regbench.config.retraining import Gate
+from regbench.retraining.decision import Predictions, decide
 from regbench.statistics.comparison import compare_pairs
 from regbench.statistics.intervals import accuracy_interval
 from regbench.statistics.units import Units
@@ -92,6 +94,23 @@ def test_false_positives_with_groups_stay_at_the_level(score: str) -> None:
         scores = {name: units.cells(matrix) for name, matrix in zip("ab", cells, strict=True)}
         wrong += compare_pairs(scores, [("a", "b")], 0.95)[0].verdict in ("better", "worse")
     assert wrong <= 600 * 0.05 + 3 * (600 * 0.05 * 0.95) ** 0.5
+
+
+def test_the_gate_takes_groups_for_what_was_sampled() -> None:
+    """Ten copies of each image: alone they promote, as groups they do not."""
+    random = np.random.default_rng(1)
+    labels = np.zeros(60, dtype=np.int64)
+    answers = []
+    for wrong in (4, 9):
+        probabilities = np.tile(np.array([[0.9, 0.1]], dtype=np.float32), (60, 1))
+        probabilities[random.choice(60, wrong, replace=False)] = [0.1, 0.9]
+        answers.append(Predictions(np.tile(probabilities, (10, 1)), 1.0, 1.0))
+    groups = [f"g{number}" for number in range(60)] * 10
+    policy = Gate(class_veto=False)
+    found = [decide(answers[1], answers[0], np.tile(labels, 10), ("a", "b"), policy, 10, (), g) for g in ((), groups)]
+    assert [each.promote for each in found] == [True, False]
+    widths = [each.difference.high - each.difference.low for each in found if each.difference]
+    assert widths[1] > 2.5 * widths[0]
 
 
 def test_scores_of_another_shape_are_refused() -> None:

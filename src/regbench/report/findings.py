@@ -71,6 +71,8 @@ def vetoes(comparison: Comparison) -> list[str]:
 def power(comparison: Comparison) -> str:
     """Say how large a difference must be to be found."""
     points = 100 * comparison.judgement.smallest_detectable
+    if points >= 100:
+        return f"No difference can be detected on so few {comparison.split} images and seeds."
     return f"Smallest detectable difference (power 0.8, median over variants): {points:.2f} points."
 
 

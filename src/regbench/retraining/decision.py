@@ -17,6 +17,7 @@ from regbench.statistics.class_losses import class_losses
 from regbench.statistics.intervals import Difference, accuracy_interval, paired_difference
 from regbench.statistics.margins import above_margin
 from regbench.statistics.scores import calibration_error
+from regbench.statistics.units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +52,12 @@ def decide(
     policy: Gate,
     calibration_bins: int,
     refusals: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> Decision:
     """Judge a challenger on images with `labels` (N,), positions in `classes`; None is the champion of a first run.
 
-    `refusals` are reasons against a promotion that stand already, such as uncommitted code. All reasons are given.
+    Where images have `groups` (N,), those are what was sampled. `refusals` are reasons against a promotion that stand
+    already, such as uncommitted code. All reasons are given.
     """
     broken = [
         *_broken("the challenger", challenger, labels, classes),
@@ -66,9 +69,11 @@ def decide(
     if champion is None:
         return Decision(not against, tuple(against) or ("There is no champion yet, and all limits are met.",))
     right = [answers.probabilities.argmax(1) == labels for answers in (challenger, champion)]
-    difference = paired_difference(right[0][np.newaxis], right[1][np.newaxis], policy.confidence)
+    units = Units.of(labels, groups or None)
+    scores = [units.cells(answers[np.newaxis]) for answers in right]
+    difference = paired_difference(scores[0], scores[1], policy.confidence)
     enough, verdict = _verdict(right[0], right[1], difference, policy)
-    lost = class_losses(right[0][np.newaxis], right[1][np.newaxis], labels, policy.confidence)
+    lost = class_losses(right[0][np.newaxis], right[1][np.newaxis], labels, policy.confidence, units)
     names = tuple(classes[label] for label in lost)
     if policy.class_veto and names:
         against.append(f"It is significantly worse on {_listed(names)}.")

@@ -134,7 +134,7 @@ def _compare(
 
         challenger = ask(ours, test, shape, params.compute)
         defender = ask(theirs, test, shape, params.compute) if champion is not None else None
-    decision = decide(defender, challenger, test.labels, shape.classes, policy, bins, refusals)
+    decision = decide(defender, challenger, test.labels, shape.classes, policy, bins, refusals, test.groups)
     scored = partial(summary, labels=test.labels, confidence=policy.confidence, bins=bins)
     return Record(
         outcome="promoted" if decision.promote else "kept",

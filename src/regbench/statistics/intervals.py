@@ -98,7 +98,8 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
     one image won and none lost (z / N; Agresti & Min 2005 add one discordant pair likewise), and n images that differ
     cannot give less than the sign test's smallest p, 2^(1 - n).
 
-    One seed: images alone, as `sources` says. Then the p-value is the exact McNemar test's (statsmodels' `mcnemar`).
+    One seed: images alone, as `sources` says. Then the p-value is the exact McNemar test's (statsmodels' `mcnemar`);
+    of scores of groups (`regbench.statistics.units`) it is that of the interval.
     The interval always holds 0 where the p-value is above 1 - confidence. No seed or no image gives nan.
 
     Raises:
@@ -116,7 +117,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
     noise = replace(noise, floor=max(noise.floor, 1 / noise.n_images**2))
     mean, half = float(cells.mean()), noise.half_width(confidence)
     discordant = int(np.count_nonzero(cells.any(axis=0)))
-    if len(cells) == 1:
+    if len(cells) == 1 and (np.abs(cells) <= 1).all() and (cells % 1 == 0).all():
         p_value = exact_mcnemar(int(np.count_nonzero(cells > 0)), discordant)
     else:
         p_value = max(noise.p_value(mean), min(1.0, 2.0 ** (1 - discordant)))
