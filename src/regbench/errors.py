@@ -1,5 +1,22 @@
 """What can go wrong and the exit code of each: a stage prints the message in one line and exits with the code."""
 
+import errno
+import os
+from typing import Self
+
+CURES = {
+    errno.ENOSPC: "free space on its disk (`regbench clean` deletes stored trainings), then run the same command again",
+    errno.EDQUOT: "free space within the quota, then run the same command again",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f), then run the same command again",
+    errno.EROFS: "mount its file system for writing, or work in another folder",
+    errno.EACCES: "give this user access to it",
+    errno.EPERM: "give this user access to it",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EIO: "the disk failed: copy what can be read to another one",
+    errno.ENOENT: "restore it, or run `make repro`",
+}
+"""Number of an operating system's error -> what to do about it."""
+
 
 class RegbenchError(Exception):
     """Base of every failure that is explained to the user without a traceback.
@@ -31,6 +48,21 @@ class TrackingError(RegbenchError):
     """A tracking store that cannot be used."""
 
     exit_code = 4
+
+
+class StorageError(RegbenchError):
+    """A file that the operating system does not let this program read or write."""
+
+    exit_code = 4
+
+    @classmethod
+    def of(cls, error: OSError, path: object = None) -> Self:
+        """Return what an error of the operating system means for `path`, or for the file that it names."""
+        # NumPy says only how many bytes of an array it wrote, without a number.
+        number = errno.ENOSPC if error.errno is None else error.errno
+        place = path or error.filename2 or error.filename or "a file"
+        cure = CURES.get(number, "correct it, then run the same command again")
+        return cls(f"{place}: {error.strerror or os.strerror(number)}: {cure}")
 
 
 class IntegrityError(RegbenchError):

@@ -1,23 +1,28 @@
-"""Atomic writes and content hashes: what a reader finds under a name is always whole."""
+"""Atomic writes, files of whole lines, and content hashes: what a reader finds under a name is always whole."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
+
+from regbench.errors import StorageError
 
 if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without tables does.
     import pandas as pd
 
 
 TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")
+BLOCK = 4096
+"""Bytes that are read at a time in search of a line's end."""
 
 
 @contextmanager
@@ -25,17 +30,23 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on leaving, flush it to disk and rename it to `path`.
 
     Parent folders are made. After an exception the temporary file is removed and an older `path` is untouched.
+
+    Raises:
+        StorageError: the operating system refuses to write, as on a full disk.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last, since writers such as pandas and Pillow choose the format by it.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise StorageError.of(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def remove_partial(folder: Path) -> None:
@@ -43,6 +54,41 @@ def remove_partial(folder: Path) -> None:
     for path in folder.glob(".*"):
         if TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_to_append(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file of lines, open for reading and appending, under its lock and without a torn last line.
+
+    A crash or a full disk may leave the beginning of a line; appended to, it would spoil the next line too. So what
+    follows the last line break is cut off first. Other processes that append wait for the lock (flock), which ends with
+    the process that holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        whole = _length_of_whole_lines(file)
+        if whole < file.seek(0, os.SEEK_END):
+            file.truncate(whole)
+        yield file
+
+
+def is_torn(path: Path) -> bool:
+    """Return whether a file of lines ends within one."""
+    with path.open("rb") as file:
+        return _length_of_whole_lines(file) < file.seek(0, os.SEEK_END)
+
+
+def _length_of_whole_lines(file: BinaryIO) -> int:
+    """Return the number of bytes up to the last line break, looked for from the end."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - BLOCK)
+        file.seek(start)
+        if (last := file.read(end - start).rfind(b"\n")) >= 0:
+            return start + last + 1
+        end = start
+    return 0
 
 
 def write_json(path: Path, value: Any) -> None:

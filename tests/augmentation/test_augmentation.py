@@ -21,7 +21,7 @@ from regbench.augmentation.reading import read_copies, read_whitening
 from regbench.augmentation.writing import write_recipe
 from regbench.augmentation.zca import CHUNK, fit_whitening, scale
 from regbench.config.augmentation import Augment, Recipe
-from regbench.errors import InputError
+from regbench.errors import InputError, IntegrityError
 from regbench.runtime.randomness import generator
 
 
@@ -223,6 +223,21 @@ def test_a_written_recipe_holds_keyed_copies_in_the_order_of_the_rows(tmp_path: 
 def test_a_plain_recipe_writes_no_arrays_but_a_preview(tmp_path: Path, channels: int) -> None:
     write_recipe(tmp_path, images(5, channels), Recipe(), Augment())
     assert read_copies(tmp_path) is None and read_whitening(tmp_path) is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["preview.png", "recipe.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["preview.png", "recipe.json", "sums.json"]
     with Image.open(tmp_path / "preview.png") as preview:
         assert preview.size == (5 * 30 * 2, 2 * 30 * 2)
+
+
+@pytest.mark.parametrize("name", ["copies.npy", "whitening.safetensors"])
+def test_an_augmentation_that_was_changed_after_it_was_written_is_refused(tmp_path: Path, name: str) -> None:
+    write_recipe(tmp_path, images(5, 1), Recipe(rotate=10.0, zca=0.1), Augment(copies=2))
+    content = bytearray((tmp_path / name).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / name).write_bytes(content)
+    read, other = (read_copies, read_whitening) if name == "copies.npy" else (read_whitening, read_copies)
+    with pytest.raises(IntegrityError, match=rf"{name}: its SHA-256 is not that in sums.json: .*dvc repro --force"):
+        read(tmp_path)
+    assert other(tmp_path) is not None
+    (tmp_path / name).unlink()
+    with pytest.raises(IntegrityError, match=r"unreadable .*No such file"):
+        read(tmp_path)

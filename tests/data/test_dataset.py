@@ -27,14 +27,21 @@ def test_classes_are_sorted_by_value_where_all_are_numbers(labels: list[str], ex
     assert sort_classes(reversed(labels)) == expected
 
 
+def write_index(folder: Path, *rows: str) -> None:
+    """Write the index of the images that are in a folder."""
+    hashes = [hashlib.sha256(image.tobytes()).hexdigest() for image in files.read_array(folder / "images.npy")]
+    lines = ["filename,label,split,hash", *map(",".join, zip(rows, hashes, strict=True))]
+    (folder / "index.csv").write_text("\n".join(lines) + "\n")
+
+
 @pytest.fixture
 def packed(tmp_path: Path) -> Path:
     """Return a folder as ingest leaves it: three train images of 2x3 pixels, and one unlabelled."""
     files.write_json(tmp_path / "dataset.json", {"classes": ["NA", "7"], "channels": 1, "height": 2, "width": 3})
     files.write_array(tmp_path / "train/images.npy", np.arange(18, dtype=np.uint8).reshape(3, 1, 2, 3))
-    (tmp_path / "train/index.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,NA,train,h1\nc,7,train,h2\n")
+    write_index(tmp_path / "train", "a,7,train", "b,NA,train", "c,7,train")
     files.write_array(tmp_path / "unlabelled/images.npy", np.zeros((1, 1, 2, 3), dtype=np.uint8))
-    (tmp_path / "unlabelled/index.csv").write_text("filename,label,split,hash\nd,,unlabelled,h3\n")
+    write_index(tmp_path / "unlabelled", "d,,unlabelled")
     return tmp_path
 
 
@@ -46,7 +53,7 @@ def test_a_split_is_read_as_it_was_written(packed: Path) -> None:
     assert split.labels.dtype == np.int64
     assert list(split.labels) == [1, 0, 1]
     assert split.filenames == ("a", "b", "c")
-    assert split.hashes == ("h0", "h1", "h2")
+    assert split.hashes == tuple(hashlib.sha256(bytes(range(6 * row, 6 * row + 6))).hexdigest() for row in range(3))
     assert list(load_split(packed, "unlabelled").labels) == [-1]
 
 
@@ -65,7 +72,7 @@ def test_the_shape_of_inputs_follows_from_the_data(packed: Path) -> None:
 
 
 def test_a_label_outside_the_classes_is_named(packed: Path) -> None:
-    (packed / "train/index.csv").write_text("filename,label,split,hash\na,7,train,h0\nb,8,train,h1\nc,7,train,h2\n")
+    write_index(packed / "train", "a,7,train", "b,8,train", "c,7,train")
     with pytest.raises(IntegrityError, match=r"train/index.csv: row 3: label = '8': must be one of .* \(NA, 7\)"):
         load_split(packed, "train")
 
@@ -76,6 +83,24 @@ def test_an_array_that_does_not_fit_its_index_is_refused(packed: Path) -> None:
         load_split(packed, "train")
     files.write_array(packed / "train/images.npy", np.zeros((3, 1, 2, 3)))
     with pytest.raises(IntegrityError, match=r"train/images.npy = float64"):
+        load_split(packed, "train")
+
+
+@pytest.mark.parametrize("what", ["pixel", "hash", "order"])
+def test_pixels_that_ingest_did_not_write_are_refused(packed: Path, what: str) -> None:
+    """One changed bit, an edited index, two rows exchanged: length and shape are as they were."""
+    images, index = packed / "train/images.npy", packed / "train/index.csv"
+    content, (head, *rows) = bytearray(images.read_bytes()), index.read_text().splitlines()
+    if what == "pixel":
+        content[-1] ^= 1
+        images.write_bytes(content)
+    if what == "hash":
+        rows[2] = f"{rows[2][:-1]}{'1' if rows[2].endswith('0') else '0'}"
+    if what == "order":
+        rows[1], rows[2] = rows[2], rows[1]
+    index.write_text("\n".join([head, *rows]) + "\n")
+    place = r"image 1 \(c\)" if what == "order" else r"image 2 \(c\)"
+    with pytest.raises(IntegrityError, match=rf"train/images.npy: {place}: .*dvc repro --force ingest"):
         load_split(packed, "train")
 
 

@@ -1,5 +1,6 @@
 """Parts of the job on their own: who challenges, what forbids a promotion, answers, publishing, the lock."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from regbench.retraining.challenger import choose
 from regbench.retraining.locking import only_job
 from regbench.retraining.pipeline import PipelineError, publish
 from regbench.retraining.predictions import ask
+from regbench.runtime.git import Branch, GitError, current_branch
 from regbench.tracking.provenance import Provenance
 
 
@@ -66,9 +68,11 @@ def test_nothing_forbids_what_is_clean(tmp_path: Path) -> None:
     assert refusals(tmp_path, small_params()) == ()
 
 
-@pytest.mark.parametrize(("dirty", "said"), [("true", "are not committed"), ("unknown", "there is no git commit")])
+@pytest.mark.parametrize(
+    ("dirty", "said"), [("true", "are not committed (src/new.py)"), ("unknown", "there is no git commit")]
+)
 def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: Path, dirty: str, said: str) -> None:
-    provenance = Provenance("c", dirty, "", "l")
+    provenance = Provenance("c", dirty, "", "l", changed=("src/new.py",) if dirty == "true" else ())
     (found,) = refusals(tmp_path, small_params(), provenance)
     assert said in found
     assert refusals(tmp_path, with_retrain(small_params(), gate={"require_commit": False}), provenance) == ()
@@ -169,5 +173,54 @@ def test_what_cannot_be_pushed_is_not_committed_and_is_published_later(published
 
 
 def test_publishing_needs_git(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="publishing needs a git repository"):
+    with pytest.raises(GitError, match="git status: fatal: not a git repository"):
         publish(tmp_path, Publish(push=True), "")
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("detached", "no branch is checked out .detached HEAD.: `git switch BRANCH`"),
+        ("rebase", "a rebase is under way: finish it, or `git rebase --abort`"),
+        ("merge", "a merge is under way: finish it, or `git merge --abort`"),
+        ("moved", "the branch main was at .* when the job began, and now main is at .*: nothing was pushed"),
+        ("switched", "the branch main was at .* when the job began, and now other is at .*: nothing was pushed"),
+    ],
+)
+@pytest.mark.parametrize("place", ["clone", "worktree"])
+def test_without_the_branch_that_it_began_on_nothing_is_pushed(
+    published: Path, tmp_path: Path, state: str, said: str, place: str
+) -> None:
+    project = published
+    git(project, "branch", "-M", "main")
+    if place == "worktree":
+        project = tmp_path / "worktree"
+        git(published, "switch", "--quiet", "--detach")
+        git(published, "worktree", "add", "--quiet", str(project), "main")
+        shutil.copy2(published / "dvc.lock", project)
+    begun = current_branch(project)
+    assert begun == Branch("main", git(project, "rev-parse", "HEAD"))
+    head = make_state(project, state)
+    with pytest.raises((GitError, PipelineError), match=said):
+        publish(project, Publish(push=True), "Retrained", begun)
+    assert git(project, "rev-parse", "HEAD") == head
+    assert not (published.parent / "remote").exists()
+
+
+def make_state(project: Path, state: str) -> str:
+    """Bring a repository into a state in which a job must not commit; return its commit."""
+    if state == "detached":
+        git(project, "switch", "--quiet", "--detach")
+    elif state == "moved":
+        git(project, "commit", "--quiet", "--allow-empty", "--message", "somebody else's")
+    elif state == "switched":
+        git(project, "switch", "--quiet", "--create", "other")
+    else:
+        for branch, content in (("theirs", "1"), ("ours", "2")):
+            git(project, "switch", "--quiet", "--create", branch, "main")
+            (project / "conflict").write_text(content)
+            git(project, "add", "conflict")
+            git(project, "commit", "--quiet", "--message", branch)
+        with pytest.raises(subprocess.CalledProcessError):
+            git(project, state, "theirs")
+    return git(project, "rev-parse", "HEAD")

@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import patch
+from unittest.mock import DEFAULT, patch
 
 import numpy as np
 from support.answers import CLASSES, answers, pair
@@ -21,8 +21,8 @@ from regbench.retraining.challenger import choose
 from regbench.retraining.decision import decide
 from regbench.retraining.decision_log import Log
 from regbench.retraining.drift import Sample, drift_report
+from regbench.retraining.ended import Ended, tell
 from regbench.retraining.gate import Intake
-from regbench.retraining.job import Ended, tell
 from regbench.retraining.paths import JobPaths
 from regbench.tracking.provenance import Provenance
 from regbench.tracking.registry import Registry
@@ -60,7 +60,7 @@ def tell_outcome(params: Params, folder: Path) -> Any:
     to_file = params.retrain.notify.model_copy(update={"command": ("tee", str(told))})
     retrain = params.retrain.model_copy(update={"notify": to_file})
     ended = Ended("kept", None, ("no better",))
-    tell(params.model_copy(update={"retrain": retrain}), Log(folder / "log"), ended, time.monotonic())
+    tell(retrain, Log(folder / "log"), ended, time.monotonic())
     return {key: value for key, value in json.loads(told.read_text()).items() if key != "time"}
 
 
@@ -101,7 +101,8 @@ def refuse_uncommitted(params: Params, folder: Path) -> tuple[str, ...]:
 def publish_results(params: Params, folder: Path, **publish: Any) -> Any:
     """Return the commands by which results are published."""
     settings = params.retrain.publish.model_copy(update=publish)
-    with patch.object(pipeline, "_run", return_value=0) as run, patch.object(pipeline, "_uncommitted"):
+    git = patch.multiple(pipeline, ask_git=DEFAULT, current_branch=DEFAULT)
+    with patch.object(pipeline, "_run", return_value=0) as run, git:
         done = pipeline.publish(folder, settings, "Retrained")
     return done, [call.args[1] for call in run.call_args_list]
 

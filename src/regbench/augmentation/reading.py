@@ -1,4 +1,4 @@
-"""Augmentations on disk, as training reads them."""
+"""Augmentations on disk, as training reads them: only what is as it was written."""
 
 from pathlib import Path
 
@@ -6,16 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.augmentation.zca import Whitening
-from regbench.files import read_array
+from regbench.errors import IntegrityError
+from regbench.files import read_array, read_json, sha256
+
+COPIES, WHITENING = "copies.npy", "whitening.safetensors"
+SUMS = "sums.json"
+"""File that holds the SHA-256 of the other two, as far as they are there."""
 
 
 def read_whitening(folder: Path) -> Whitening | None:
-    """Return the whitening of a written recipe, or None where it has none."""
-    path = folder / "whitening.safetensors"
-    return Whitening.load(path) if path.exists() else None
+    """Return the whitening of a written recipe, or None where it has none; IntegrityError as `read_copies`."""
+    return Whitening.load(folder / WHITENING) if _has(folder, WHITENING) else None
 
 
 def read_copies(folder: Path) -> NDArray[np.uint8] | None:
-    """Memory-map the copies (copies, N, C, H, W) of a written recipe, or return None where it has none."""
-    path = folder / "copies.npy"
-    return read_array(path) if path.exists() else None
+    """Memory-map the copies (copies, N, C, H, W) of a written recipe, or return None where it has none.
+
+    Raises:
+        IntegrityError: the file is missing, or is not what was written.
+    """
+    return read_array(folder / COPIES) if _has(folder, COPIES) else None
+
+
+def _has(folder: Path, name: str) -> bool:
+    """Return whether a recipe has a file, which is then as it was written."""
+    try:
+        expected = read_json(folder / SUMS).get(name)
+        found = expected and sha256(folder / name)
+    except (OSError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"{folder}: unreadable ({error}): run `dvc repro --force augment`") from None
+    if found != expected:
+        raise IntegrityError(
+            f"{folder / name}: its SHA-256 is not that in {SUMS}: it was changed after it was written: run "
+            "`regbench clean --gigabytes 0`, then `dvc repro --force augment`"
+        )
+    return bool(expected)

@@ -9,22 +9,22 @@ from PIL import Image
 from tqdm import tqdm
 
 from regbench.augmentation.distortion import CHUNK, copies
-from regbench.augmentation.reading import read_copies, read_whitening
+from regbench.augmentation.reading import COPIES, SUMS, WHITENING, read_copies, read_whitening
 from regbench.augmentation.zca import fit_whitening, scale
 from regbench.config.augmentation import Augment, Recipe
-from regbench.files import atomic, write_json
+from regbench.files import atomic, sha256, write_json
 
 
 def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settings: Augment) -> None:
     """Fit and materialise a recipe on the train images (N, C, H, W), uint8.
 
     Writes `recipe.json`, `copies.npy` (copies, N, C, H, W) if the recipe augments, `whitening.safetensors` if it
-    whitens, and `preview.png`. Sets this process to one thread.
+    whitens, `sums.json` with the SHA-256 of these two, and `preview.png`. Sets this process to one thread.
     """
     # Whitening differs in the last bits from one number of threads to another; the machine's must not decide.
     torch.set_num_threads(1)
     if recipe.augments:
-        with atomic(folder / "copies.npy") as path:
+        with atomic(folder / COPIES) as path:
             shape = (settings.copies, *images.shape)
             array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
             with tqdm(total=settings.copies * len(images), desc=f"augment {folder.name}", disable=None) as bar:
@@ -33,7 +33,8 @@ def write_recipe(folder: Path, images: NDArray[np.uint8], recipe: Recipe, settin
                     bar.update(len(changed))
             array.flush()
     if recipe.zca:
-        fit_whitening(images, recipe.zca).save(folder / "whitening.safetensors")
+        fit_whitening(images, recipe.zca).save(folder / WHITENING)
+    write_json(folder / SUMS, {name: sha256(folder / name) for name in (COPIES, WHITENING) if (folder / name).exists()})
     write_json(folder / "recipe.json", recipe.model_dump())
     with atomic(folder / "preview.png") as path:
         _preview(images, folder).save(path)

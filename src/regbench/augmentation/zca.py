@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from tqdm import tqdm
 
@@ -39,7 +39,7 @@ class Whitening:
     def save(self, path: Path) -> None:
         """Write both tensors to a safetensors file."""
         with atomic(path) as temporary:
-            save_file({"mean": self.mean, "matrix": self.matrix}, temporary)
+            temporary.write_bytes(save({"mean": self.mean, "matrix": self.matrix}))
 
     @classmethod
     def load(cls, path: Path) -> "Whitening":

@@ -63,3 +63,9 @@ class Retrain(Section):
     publish: Publish = Publish()
     drift: DriftSettings = DriftSettings()
     notify: NotifySettings = NotifySettings()
+
+
+class RetrainSection(Section):
+    """What is read where the rest of the file may be wrong."""
+
+    retrain: Retrain = Retrain()

@@ -85,11 +85,11 @@ def load_shape(path: Path) -> DataShape:
 
 
 def load_split(data_dir: Path, name: SplitName) -> Split:
-    """Read one split of the folder that ingest wrote; images are memory-mapped, so that opening costs nothing.
+    """Read one split of the folder that ingest wrote; images are memory-mapped, and read once to compare their hashes.
 
     Raises:
         IntegrityError: a file is absent or unreadable, array and index differ in length, an image has another shape
-            than `dataset.json` says, or a label is not among its classes.
+            than `dataset.json` says or other pixels than the index says, or a label is not among its classes.
     """
     shape = load_shape(data_dir / "dataset.json")
     folder = data_dir / name
@@ -105,6 +105,7 @@ def load_split(data_dir: Path, name: SplitName) -> Split:
             f"{folder / IMAGES} = {images.dtype} {images.shape}: must be uint8 {(len(index), *shape.image)}, "
             f"as {INDEX} and dataset.json say: run the stage ingest again"
         )
+    _check_pixels(folder, images, index)
     unlabelled = np.full(len(index), -1, dtype=np.int64)
     labels = unlabelled if name == "unlabelled" else _labels(folder / INDEX, index["label"], shape)
     groups = tuple(index[GROUP]) if GROUP in index else ()
@@ -123,6 +124,16 @@ def read_index(data_dir: Path, name: SplitName) -> pd.DataFrame:
 def sample_rows(hashes: Sequence[str], count: int) -> NDArray[np.intp]:
     """Return the rows of `count` images chosen by their hashes, in order: the first ones may all be of one class."""
     return np.sort(np.argsort(np.array(hashes), kind="stable")[:count])
+
+
+def _check_pixels(folder: Path, images: NDArray[np.uint8], index: pd.DataFrame) -> None:
+    """Refuse an array that was changed after ingest: DVC restores a changed copy from its cache without a word."""
+    for row, (image, expected) in enumerate(zip(images, index["hash"].tolist(), strict=True)):
+        if pixel_hash(image.data) != expected:
+            raise IntegrityError(
+                f"{folder / IMAGES}: image {row} ({index['filename'][row]}): its pixels are not those that {INDEX} has "
+                "the SHA-256 of: one of both was changed after ingest: run `dvc repro --force ingest`"
+            )
 
 
 def _labels(path: Path, labels: "pd.Series[str]", shape: DataShape) -> NDArray[np.int64]:
@@ -150,6 +161,6 @@ def sort_classes(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(distinct)
 
 
-def pixel_hash(pixels: bytes) -> str:
+def pixel_hash(pixels: bytes | memoryview) -> str:
     """Return the identity of an image: SHA-256 of its C * H * W bytes, hexadecimal."""
     return hashlib.sha256(pixels).hexdigest()

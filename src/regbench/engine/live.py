@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regbench.files import open_to_append
+
 if TYPE_CHECKING:
     from regbench.training.history import EpochRecord
 
@@ -26,14 +28,15 @@ def report_live(path: Path | None, variant: str, seed: int, epochs: int) -> "Ite
     is missing and the process is gone, it was killed. A file that cannot be written never stops a training.
     """
 
-    def append(line: dict[str, Any], mode: str = "a") -> None:
+    def append(line: dict[str, Any]) -> None:
         if path is not None:
-            with suppress(OSError):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open(mode, encoding="utf-8") as file:
-                    file.write(json.dumps({"time": round(1000 * time.time()), **line}) + "\n")
+            with suppress(OSError), open_to_append(path) as file:
+                file.write(json.dumps({"time": round(1000 * time.time()), **line}).encode() + b"\n")
 
-    append({"variant": variant, "seed": seed, "epochs": epochs, "process": os.getpid()}, "w")
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    append({"variant": variant, "seed": seed, "epochs": epochs, "process": os.getpid()})
     try:
         yield lambda record: append(asdict(record))
     except BaseException:

@@ -49,9 +49,13 @@ class Store:
             yield folder
             _flush(folder)
             place.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(OSError):  # Another process was first.
+            try:
                 folder.rename(place)
                 _flush_entry(place.parent)
+            except OSError:
+                if not place.is_dir():
+                    raise
+                # Another process was first.
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

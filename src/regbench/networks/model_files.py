@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from regbench.errors import IntegrityError
 from regbench.files import atomic, read_json, write_json
@@ -15,7 +15,7 @@ from regbench.networks.perceptron import Architecture, Perceptron
 def save_model(folder: Path, model: Perceptron) -> None:
     """Write `model.safetensors` and `model.json` into `folder`; equal models give equal bytes."""
     with atomic(folder / "model.safetensors") as path:
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+        path.write_bytes(save({name: value.contiguous() for name, value in model.state_dict().items()}))
     write_json(folder / "model.json", asdict(model.architecture))
 
 

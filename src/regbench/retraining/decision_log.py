@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from regbench.errors import IntegrityError
-from regbench.files import read_json, write_json
+from regbench.files import open_to_append, read_json, write_json
 
 Outcome = Literal["promoted", "kept", "rejected", "rolled back"]
 MOVES = ("promoted", "rolled back")
@@ -123,17 +123,13 @@ class Log:
 
     def append(self, record: Record) -> None:
         """Add a record, unless the log ends with it already, and flush it to disk."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(record.to_json(), sort_keys=True, allow_nan=False).encode() + b"\n"
-        with self.path.open("a+b") as file:
-            file.seek(0)
-            content = file.read()
-            if content.endswith(line):
-                return
-            file.truncate(content.rfind(b"\n") + 1)  # what a crash cut off
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        with open_to_append(self.path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - len(line)))
+            if file.read() != line:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
 
     def begin(self, record: Record) -> None:
         """Write down a move of the alias that is about to be made."""
@@ -141,7 +137,7 @@ class Log:
 
     def finish(self) -> None:
         """Append the move that was begun, which has been made."""
-        self.append(Record.from_json(read_json(self.pending)))
+        self.append(self._begun())
         self.forget()
 
     def forget(self) -> None:
@@ -149,11 +145,24 @@ class Log:
         self.pending.unlink(missing_ok=True)
 
     def recover(self, champion: str | None) -> None:
-        """Complete or forget a move that an earlier job began, by the version number that is champion now."""
+        """Complete or forget a move that an earlier job began, by the version number that is champion now.
+
+        Raises:
+            IntegrityError: what it wrote down cannot be read.
+        """
         if self.pending.exists():
-            begun = Record.from_json(read_json(self.pending))
+            begun = self._begun()
             made = begun.in_use is not None and begun.in_use.version == champion
             self.finish() if made else self.forget()
+
+    def _begun(self) -> Record:
+        try:
+            return Record.from_json(read_json(self.pending))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise IntegrityError(
+                f"{self.pending}: not a decision ({error}): restore the file from a backup, or remove it if the "
+                "registry's champion is the one that the log ends with"
+            ) from None
 
 
 def champions(records: list[Record]) -> list[Party]:

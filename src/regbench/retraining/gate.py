@@ -16,6 +16,7 @@ from regbench.retraining.challenger import Challenger
 from regbench.retraining.decision import decide, summary
 from regbench.retraining.decision_log import Log, Party, Record, champions, decision_key, rolled_back
 from regbench.retraining.paths import JobPaths
+from regbench.runtime.redaction import shown_path
 from regbench.statistics.intervals import Difference
 from regbench.tracking.model_version import NETWORK, Offer, Version
 from regbench.tracking.provenance import Provenance
@@ -139,7 +140,7 @@ def _compare(
     return Record(
         outcome="promoted" if decision.promote else "kept",
         reasons=decision.reasons,
-        raw=params.data.raw,
+        raw=shown_path(params.data.raw),
         data_hash=str(inputs.report["data_hash"]),
         images=dict(inputs.report["images"]),
         champion=replace(party(champion), scores=scored(defender)) if champion and defender else None,
@@ -172,9 +173,8 @@ def refusals_of(
 ) -> tuple[str, ...]:
     """Return what forbids a promotion whatever the scores."""
     found = []
-    if inputs.params.retrain.gate.require_commit and inputs.provenance.dirty != "false":
-        what = "are not committed" if inputs.provenance.dirty == "true" else "cannot be traced: there is no git commit"
-        found.append(f"Code or parameters {what}: commit them, so that the model can be made again.")
+    if inputs.params.retrain.gate.require_commit and (doubt := inputs.provenance.doubt):
+        found.append(f"Code or parameters {doubt}: commit them, so that the model can be made again.")
     tested = set(test.hashes)
     if leaked := len(tested & learnt(inputs.images())):
         found.append(f"{leaked:,} test images stand among the challenger's training images: set data.split back.")

@@ -20,20 +20,20 @@ has it, nothing is new, however often the job runs. Changed parameters or code c
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.config.checking import load_params
 from regbench.config.params import Params
-from regbench.errors import IntegrityError, RegbenchError, RejectedDataError
+from regbench.errors import IntegrityError, RejectedDataError
 from regbench.retraining.decision_log import Log, Record, champions, decision_key
+from regbench.retraining.ended import Ended, failed, settings_of, tell
 from regbench.retraining.locking import only_job
-from regbench.retraining.metrics_file import write_metrics
-from regbench.retraining.notify import notify
 from regbench.retraining.paths import JobPaths
 from regbench.retraining.pipeline import publish, repro
+from regbench.runtime.git import current_branch
+from regbench.runtime.redaction import shown_path
 from regbench.tracking.store import configure_client, find_store
 
 if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is turned away before.
@@ -42,23 +42,6 @@ if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is tu
 
 EXIT_CODES = {"promoted": 0, "kept": 10, "nothing new": 11}
 """How a job that did its work may end; rejected data, a job under way and failures are errors, with codes of theirs."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a job ended."""
-
-    outcome: str
-    """A key of `EXIT_CODES`, or `rolled back`, `rejected` or `failed`."""
-    record: Record | None = None
-    """The decision, if one was made."""
-    reasons: tuple[str, ...] = ()
-    """A line each."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what people and programs are told."""
-        text = f"{self.outcome}: {' '.join(self.reasons)}" if self.reasons else self.outcome
-        return {"outcome": self.outcome, "text": text, "record": self.record and self.record.to_json()}
 
 
 def retrain(place: JobPaths, force: bool = False, wait: float = 0) -> Ended:
@@ -70,17 +53,14 @@ def retrain(place: JobPaths, force: bool = False, wait: float = 0) -> Ended:
         RegbenchError: it failed, and says why; the champion is as it was, and the next job completes this one.
     """
     with only_job(place.state, wait):
-        params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()
+        log, begin = Log(place.decisions), time.monotonic()
         try:
-            record = _retrain(params, log, place, force)
-        except Exception as error:
-            # An error of another kind is a mistake in this program: its text could hold anything.
-            reasons = str(error).splitlines() if isinstance(error, RegbenchError) else [type(error).__name__]
-            outcome = "rejected" if isinstance(error, RejectedDataError) else "failed"
-            tell(params, log, Ended(outcome, None, tuple(reasons)), begin)
+            record = _retrain(load_params(place.params), log, place, force)
+        except BaseException as error:
+            tell(settings_of(place.params, isinstance(error, KeyboardInterrupt)), log, failed(error), begin)
             raise
         ended = Ended(record.outcome, record, record.reasons) if record else Ended("nothing new")
-        tell(params, log, ended, begin)
+        tell(settings_of(place.params), log, ended, begin)
         return ended
 
 
@@ -91,6 +71,7 @@ def _retrain(params: Params, log: Log, place: JobPaths, force: bool) -> Record |
     from regbench.tracking.registry import Registry
 
     project = Path.cwd()
+    branch = current_branch(project) if params.retrain.publish.push else None
     registry = Registry(find_store(project), params.retrain.model)
     recover(registry, log)
     try:
@@ -103,7 +84,7 @@ def _retrain(params: Params, log: Log, place: JobPaths, force: bool) -> Record |
     repro(project, *(["--force"] if force else []))
     record = _challenge(registry, log, params, place, intake, force)
     announce(log, registry, params, place)
-    publish(project, params.retrain.publish, _message(log))
+    publish(project, params.retrain.publish, _message(log), branch)
     return record
 
 
@@ -129,7 +110,7 @@ def _reject(log: Log, params: Params, reason: str, drift: Mapping[str, Any]) -> 
     if not records or records[-1].key != key:
         champion = records[-1].in_use if records else None
         reasons = tuple(reason.splitlines()[:20])
-        record = Record("rejected", reasons, raw=params.data.raw, champion=champion, drift=drift, key=key)
+        record = Record("rejected", reasons, raw=shown_path(params.data.raw), champion=champion, drift=drift, key=key)
         log.append(record.dated())
 
 
@@ -155,16 +136,3 @@ def _challenge(
 def _message(log: Log) -> str:
     judged = [record for record in log.read() if record.data_hash]
     return f"Retrained on data {judged[-1].data_hash[:12]}: {judged[-1].outcome}" if judged else "Retrained"
-
-
-def tell(params: Params, log: Log, ended: Ended, begin: float) -> None:
-    """Tell programs and people how a job ended that began at `begin` of the monotonic clock."""
-    now = datetime.now(UTC)
-    try:
-        records = log.read()
-    except IntegrityError:  # that is why it failed
-        records = []
-    seconds = time.monotonic() - begin
-    write_metrics(log.path.with_name("metrics.prom"), ended.outcome, now.timestamp(), seconds, records)
-    about = {"model": params.retrain.model, "time": now.isoformat(timespec="seconds")}
-    notify(params.retrain.notify, {**ended.to_json(), **about})

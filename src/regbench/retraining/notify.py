@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from regbench.config.notify import NotifySettings
-from regbench.tracking.store import redact
+from regbench.runtime.redaction import redact
 
 WEBHOOK = "REGBENCH_WEBHOOK"
 """Environment variable that goes before `retrain.notify.webhook`: the place for an address with a secret."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from regbench.config.retraining import Publish
 from regbench.errors import RegbenchError
+from regbench.runtime.git import Branch, ask_git, current_branch
 from regbench.runtime.processes import JOB, follow_parent
 
 
@@ -24,31 +25,30 @@ def repro(project: Path, *arguments: str) -> None:
         raise PipelineError("dvc repro failed, as it says above: nothing was decided, the champion is as it was")
 
 
-def publish(project: Path, settings: Publish, message: str) -> bool:
+def publish(project: Path, settings: Publish, message: str, begun: Branch | None = None) -> bool:
     """Push data and models, then commit `dvc.lock`; return whether there was anything to publish.
 
     In this order, so that no commit ever names data that are not there. A commit that is not made is made next time.
+    `begun` is the branch when the job began; None: whichever is checked out.
 
     Raises:
-        PipelineError: pushing or committing failed.
+        GitError: there is no branch to commit to; nothing was pushed.
+        PipelineError: the branch moved since, or pushing or committing failed.
     """
-    if not settings.push or not _uncommitted(project, "dvc.lock"):
+    if not settings.push or not ask_git(project, "status", "--porcelain", "--", "dvc.lock"):
         return False
+    branch = current_branch(project)
+    if begun is not None and branch != begun:
+        raise PipelineError(
+            f"the branch {begun.name} was at {begun.commit[:12]} when the job began, and now {branch.name} is at "
+            f"{branch.commit[:12]}: nothing was pushed: the decision stands; the next job publishes"
+        )
     if _run(project, _dvc("push", *(["--remote", settings.remote] if settings.remote else []))):
         raise PipelineError("dvc push failed, as it says above: the decision stands; the next job publishes it")
     commands = (["git", "add", "--", "dvc.lock"], ["git", "commit", "--only", "--message", message, "--", "dvc.lock"])
     if any(_run(project, command) for command in commands):
         raise PipelineError("git commit failed, as it says above: data are pushed; the next job commits dvc.lock")
     return True
-
-
-def _uncommitted(project: Path, name: str) -> bool:
-    done = subprocess.run(
-        ["git", "status", "--porcelain", "--", name], cwd=project, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise PipelineError(f"git status failed: {done.stderr.strip()}: publishing needs a git repository")
-    return bool(done.stdout.strip())
 
 
 def _dvc(*arguments: str) -> list[str]:

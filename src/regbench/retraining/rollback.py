@@ -7,9 +7,11 @@ from tempfile import TemporaryDirectory
 from regbench.config.checking import load_params
 from regbench.errors import InputError
 from regbench.retraining.decision_log import Log, Record, champions, decision_key
-from regbench.retraining.job import Ended, recover, tell
+from regbench.retraining.ended import Ended, tell
+from regbench.retraining.job import recover
 from regbench.retraining.locking import only_job
 from regbench.retraining.paths import JobPaths
+from regbench.runtime.redaction import shown_path
 from regbench.tracking.provenance import read_provenance
 from regbench.tracking.store import configure_client, find_store
 
@@ -44,11 +46,11 @@ def roll_back(place: JobPaths, reason: str, wait: float = 0) -> Record:
         earlier = registry.version(line[-2].version)
         with TemporaryDirectory() as folder:
             registry.folder(earlier, Path(folder), line[-2].key)
-        provenance = read_provenance(Path.cwd())
+        provenance = read_provenance(Path.cwd(), [Path(params.data.raw), place.decisions])
         record = Record(
             outcome="rolled back",
             reasons=(reason,),
-            raw=params.data.raw,
+            raw=shown_path(params.data.raw),
             champion=party(champion),
             challenger=party(earlier),
             commit=provenance.commit,
@@ -59,5 +61,5 @@ def roll_back(place: JobPaths, reason: str, wait: float = 0) -> Record:
         registry.promote(earlier, over=champion)
         log.finish()
         announce(log, registry, params, place)
-        tell(params, log, Ended(record.outcome, record, record.reasons), begin)
+        tell(params.retrain, log, Ended(record.outcome, record, record.reasons), begin)
         return record

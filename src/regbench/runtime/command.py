@@ -9,13 +9,19 @@ from pathlib import Path
 from types import FrameType
 
 import regbench
-from regbench.errors import InputError, RegbenchError
+from regbench.errors import InputError, RegbenchError, StorageError, WorkerDiedError
 from regbench.runtime.processes import follow_parent
+from regbench.runtime.redaction import redact
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT."""
 TERMINATED = 143
 """Exit code after `kill`: 128 + SIGTERM."""
+
+OUT_OF_MEMORY = (
+    "memory ran out: lower compute.workers, train.batch_size or model.hidden, then run the same command again: what "
+    "was finished is kept"
+)
 
 
 class TerminationError(KeyboardInterrupt):
@@ -42,17 +48,33 @@ def run(command: Callable[[], object]) -> None:
     try:
         command()
     except RegbenchError as error:
-        print(error, file=sys.stderr)
+        print(redact(str(error)), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, TerminationError)
         print("terminated" if terminated else "interrupted", file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
+    except BrokenPipeError:
+        raise  # Whoever read the output has seen enough, as `| head`.
+    except OSError as error:
+        explained = StorageError.of(error)
+        print(explained, file=sys.stderr)
+        sys.exit(explained.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        sys.exit(WorkerDiedError.exit_code)
     finally:
         # Leaving takes 0.8 s after torch was imported, and 0.2 s with its objects set aside. Not with MLflow: its
         # connections are closed as garbage, and the last one merges SQLite's write-ahead log.
         if "mlflow" not in sys.modules:
             gc.freeze()
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Return whether an allocation failed; PyTorch says so by a RuntimeError's text alone."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from tqdm import tqdm
 
 from regbench.config.search import Search
 from regbench.engine.executor import Executor
 from regbench.errors import DivergedError, IntegrityError
+from regbench.files import open_to_append
 from regbench.search.space import Space, budget, directions, distribution, given, pruner, sampler
 
 Objective = Callable[[optuna.Trial], Sequence[float]]
@@ -59,13 +60,31 @@ class Plan:
         return budget(self.space, self.search)
 
 
+class JournalLock(JournalFileSymlinkLock):
+    """Optuna's lock, which optuna-dashboard takes too; the line that a killed writer left unfinished is cut off."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+    def acquire(self) -> bool:
+        """Wait for the lock; Optuna appends while it is held."""
+        super().acquire()
+        try:
+            with open_to_append(self.path):
+                return True
+        except BaseException:
+            self.release()
+            raise
+
+
 class Journal:
     """The stored trials and notes of one study; Optuna's own format, so that optuna-dashboard shows it."""
 
     def __init__(self, path: Path, plan: Plan) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            storage = JournalStorage(JournalFileBackend(str(path)))
+            storage = JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
             # A variant that was renamed continues the study that it had.
             same = [name for name in optuna.get_all_study_names(storage) if name.endswith(f"-{plan.digest}")]
             self.study = optuna.create_study(

@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 from filelock import FileLock, Timeout
-from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import IntegrityError, TrackingError
 from regbench.files import sha256
+from regbench.tracking.client import open_client
 from regbench.tracking.model_version import KEY, NETWORK, SUM, Offer, Version, network_key
 from regbench.tracking.store import Store, one_line
 
@@ -52,7 +52,7 @@ class Registry:
         # MLflow's SQL store asks the process's store, not the client's, for the model that a version points to.
         mlflow.set_tracking_uri(store.uri)
         with self._explained(), FileLock(store.lock, timeout=PATIENCE):  # the first call makes a new database's schema
-            self.client = MlflowClient(store.uri, store.uri)
+            self.client = open_client(store)
             self.client.search_registered_models(max_results=1)
 
     def champion(self) -> Version | None:

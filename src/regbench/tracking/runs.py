@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
 from regbench.layout import LIVE
+from regbench.tracking.client import open_client
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import Experiments
 from regbench.tracking.live_runs import Watcher
@@ -49,7 +49,7 @@ class Tracker:
         """
         with explained():
             # The first call makes the schema of a new database: the caller holds the store's lock.
-            self.client = MlflowClient(self.store.uri)
+            self.client = open_client(self.store)
             self.experiments = Experiments(self.client, self.store)
             found: dict[str, str] = {}
             runs: dict[str, str] = {}

@@ -1,11 +1,11 @@
 """What MLflow shows of a variant apart from its results: its settings, and its colour in charts."""
 
-from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
 
 from regbench.config.params import Params
+from regbench.runtime.redaction import shown_path
 
 COLOURS = (
     *("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255"),
@@ -33,9 +33,7 @@ def settings(params: Params, name: str) -> dict[str, str]:
         "compute.": params.compute.model_dump(include={"device", "precision", "threads"}),
     }
     found = {prefix + key: text(value) for prefix, part in sections.items() for key, value in part.items()}
-    raw = PurePath(params.data.raw)
-    # Where on a machine the images are is nobody's business, and makes no difference; their hash stands in a tag.
-    return found | {"data.raw": raw.name if raw.is_absolute() else params.data.raw}
+    return found | {"data.raw": shown_path(params.data.raw)}
 
 
 def text(value: Any) -> str:

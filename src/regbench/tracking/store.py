@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-import re
 import sqlite3
 from collections.abc import Mapping, MutableMapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from regbench.runtime.redaction import redact
 
 CLIENT_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -17,6 +18,8 @@ CLIENT_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # PostgreSQL's client would wait for two minutes for a host that does not answer.
+    "PGCONNECT_TIMEOUT": "10",
 }
 
 
@@ -31,7 +34,7 @@ class Store:
 
     @property
     def shown(self) -> str:
-        """The address without user name and password."""
+        """The address without user name, password and other secrets."""
         return redact(self.uri)
 
     @property
@@ -72,13 +75,8 @@ def find_store(folder: Path, environment: Mapping[str, str] = os.environ) -> Sto
     return Store(environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}", project)
 
 
-def redact(text: str) -> str:
-    """Remove user names and passwords from the addresses in a text."""
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
-
-
 def one_line(error: Exception) -> str:
-    """Return what an exception says, short, without line breaks and without passwords."""
+    """Return what an exception says, short, without line breaks and without secrets."""
     text = redact(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
 

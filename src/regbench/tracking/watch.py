@@ -42,15 +42,14 @@ def watch(store: Store, name: str, folder: Path) -> Iterator[int]:
     """
     configure_client()
     write_ahead(store)
-    from mlflow import MlflowClient
-
+    from regbench.tracking.client import open_client
     from regbench.tracking.live_runs import Watcher
     from regbench.tracking.runs import explained
 
     with explained():
         store.lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(store.lock):  # The first call makes the schema of a new database.
-            watcher = Watcher(client := MlflowClient(store.uri), store, name, folder)
+            watcher = Watcher(client := open_client(store), store, name, folder)
             client.search_experiments(max_results=1)
         while True:
             yield watcher.look()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from regbench.files import atomic
@@ -42,7 +42,7 @@ def save_checkpoint(path: Path, step: TrainingStep, state: TrainingState) -> Non
     Tensors are stored under their names, numbers as JSON in the metadata; a float reads back as the same number.
 
     Raises:
-        OSError, SafetensorError: the file cannot be written.
+        StorageError: the file cannot be written.
     """
     numbers = {
         "steps": step.steps,
@@ -51,7 +51,7 @@ def save_checkpoint(path: Path, step: TrainingStep, state: TrainingState) -> Non
         "seconds": state.seconds,
     }
     with atomic(path) as temporary:
-        save_file(_named(step, state.best_weights), temporary, metadata={"state": json.dumps(numbers)})
+        temporary.write_bytes(save(_named(step, state.best_weights), metadata={"state": json.dumps(numbers)}))
 
 
 def load_checkpoint(path: Path, step: TrainingStep, state: TrainingState) -> bool:

@@ -73,7 +73,7 @@ def fit(
 
     Raises:
         DivergedError: the loss is no longer finite.
-        OSError, SafetensorError: `checkpoint` cannot be written.
+        StorageError: `checkpoint` cannot be written.
     """
     weights = class_weights(settings.class_weights, train.labels, len(model.classes))
     training = TrainingStep(model, settings, strengths, seed, batch_count(len(train), settings.batch_size), weights)

@@ -1,0 +1,75 @@
+"""How a job ended, and whom that is told."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from regbench.config.loading import load_sections
+from regbench.config.retraining import Retrain, RetrainSection
+from regbench.errors import IntegrityError, RegbenchError, RejectedDataError, StorageError
+from regbench.retraining.decision_log import Log, Record
+from regbench.retraining.metrics_file import write_metrics
+from regbench.retraining.notify import notify
+from regbench.runtime.command import TerminationError
+from regbench.runtime.redaction import redact
+
+HURRY = 1.0
+"""Seconds that an attempt to tell somebody may take in a job that was told to stop."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended."""
+
+    outcome: str
+    """A key of `EXIT_CODES`, or `rolled back`, `rejected` or `failed`."""
+    record: Record | None = None
+    """The decision, if one was made."""
+    reasons: tuple[str, ...] = ()
+    """A line each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what people and programs are told."""
+        text = f"{self.outcome}: {' '.join(self.reasons)}" if self.reasons else self.outcome
+        return {"outcome": self.outcome, "text": text, "record": self.record and self.record.to_json()}
+
+
+def failed(error: BaseException) -> Ended:
+    """Return how a job ended that an error stopped."""
+    if isinstance(error, OSError):
+        error = StorageError.of(error)
+    if isinstance(error, RegbenchError):
+        outcome = "rejected" if isinstance(error, RejectedDataError) else "failed"
+        return Ended(outcome, None, tuple(redact(str(error)).splitlines()))
+    if isinstance(error, KeyboardInterrupt):
+        return Ended("failed", None, ("terminated" if isinstance(error, TerminationError) else "interrupted",))
+    # An error of another kind: its text could hold anything.
+    return Ended("failed", None, (type(error).__name__,))
+
+
+def settings_of(params_file: Path, hurry: bool = False) -> Retrain:
+    """Return whom to tell of a failure, as far as the file can be read; defaults where it cannot.
+
+    In a `hurry` each attempt gets a second: whoever stops a job by a signal kills it soon after.
+    """
+    try:
+        retrain = load_sections(params_file, RetrainSection).retrain
+    except RegbenchError:
+        retrain = Retrain()
+    timeout = min(retrain.notify.timeout, HURRY) if hurry else retrain.notify.timeout
+    return retrain.model_copy(update={"notify": retrain.notify.model_copy(update={"timeout": timeout})})
+
+
+def tell(settings: Retrain, log: Log, ended: Ended, begin: float) -> None:
+    """Tell programs and people how a job ended that began at `begin` of the monotonic clock."""
+    now = datetime.now(UTC)
+    try:
+        records = log.read()
+    except IntegrityError:  # that is why it failed
+        records = []
+    seconds = time.monotonic() - begin
+    write_metrics(log.path.with_name("metrics.prom"), ended.outcome, now.timestamp(), seconds, records)
+    about = {"model": settings.model, "time": now.isoformat(timespec="seconds")}
+    notify(settings.notify, {**ended.to_json(), **about})

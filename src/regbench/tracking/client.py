@@ -1,0 +1,22 @@
+"""MLflow's client of a store, with a limit to how long it waits for a database."""
+
+import logging
+
+from mlflow import MlflowClient
+
+from regbench.tracking.store import Store
+
+ATTEMPTS = 4
+"""To connect to a database, within a second. MLflow's own 10 take 102 seconds, whatever the reason, and no setting
+changes that."""
+
+
+def open_client(store: Store) -> MlflowClient:
+    """Return the client of a store and of the registry in it; call `configure_client` before importing this module."""
+    if not store.served:
+        from mlflow.store.db import utils
+
+        utils.MAX_RETRY_COUNT = ATTEMPTS
+        # Each attempt would be a warning of five lines, with the address in it.
+        logging.getLogger(utils.__name__).setLevel(logging.ERROR)
+    return MlflowClient(store.uri, store.uri)
