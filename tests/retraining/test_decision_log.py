@@ -95,6 +95,20 @@ def test_a_move_that_was_begun_is_completed_or_forgotten_by_what_the_registry_sa
     assert not log.pending.exists()
 
 
+@pytest.mark.parametrize("content", ["", "{", '{"outcome": ', "[]", "null", '{"champion": 1}'])
+def test_a_begun_move_that_cannot_be_read_is_one_line(tmp_path: Path, content: str) -> None:
+    log = Log(tmp_path)
+    log.append(HISTORY[0])
+    log.pending.write_text(content)
+    for act in (log.finish, lambda: log.recover("1")):
+        with pytest.raises(
+            IntegrityError, match=r"pending\.json: not a decision .*: restore the file from a backup"
+        ) as e:
+            act()
+        assert "\n" not in str(e.value)
+    assert log.read() == [HISTORY[0]] and log.pending.exists()
+
+
 def test_a_move_that_was_logged_already_is_not_logged_twice(tmp_path: Path) -> None:
     log = Log(tmp_path)
     log.begin(HISTORY[0])

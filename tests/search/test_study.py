@@ -1,5 +1,6 @@
 """Studies with the real Optuna: what is tried, pruned, failed and stored, and that nothing depends on interruptions."""
 
+import json
 import os
 import signal
 import subprocess
@@ -184,3 +185,16 @@ def test_a_broken_journal_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7] + b"\n{}\n")
     with pytest.raises(IntegrityError, match=r"studies: cannot be read: .*: move it away, then its studies start anew"):
         search(plan(trials=2), path, bowl)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40, 200])
+def test_a_line_that_a_kill_left_unfinished_costs_its_trial_and_no_study(tmp_path: Path, cut: int) -> None:
+    """The journal goes on behind the last whole line, and the search ends as one that nothing happened to."""
+    path = tmp_path / "studies"
+    search(plan(trials=4), path, bowl)
+    path.write_bytes(path.read_bytes()[:-cut])
+    continued = search(plan(trials=8), path, bowl)
+    assert facts(continued) == facts(search(plan(trials=8), tmp_path / "whole", bowl))
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+    assert not (tmp_path / "studies.lock").is_symlink(), "the lock is free"
+    assert facts(search(plan(trials=8), path, bowl)) == facts(continued)

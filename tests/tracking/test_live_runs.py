@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from support.disks import fill, small_disk
 from support.project import REGBENCH, Project, environment
 from support.tracking_store import experiment, runs_of, track
 
@@ -171,3 +172,24 @@ def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path: Path) -> No
     with report_live(None, "l2", 1, 5) as show:
         show(RECORD)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_epoch_that_a_full_disk_tore_hides_no_later_one(tmp_path: Path) -> None:
+    """The training goes on without the line, and what is written later is read."""
+    with small_disk(tmp_path / "disk", 64):
+        path = live_file(tmp_path / "disk", "l2", 1)
+        with report_live(path, "l2", 1, 3) as show:
+            show(RECORD)
+            filler = fill(tmp_path / "disk", leave=0)
+            for _ in range(40):  # Until the file's own last block is full too.
+                show(RECORD)
+            filler.unlink()
+            torn = path.read_bytes()
+            show(RECORD)
+        assert is_torn_text(torn)
+        found = read_training(path)
+        assert found is not None and found.status == "FINISHED" and 2 <= len(found.epochs) < 42
+
+
+def is_torn_text(content: bytes) -> bool:
+    return not content.endswith(b"\n")
