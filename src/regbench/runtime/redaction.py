@@ -4,8 +4,8 @@ import re
 from pathlib import PurePath
 
 ADDRESS = re.compile(r"(?<=://)\S+")
-USER_INFO = re.compile(r"^\S*@")
-"""User name and password. Up to the last `@`, since database drivers take a password with any other character."""
+USER_INFO = re.compile(r"^[^/?#]*@|^[^:/?#]*:[^@]*@")
+"""User name and password, by RFC 3986; or by SQLAlchemy, which takes a password with any character but `@`."""
 QUERY = re.compile(r"[?#]\S+")
 VALUE = re.compile(r"=[^&;#\s]*")
 
