@@ -26,6 +26,8 @@ COMMANDS = {
     "learning-curve": "protocols",
     "strong-baseline": "protocols",
     "clean": "store",
+    "verify": "health",
+    "doctor": "health",
 }
 """Command -> module of `regbench.cli` with a function of that name, `_` for `-`; in the order of the help page."""
 

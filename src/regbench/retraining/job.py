@@ -119,11 +119,15 @@ def _challenge(
 ) -> Record | None:
     """Log all runs, find the challenger among them, and bring it before the gate."""
     from regbench.config.tuned import with_tuned
+    from regbench.data.dataset import SPLITS
     from regbench.retraining.challenger import choose
     from regbench.retraining.challenger_run import logged_run
     from regbench.retraining.gate import GateInputs, judge, register
+    from regbench.tracking.dvc_outputs import require_recorded
     from regbench.tracking.provenance import read_provenance
 
+    # What DVC restored from its cache is not proven by it.
+    require_recorded(Path.cwd(), [*(place.results.data / name for name in SPLITS), place.results.runs])
     params = with_tuned(params, place.results.tuned)
     chosen = choose(params, place.results.runs)
     run = logged_run(registry.store, params, place, chosen)

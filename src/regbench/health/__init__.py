@@ -1,0 +1,1 @@
+"""What is wrong with a project: `regbench verify` reads all bytes, `regbench doctor` looks at states, in seconds."""

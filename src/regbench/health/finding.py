@@ -1,0 +1,22 @@
+"""One thing that was looked at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found: all is well, or there is a cure."""
+
+    what: str
+    """One line."""
+    cure: str = ""
+    """What to do; empty if all is well."""
+
+    @property
+    def well(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.cure
+
+    def __str__(self) -> str:
+        """Return the finding as one line for people."""
+        return f"ok       {self.what}" if self.well else f"PROBLEM  {self.what}: {self.cure}"
