@@ -151,7 +151,7 @@ def test_the_page_names_the_champion_and_every_decision_newest_first(tmp_path: P
     ],
 )
 def test_what_mlflow_has_is_remembered_of_this_log_alone(tmp_path: Path, text: str | None, done: int) -> None:
-    from regbench.retraining.announce import logged_so_far
+    from regbench.retraining.announced import logged_so_far
 
     if text is not None:
         (tmp_path / "receipt.json").write_text(text.replace("KEY", HISTORY[1].key))

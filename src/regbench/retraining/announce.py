@@ -1,9 +1,8 @@
 """After a decision: MLflow and the page follow from the log, so that a later job completes what one lacks."""
 
-from pathlib import Path
-
 from regbench.config.params import Params
-from regbench.files import read_json, write_json
+from regbench.files import write_json
+from regbench.retraining.announced import logged_so_far, receipt_of
 from regbench.retraining.decision_log import Log, Record
 from regbench.retraining.page import write_page
 from regbench.retraining.paths import JobPaths
@@ -23,7 +22,7 @@ def announce(log: Log, registry: Registry, params: Params, place: JobPaths) -> N
     """
     records = log.read()
     write_page(place.decisions / "decisions.html", records, registry.name)
-    receipt = place.state / registry.store.receipt.name.replace("tracked-", "decisions-")
+    receipt = receipt_of(registry.store, place.state)
     done = logged_so_far(receipt, records)
     for number, record in enumerate(records[done:], start=done + 1):
         _log(registry.store, record, f"{params.track.experiment}-decisions", number)
@@ -59,13 +58,3 @@ def _log(store: Store, record: Record, experiment: str, number: int) -> None:
     )
     for _ in Tracker(store).log_missing([run], {}):
         pass
-
-
-def logged_so_far(receipt: Path, records: list[Record]) -> int:
-    """Return how many decisions are in MLflow; none where the receipt is of another log, or unreadable."""
-    try:
-        found = read_json(receipt)
-        done = int(found["logged"])
-        return done if records[done - 1].key == found["last"] else 0
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
-        return 0

@@ -1,0 +1,22 @@
+"""How far MLflow is with the decisions, by a receipt of this machine."""
+
+from pathlib import Path
+
+from regbench.files import read_json
+from regbench.retraining.decision_log import Record
+from regbench.tracking.store import Store
+
+
+def receipt_of(store: Store, state: Path) -> Path:
+    """Return the file that remembers which decisions a store has; `state` is the folder of receipts."""
+    return state / store.receipt.name.replace("tracked-", "decisions-")
+
+
+def logged_so_far(receipt: Path, records: list[Record]) -> int:
+    """Return how many decisions are in MLflow; none where the receipt is of another log, or unreadable."""
+    try:
+        found = read_json(receipt)
+        done = int(found["logged"])
+        return done if records[done - 1].key == found["last"] else 0
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return 0
