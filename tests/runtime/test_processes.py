@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from regbench.runtime.processes import is_alive
+
 SLEEPER = """
 import time
 from regbench.runtime.processes import follow_parent
@@ -45,3 +47,13 @@ def test_it_ends_at_once_where_the_job_is_dead_already() -> None:
     dead.wait()
     done = subprocess.run([sys.executable, "-c", SLEEPER], env=environment(REGBENCH_JOB=str(dead.pid)), timeout=30)
     assert done.returncode == 1
+
+
+def test_a_process_that_nobody_has_waited_for_is_not_alive() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert is_alive(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_alive(child.pid)
+    child.wait()
+    assert not is_alive(child.pid) and is_alive(1)

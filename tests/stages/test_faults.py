@@ -147,7 +147,7 @@ def test_verify_names_each_file_that_is_not_as_recorded(project: Project, name: 
 def test_every_stage_runs_with_two_threads(project: Project) -> None:
     """A fork after threads have started hangs; all stages together took 49 s on two busy cores."""
     ranged = {"recipe": "plain", "l2": {"low": 1e-5, "high": 1e-2, "log": True}}
-    project.set(**{"compute.threads": 2, "variants.searched": ranged, "search.trials": 2, "seeds": [7]})
+    project.set(**{"compute.threads": 2, "variants.searched": ranged, "search": {"trials": 2}, "seeds": [7]})
     project.set(**{"evaluate.robustness_images": 20})
     ran = project.ran(project.run("timeout", "400", "dvc", "repro"))
     assert set(ran) >= {"check", "augment", "tune", "train", "evaluate", "compare", "track"}
@@ -220,7 +220,7 @@ def test_people_are_told_of_a_job_that_was_stopped(
         process.send_signal(number)
         _, said = process.communicate(timeout=30)
         assert time.monotonic() - begin < 10, "5 s on a machine that does nothing else"
-        assert process.returncode == code and said.splitlines()[-1] == word
+        assert process.returncode == code and word in said.splitlines() and "Traceback" not in said
         assert {told["text"] for _, _, told in hook.posted} == {f"failed: {word}"}
     assert 'regbench_retrain_outcome="failed"} 1.0' in (project.folder / "retraining/metrics.prom").read_text()
     assert still_running(project) == []

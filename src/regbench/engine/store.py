@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from regbench.files import atomic
+
 UNFINISHED = "unfinished"
 """Folder of entries that are being written."""
 CHECKPOINTS = "checkpoints"
@@ -105,7 +107,8 @@ def copy_entry(source: Path, target: Path, without: Collection[str] = ()) -> Non
         try:
             wanted.hardlink_to(path)
         except OSError:  # Another file system, or one without links.
-            shutil.copy2(path, wanted)
+            with atomic(wanted) as temporary:
+                shutil.copy2(path, temporary)
 
 
 def keep_only(folder: Path, names: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from regbench.health.finding import Finding
 from regbench.layout import LIVE, STORE, TRIALS
 from regbench.retraining.decision_log import Log
 from regbench.retraining.paths import JobPaths
+from regbench.runtime.processes import is_alive
 
 STALE = 60
 """Seconds after which a lock that is a file, not the kernel's, has probably lost its process."""
@@ -128,9 +129,6 @@ def _broken_line(path: Path) -> int:
 
 def _alive(first_line: bytes) -> bool:
     try:
-        os.kill(json.loads(first_line)["process"], 0)
-    except (ValueError, KeyError, TypeError, ProcessLookupError):
+        return is_alive(json.loads(first_line)["process"])
+    except (ValueError, KeyError, TypeError):
         return False
-    except PermissionError:
-        pass
-    return True

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -23,3 +24,16 @@ def follow_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if (job := os.environ.get(JOB)) and not Path(f"/proc/{job}").exists():
             os._exit(1)
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process works still, by its id; one that ended and that nobody has waited for does not."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    with suppress(OSError):  # In a container without an init, such a process is listed for ever.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return True

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 
+from regbench.runtime.processes import is_alive
 from regbench.tracking.experiments import Experiments
 from regbench.tracking.metric_names import CURVES, finite, translate
 from regbench.tracking.store import Store
@@ -56,7 +56,7 @@ def read_training(path: Path) -> Training | None:
         return None
     begun, *rest = lines
     ended = rest.pop()["ended"] if rest and "ended" in rest[-1] else None
-    return Training(begun, rest, ended or ("RUNNING" if _alive(begun["process"]) else "KILLED"))
+    return Training(begun, rest, ended or ("RUNNING" if is_alive(begun["process"]) else "KILLED"))
 
 
 class Watcher:
@@ -133,13 +133,3 @@ def _metrics(training: Training, done: int) -> list[Metric]:
 
 def _times(training: Training) -> list[int]:
     return [training.begun["time"], *(line["time"] for line in training.epochs)]
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
