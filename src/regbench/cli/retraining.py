@@ -17,7 +17,7 @@ Exit codes:
   1   failed, for instance because DVC failed
   2   wrong parameters
   3   a training with a NaN or infinite loss
-  4   MLflow failed
+  4   MLflow failed, or a file cannot be written
   6   a file is not what its record says
 
 After a failure the champion is as it was, unless the message says that a decision stands; the next job completes it."""
