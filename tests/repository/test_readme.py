@@ -13,6 +13,8 @@ RUN_BY = {
     "make test": (".ci/run", "make test"),
     "make ui": ("tests/repository/test_make.py", '*MAKE, "ui"'),
     "make help": ("tests/repository/test_make.py", '"make", "help"'),
+    "regbench verify": ("tests/stages/test_faults.py", '*REGBENCH, "verify"'),
+    "regbench doctor": ("tests/health/test_doctor.py", '*REGBENCH, "doctor"'),
     "regbench clean": ("tests/cli/test_clean.py", '["clean", *arguments]'),
     "regbench --help": ("tests/cli/test_commands.py", 'call("--help")'),
     "regbench sync": ("tests/cli/test_projects.py", '"sync"'),

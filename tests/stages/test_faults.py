@@ -149,7 +149,7 @@ def test_every_stage_runs_with_two_threads(project: Project) -> None:
     ranged = {"recipe": "plain", "l2": {"low": 1e-5, "high": 1e-2, "log": True}}
     project.set(**{"compute.threads": 2, "variants.searched": ranged, "search": {"trials": 2}, "seeds": [7]})
     project.set(**{"evaluate.robustness_images": 20})
-    ran = project.ran(project.run("timeout", "400", "dvc", "repro"))
+    ran = project.ran(project.run("timeout", "400", "dvc", "repro", "--force"))
     assert set(ran) >= {"check", "augment", "tune", "train", "evaluate", "compare", "track"}
 
 
