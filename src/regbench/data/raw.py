@@ -73,11 +73,18 @@ def write_listing(path: Path, listed: Listing) -> tuple[int, int]:
                 continue
             names = _unique_names(part)
             for name, target in zip(part["name"], names, strict=True):
-                write(f"{folder}/{target}", listed.source.read(name))
+                write(f"{folder}/{target}", _content(listed, name))
                 progress.update()
             filled = [column for column in ("label", "split", "group") if (part[column] != "").any()]
             write(table, _csv(part[["filename", *filled]].assign(filename=names)))
     return int(labelled.sum()), int((~labelled).sum())
+
+
+def _content(listed: Listing, name: str) -> bytes:
+    try:
+        return listed.source.read(name)
+    except OSError as error:
+        raise InputError(f"{listed.source.path}: {name}: {error}: copy or pack it again") from None
 
 
 def _unique_names(rows: pd.DataFrame) -> list[str]:

@@ -148,6 +148,18 @@ def test_given_splits_are_kept_unless_hash_is_asked_for(tmp_path: Path, make: An
         assert load_split(tmp_path / "exported", split).hashes == load_split(tmp_path / "data", split).hashes
 
 
+def test_a_damaged_image_stops_an_export_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    raw = layouts.tabs_and_no_extensions_in_a_zip(tmp_path / "raw")
+    with zipfile.ZipFile(raw) as archive:
+        member = archive.getinfo("train/007.png")
+    content = bytearray(raw.read_bytes())
+    content[member.header_offset + 60] ^= 1
+    raw.write_bytes(content)
+    with pytest.raises(InputError, match=r"raw.zip: train/007.png: damaged in the zip .*: copy or pack it again"):
+        write_listing(tmp_path / "out.zip", read_listing(open_source(raw), settings(raw)))
+    assert not list(tmp_path.glob("*out*"))
+
+
 def test_kaggle_s_test_table_without_labels_is_unlabelled(tmp_path: Path) -> None:
     pixels = [f"pixel{number}" for number in range(64)]
     raw = layouts.pixel_table(tmp_path / "raw")
