@@ -32,7 +32,7 @@ from regbench.engine.training_run import TrainingData, save_network, train_netwo
 from regbench.errors import InputError
 from regbench.evaluation.predicted_split import corrupted_images
 from regbench.layout import Results
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
 from regbench.runtime import device as compute
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
@@ -51,7 +51,7 @@ def _examples(count: int, seed: int) -> Examples:
     return Examples(pixels, torch.from_numpy(pixels[0].reshape(count, -1)[:, :2].argmax(1)))
 
 
-def _train(params: Params, folder: Path) -> tuple[TrainingData, TrainingSpec, Perceptron, FitResult]:
+def _train(params: Params, folder: Path) -> tuple[TrainingData, TrainingSpec, Classifier, FitResult]:
     train, validation = _examples(120, 1), _examples(50, 2)
     data = TrainingData(DataShape(("a", "b"), 1, 8, 8), train, train, validation, train.chosen(np.arange(50)))
     hardware = compute.resolve_hardware(params.compute, folder / "hardware.json")

@@ -17,7 +17,8 @@ import torch
 
 from regbench.config.training import Train
 from regbench.config.variants import Variant
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.training.early_stopping import BestEpoch
 from regbench.training.regularization import penalty
 from regbench.training.step import TrainingStep
@@ -68,7 +69,7 @@ def scripts() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("keras")
-    kernels = [kernel.detach().numpy() for kernel in Perceptron(ARCHITECTURE).initialize(0).kernels]
+    kernels = [kernel.detach().numpy() for kernel in Classifier(ARCHITECTURE, seed=0).kernels]
     networks = {
         name: {"strengths": strengths, "learning_rate": RATE, "layers": len(kernels)}
         for name, strengths in NETWORKS.items()
@@ -97,7 +98,7 @@ def batches() -> tuple[np.ndarray, np.ndarray]:
 def test_the_loss_of_every_step_is_keras_s_to_float32_rounding(name: str, answers: dict[str, Any]) -> None:
     strengths = Variant(recipe="plain", **NETWORKS[name])
     architecture = Architecture(**{**vars(ARCHITECTURE), "batch_norm": strengths.batch_norm})
-    model = Perceptron(architecture).initialize(0).train()
+    model = Classifier(architecture, seed=0).train()
     step = TrainingStep(model, Train(learning_rate=RATE), strengths, 1, STEPS)
     step.begin_epoch(0)
     found = []
