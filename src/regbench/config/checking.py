@@ -76,7 +76,7 @@ def _cross_checks(params: Params) -> list[str]:
             found = params.searching(name).problems(variant.ranges)
             wrong = [f"variants.{name}: search.{problem}" for problem in found]
         problems += wrong
-    return problems
+    return list(dict.fromkeys(problems))  # What the variants share is told once.
 
 
 def _colour_problems(params: Params) -> list[str]:

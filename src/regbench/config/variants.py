@@ -104,7 +104,7 @@ def network_problems(name: str, variant: SearchableVariant, model: Model) -> lis
     if model.frozen and not model.weights:
         key = f"variants.{name}.model.frozen" if "frozen" in variant.model else "model.frozen"
         problems.append(f"{key} = True: random layers would stay random: give model.weights, or remove it")
-    if model.frozen:
+    elif model.frozen:
         problems += [
             f"variants.{name}.{strength}: does nothing where model.frozen is true: the output layer alone is trained, "
             "and it has no penalty: remove one of them"

@@ -39,7 +39,8 @@ def _problems(params: Params, variant: SearchableVariant, model: Model) -> Itera
     taken = structural_strengths(find_function(model.network, code))
     for strength in STRUCTURAL:
         if (value := getattr(variant, strength)) and strength not in taken:
-            yield untaken(strength, value, model.network)
+            shown = strength if strength in variant.ranges else f"{strength} = {value}"
+            yield untaken(shown, strength, model.network)
     height, width = params.data.image_size
     architecture = Architecture(
         classes=params.data.classes or CLASSES,
@@ -63,13 +64,12 @@ def _problems(params: Params, variant: SearchableVariant, model: Model) -> Itera
 
 
 def _probe(network: Classifier) -> None:
-    """Let a network answer two images; InputError if it does not give logits."""
+    """Let a network learn from two images and answer them; InputError if it does not give logits, or has idle parts."""
     takes = network.architecture
-    shape, name = (2, takes.channels, takes.height, takes.width), f"network = {takes.network!r}"
-    random = torch.Generator().manual_seed(0)
+    name, images = f"network = {takes.network!r}", _images(takes)
     network.key_dropout(generator(0, "dropout"))
     try:
-        logits = [network.train(mode).logits(torch.rand(shape, generator=random)) for mode in (True, False)]
+        logits = [network.train(mode).logits(images) for mode in (True, False)]
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{name}: does not take images of {takes.image}: {reason}: change one of them") from error
@@ -77,8 +77,12 @@ def _probe(network: Classifier) -> None:
         if not isinstance(found, torch.Tensor) or found.shape != (2, len(takes.classes)):
             shown = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
             raise InputError(f"{name}: gives {shown} for 2 images and {len(takes.classes)} classes: must give logits")
-    if len(list(network.named_parameters(remove_duplicate=False))) > len(list(network.parameters())):
+    logits[0].square().sum().backward()
+    named = dict(network.named_parameters(remove_duplicate=False))
+    if len(named) > len(set(named.values())):
         raise InputError(f"{name}: has one tensor under two names, which no file holds: give each layer its own")
+    if idle := [key for key, value in named.items() if value.requires_grad and value.grad is None]:
+        raise InputError(f"{name}: {idle[0]} takes no part in the logits: use it in forward, or remove it")
 
 
 @torch.no_grad()
@@ -86,7 +90,10 @@ def _is_scaled_by_output(network: Classifier) -> bool:
     """Return whether dividing the output layer divides the logits."""
     if network.output is None:
         return False
-    takes = network.architecture
-    images = torch.rand(2, takes.channels, takes.height, takes.width, generator=torch.Generator().manual_seed(0))
+    images = _images(network.architecture)
     before = network.eval().logits(images)
     return torch.allclose(network.divide_logits(2).logits(images), before / 2, rtol=1e-3, atol=1e-5)
+
+
+def _images(takes: Architecture) -> torch.Tensor:
+    return torch.rand(2, takes.channels, takes.height, takes.width, generator=torch.Generator().manual_seed(0))

@@ -41,7 +41,7 @@ def build_layers(architecture: Architecture, dropout: float, seed: int | None) -
     taken = structural_strengths(function)
     for name in STRUCTURAL:
         if wanted[name] and name not in taken:
-            raise InputError(untaken(name, wanted[name], architecture.network))
+            raise InputError(untaken(f"{name} = {wanted[name]}", name, architecture.network))
     with torch.random.fork_rng(devices=[]):
         seed_torch(generator(seed or 0, "layers"))
         layers = _call(function, architecture, {name: wanted[name] for name in taken})
@@ -68,10 +68,10 @@ def structural_strengths(function: Callable[..., nn.Module]) -> list[str]:
     return [name for name in STRUCTURAL if name in inspect.signature(function).parameters]
 
 
-def untaken(name: str, value: float, network: str) -> str:
-    """Return the message of a strength that a network does not take."""
+def untaken(shown: str, name: str, network: str) -> str:
+    """Return the message of a strength that a network does not take, shown with its value if it has one."""
     cure = f"give the function a parameter {name}, or remove it" if is_own(network) else "remove it"
-    return f"{name} = {value}: is no part of the network {network}: {cure}"
+    return f"{shown}: is no part of the network {network}: {cure}"
 
 
 def _call(function: Callable[..., nn.Module], architecture: Architecture, strengths: dict[str, float]) -> nn.Module:
