@@ -31,6 +31,8 @@ ARCHITECTURES = {
     "batch_norm": Architecture(("a", "b", "c"), 1, 4, 4, (8, 6), batch_norm=True),
     "whitening": Architecture(("a", "b", "c"), 1, 4, 4, (8, 6), whitening=True),
     "wide": Architecture(("a", "b"), 3, 4, 5, (9,), batch_norm=True),
+    "cnn": Architecture(("a", "b", "c"), 1, 10, 11, batch_norm=True, whitening=True, network="cnn"),
+    "resnet": Architecture(("a", "b", "c"), 1, 8, 8, network="torchvision:resnet18"),
 }
 Folders = dict[tuple[str, int], tuple[Network, Path]]
 CODE = "code/served_classifier.py"
@@ -42,7 +44,9 @@ def save_random(folder: Path, architecture: Architecture, seed: int) -> Network:
     model = Classifier(architecture, dropout=0.1 * seed, input_dropout=0.1 * seed)
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():
-            tensor.copy_(torch.rand(tensor.shape, generator=random) + 0.1)
+            # Divided by a unit's inputs: the sums of eighteen layers stay finite.
+            inputs = tensor[0].numel() if tensor.dim() > 1 and tensor.numel() else 1
+            tensor.copy_((torch.rand(tensor.shape, generator=random) + 0.1) / inputs)
     save_model(folder, model)
     shape = (2, architecture.channels, architecture.height, architecture.width)
     return Network(folder, 0, np.zeros(shape, dtype=np.uint8))
