@@ -125,8 +125,8 @@ HEADLESS, SOFTMAX = "networks.headless:build", "networks.headless:scaled"
             "give each layer its own",
         ),
         (
-            {"model": {"network": "torchvision:inception_v3"}},
-            "variants.v.model.network = 'torchvision:inception_v3': does not take images of 1x12x12: ",
+            {"model": {"network": "torchvision:alexnet"}},
+            "variants.v.model.network = 'torchvision:alexnet': does not take images of 1x12x12: ",
         ),
         (
             {"model": {"hidden": (5,), "weights": "networks/none.pth"}},

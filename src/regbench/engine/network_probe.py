@@ -77,7 +77,7 @@ def _probe(network: Classifier) -> None:
         if not isinstance(found, torch.Tensor) or found.shape != (2, len(takes.classes)):
             shown = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
             raise InputError(f"{name}: gives {shown} for 2 images and {len(takes.classes)} classes: must give logits")
-    logits[0].square().sum().backward()
+    logits[0].square().sum().backward()  # type: ignore[no-untyped-call]
     named = dict(network.named_parameters(remove_duplicate=False))
     if len(named) > len(set(named.values())):
         raise InputError(f"{name}: has one tensor under two names, which no file holds: give each layer its own")
