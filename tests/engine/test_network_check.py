@@ -129,6 +129,11 @@ HEADLESS, SOFTMAX = "networks.headless:build", "networks.headless:scaled"
             "variants.v.model.network = 'torchvision:alexnet': does not take images of 1x12x12: ",
         ),
         (
+            {"side": 32, "model": {"network": "torchvision:squeezenet1_1"}, "dropout": {"low": 0.0, "high": 0.5}},
+            "variants.v.model.network = 'torchvision:squeezenet1_1': has no linear output layer for dropout: "
+            "remove dropout",
+        ),
+        (
             {"model": {"hidden": (5,), "weights": "networks/none.pth"}},
             "variants.v.model.weights = 'networks/none.pth': no such file: put it there, or remove model.weights",
         ),

@@ -28,7 +28,9 @@ def network_problems(params: Params, variants: Iterable[str]) -> list[str]:
         variant, model = params.variants[name], params.network(name)
         try:
             problems += [f"variants.{name}.{problem}" for problem in _problems(params, variant, model)]
-        except (InputError, IntegrityError) as error:
+        except IntegrityError as error:  # names a file
+            problems.append(str(error))
+        except InputError as error:
             problems.append(f"{f'variants.{name}.model' if variant.model else 'model'}.{error}")
     return list(dict.fromkeys(problems))
 
@@ -52,7 +54,7 @@ def _problems(params: Params, variant: SearchableVariant, model: Model) -> Itera
         network=model.network,
         code=code,
     )
-    network = Classifier(architecture, seed=0)
+    network = Classifier(architecture, 0.5 if variant.dropout and "dropout" in taken else 0.0, seed=0)
     if model.weights:
         load_weights(network, Path(model.weights), weights_digest(model.weights))
     _probe(network)

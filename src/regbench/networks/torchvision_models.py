@@ -37,14 +37,14 @@ def torchvision_network(name: str, architecture: Architecture, dropout: float) -
         network.conv1 = nn.Conv2d(3, network.conv1.out_channels, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
         network.maxpool = nn.Identity()
-    _put_dropout_before_output(network, classes, dropout)
+    _put_dropout_before_output(network, name, classes, dropout)
     network.register_buffer("published_mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
     network.register_buffer("published_deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
     network.register_forward_pre_hook(_normalize)
     return network
 
 
-def _put_dropout_before_output(network: nn.Module, classes: int, rate: float) -> None:
+def _put_dropout_before_output(network: nn.Module, name: str, classes: int, rate: float) -> None:
     output = output_layer(network, classes)
     if output is not None:
         named = DropoutLinear(output.in_features, classes, rate)
@@ -52,7 +52,7 @@ def _put_dropout_before_output(network: nn.Module, classes: int, rate: float) ->
         path = next(path for path, layer in network.named_modules() if layer is output)
         network.set_submodule(path, named)
     elif rate:
-        raise InputError(f"dropout = {rate}: has no place in a network without a linear output layer: remove it")
+        raise InputError(f"network = 'torchvision:{name}': has no linear output layer for dropout: remove dropout")
 
 
 def _normalize(network: nn.Module, inputs: tuple[Tensor]) -> Tensor:
