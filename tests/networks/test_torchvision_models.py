@@ -80,7 +80,7 @@ def test_what_is_no_classifier_is_refused_in_one_line() -> None:
 
 
 def test_a_strength_without_a_place_is_refused_in_one_line() -> None:
-    with pytest.raises(InputError, match="^batch_norm = True: is no part of .* torchvision:resnet18: remove it$"):
+    with pytest.raises(InputError, match=r"^batch_norm = True: is no part of .* torchvision:resnet18: remove it$"):
         Classifier(replace(SMALL, batch_norm=True))
-    with pytest.raises(InputError, match="^network = .*squeezenet1_0': has no linear output .*: remove dropout$"):
+    with pytest.raises(InputError, match=r"^network = .*squeezenet1_0': has no linear output .*: remove dropout$"):
         Classifier(replace(SMALL, network="torchvision:squeezenet1_0"), dropout=0.5)
