@@ -46,7 +46,7 @@ def prepare_arrays(raw: Path | None, folder: Path, most: int | None) -> Arrays:
         write_recipe(folder / name, splits["train"].images[:train], recipe, params.augment)
     for name, split in splits.items():
         images, labels = split.images[: counts[name]], split.labels[: counts[name]]
-        rows = Examples(images[np.newaxis], labels, read_whitening(folder / "zca")).rows()
+        rows = Examples(images[np.newaxis], labels, read_whitening(folder / "zca")).inputs().flatten(1)
         np.save(folder / f"{name}_pixels.npy", images)
         np.save(folder / f"{name}_labels.npy", labels)
         np.save(folder / f"{name}_white.npy", rows.numpy())

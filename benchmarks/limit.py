@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from benchmarks.own_training import load_arrays, make_spec
 from benchmarks.worker import Turns
@@ -54,8 +53,8 @@ def main() -> None:
     spec = make_spec({}, "plain", 1, given.precision)
     prepare(spec.hardware)
     data = load_arrays(given.folder, "plain")
-    model = build_network(spec.model, spec.strengths, data, 128, spec.hardware.device)
-    kernels = [layer.weight for layer in model.layers if isinstance(layer, nn.Linear)]
+    model = build_network(spec, data, 128)
+    kernels = model.kernels
     learning = Products(kernels, spec.train.batch_size, getattr(torch, given.precision))
     clean = Products(kernels, EVALUATION_BATCH, torch.float32)
     adam = Adam(FlatParameters.of(model, model.hidden_kernels), spec.train)

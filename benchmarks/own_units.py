@@ -43,7 +43,7 @@ def whitening(folder: Path, _: Path) -> Unit:
 
     def unit() -> int:
         fitted = fit_whitening(pixels, RECIPES["zca"].zca)
-        return len(Examples(pixels[np.newaxis], torch.zeros(len(pixels)), fitted).rows())
+        return len(Examples(pixels[np.newaxis], torch.zeros(len(pixels)), fitted).inputs())
 
     return unit
 

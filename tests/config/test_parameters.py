@@ -26,6 +26,8 @@ from support.parameter_effects import (
     save_trained,
     set_threads,
     train,
+    train_from_weights,
+    train_larger,
     train_with_l1,
     whiten,
 )
@@ -100,7 +102,10 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "recipes.r.zca": (0.1, whiten),
     "augment.copies": (3, make_copies),
     "augment.seed": (1, make_copies),
+    "model.network": ("cnn", train_larger),
     "model.hidden": ((6, 4), train),
+    "model.weights": ("networks/other.safetensors", train_from_weights),
+    "model.frozen": (True, train_from_weights),
     "train.epochs": (5, train),
     "train.batch_size": (20, train),
     "train.learning_rate": (0.02, train),
@@ -135,6 +140,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "variants.v.mixup": (0.2, train),
     "variants.v.input_noise": (0.1, train),
     "variants.v.averaging": (0.9, train),
+    "variants.v.model": ({"hidden": (6, 4)}, train),
     "variants.v.train": ({"learning_rate": 0.05}, train),
     "variants.v.search": ({"trials": 3}, study_settings),
     "search.trials": (11, study_settings),
@@ -185,7 +191,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
 
 
 def _leaves(value: Any, prefix: str = "") -> list[str]:
-    if isinstance(value, dict) and not prefix.endswith((".train.", ".search.")):
+    if isinstance(value, dict) and not prefix.endswith((".model.", ".train.", ".search.")):
         keys = [key for key in value if not (prefix == "recipes." and key == "plain")]
         return [leaf for key in keys for leaf in _leaves(value[key], f"{prefix}{key}.")] or [prefix[:-1]]
     return [prefix[:-1]]

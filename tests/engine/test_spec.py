@@ -25,6 +25,8 @@ OTHER: dict[str, Any] = {
     "augmentation": "b",
     "code": "d",
     "versions": "w",
+    "own_code": "c",
+    "weights": "s",
     "model": Model(hidden=(6, 8)),
     "train": Train(epochs=2, batch_size=17),
     "strengths": Strengths(l2=1e-9),

@@ -38,20 +38,21 @@ def test_whitening_is_fitted_on_the_train_split_alone_and_applied_to_the_others(
     train, validation = load_split(data, "train"), load_split(data, "validation")
     fitted = fit_whitening(train.images, 0.1)
     assert found.whitening is not None and torch.equal(found.whitening.matrix, fitted.matrix)
-    pixels = scale(torch.from_numpy(np.array(validation.images)).flatten(1))
-    torch.testing.assert_close(found.validation.rows(), fitted.apply(pixels))
-    assert float(found.augmented.rows().mean(0).abs().max()) < 1e-5 < float(found.validation.rows().mean(0).abs().max())
+    pixels = scale(torch.from_numpy(np.array(validation.images)))
+    torch.testing.assert_close(found.validation.inputs(), fitted.apply(pixels))
+    largest = [float(examples.inputs().mean(0).abs().max()) for examples in (found.augmented, found.validation)]
+    assert largest[0] < 1e-5 < largest[1]
 
 
 def test_augmented_rows_keep_their_labels_and_other_splits_their_pixels(data: Path, tmp_path: Path) -> None:
     found = load(data, "affine", tmp_path)
     train, validation = load_split(data, "train"), load_split(data, "validation")
     assert torch.equal(found.augmented.labels, torch.from_numpy(train.labels))
-    assert torch.equal(found.validation.rows(), torch.from_numpy(np.array(validation.images)).flatten(1))
-    assert torch.equal(found.train.rows(), torch.from_numpy(np.array(train.images)).flatten(1))
-    first, second = found.augmented.rows(0), found.augmented.rows(1)
-    assert first.shape == second.shape == found.train.rows().shape
-    assert not torch.equal(first, second) and not torch.equal(first, found.train.rows())
+    assert torch.equal(found.validation.inputs(), torch.from_numpy(np.array(validation.images)))
+    assert torch.equal(found.train.inputs(), torch.from_numpy(np.array(train.images)))
+    first, second = found.augmented.inputs(0), found.augmented.inputs(1)
+    assert first.shape == second.shape == found.train.inputs().shape
+    assert not torch.equal(first, second) and not torch.equal(first, found.train.inputs())
 
 
 def test_without_copies_the_network_learns_from_the_unchanged_images(data: Path, tmp_path: Path) -> None:

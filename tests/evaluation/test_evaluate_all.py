@@ -20,8 +20,9 @@ from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
 from regbench.evaluation.evaluate import evaluate_all
 from regbench.evaluation.tasks import EVALUATIONS
 from regbench.files import write_json
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.runtime.hardware import Hardware
 
 ARCHITECTURE = Architecture(("a", "b", "c"), channels=1, height=8, width=8, hidden=(6,))
@@ -52,7 +53,7 @@ def folder(tmp_path: Path, params: Params) -> Path:
 
 
 def write_run(run: Path, seed: int, key: int) -> None:
-    save_model(run, Perceptron(ARCHITECTURE).initialize(key))
+    save_model(run, Classifier(ARCHITECTURE, seed=key))
     write_json(run / "result.json", {"seed": seed, **RESULT, **SPARSITY})
 
 

@@ -14,8 +14,9 @@ from regbench.config.compute import Compute
 from regbench.config.data import Data
 from regbench.errors import InputError, IntegrityError
 from regbench.evaluation.prediction import load_networks, predict, read_unlabelled, write_submission
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 
 ARCHITECTURE = Architecture(("cat", "dog", "owl"), channels=1, height=4, width=4, hidden=(6,))
 CPU = Compute(device="cpu")
@@ -27,7 +28,7 @@ def pixels(count: int) -> NDArray[np.uint8]:
 
 
 def test_probabilities_of_the_seeds_are_averaged(tmp_path: Path) -> None:
-    models = [Perceptron(ARCHITECTURE).initialize(seed) for seed in (1, 2)]
+    models = [Classifier(ARCHITECTURE, seed=seed) for seed in (1, 2)]
     for seed, model in zip((1, 2), models, strict=True):
         save_model(tmp_path / f"seed-{seed}", model)
     images = pixels(9)
@@ -40,8 +41,8 @@ def test_probabilities_of_the_seeds_are_averaged(tmp_path: Path) -> None:
 def test_a_folder_without_networks_and_networks_that_differ_are_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no run: name a variant that was trained"):
         load_networks(tmp_path / "absent")
-    save_model(tmp_path / "seed-1", Perceptron(ARCHITECTURE).initialize(1))
-    save_model(tmp_path / "seed-2", Perceptron(Architecture(("cat", "dog"), 1, 4, 4, (6,))).initialize(1))
+    save_model(tmp_path / "seed-1", Classifier(ARCHITECTURE, seed=1))
+    save_model(tmp_path / "seed-2", Classifier(Architecture(("cat", "dog"), 1, 4, 4, (6,)), seed=1))
     with pytest.raises(IntegrityError, match=r"seed-2: has other classes or images than .*seed-1"):
         load_networks(tmp_path)
 
@@ -51,7 +52,7 @@ def test_images_come_in_the_order_of_the_table_and_in_the_networks_shape(
     tmp_path: Path, make_raw: MakeRaw, kind: str
 ) -> None:
     raw = make_raw(tmp_path / kind, images=3, unlabelled=5, size=(8, 8), channels=3)
-    found = read_unlabelled(raw, Data(), Perceptron(ARCHITECTURE))
+    found = read_unlabelled(raw, Data(), Classifier(ARCHITECTURE))
     assert found.filenames == tuple(f"{n}.png" for n in range(3, 8)) and found.left_out == ()
     expected = [np.asarray(noise(n, (8, 8), 3).convert("L").resize((4, 4), 2)) for n in range(3, 8)]
     np.testing.assert_array_equal(found.images[:, 0], expected)
@@ -60,7 +61,7 @@ def test_images_come_in_the_order_of_the_table_and_in_the_networks_shape(
 def test_the_labelled_part_is_not_looked_at(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=3, unlabelled=2)
     (raw / "Train/train.csv").write_text("no table")
-    assert len(read_unlabelled(raw, Data(), Perceptron(ARCHITECTURE)).images) == 2
+    assert len(read_unlabelled(raw, Data(), Classifier(ARCHITECTURE)).images) == 2
 
 
 def test_without_a_table_all_images_are_taken_and_of_other_layouts_those_without_label(tmp_path: Path) -> None:
@@ -68,13 +69,13 @@ def test_without_a_table_all_images_are_taken_and_of_other_layouts_those_without
         path = tmp_path / place
         path.parent.mkdir(parents=True, exist_ok=True)
         noise(int(path.stem)).save(path)
-    network = Perceptron(ARCHITECTURE)
+    network = Classifier(ARCHITECTURE)
     assert read_unlabelled(tmp_path / "plain", Data(), network).filenames == ("0.png", "1.png")
     assert read_unlabelled(tmp_path / "pets", Data(), network).filenames == ("test/4.png",)
 
 
 def test_what_cannot_be_read_is_named_and_within_max_rejected_left_out(tmp_path: Path, make_raw: MakeRaw) -> None:
-    network = Perceptron(ARCHITECTURE)
+    network = Classifier(ARCHITECTURE)
     with pytest.raises(InputError, match=r"absent: no such folder or archive: give the path"):
         read_unlabelled(tmp_path / "absent", Data(), network)
     (tmp_path / "none").mkdir()

@@ -12,8 +12,9 @@ from torch import nn
 
 from regbench.augmentation.zca import Whitening
 from regbench.errors import IntegrityError
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 
 ARTICLE = Architecture(tuple("0123456789"), channels=1, height=28, width=28, hidden=(500,) * 5)
 SMALL = Architecture(("no", "yes"), channels=3, height=4, width=5, hidden=(7, 6))
@@ -21,12 +22,12 @@ SMALL = Architecture(("no", "yes"), channels=3, height=4, width=5, hidden=(7, 6)
 
 def test_the_article_s_network_has_its_parameters() -> None:
     assert (
-        sum(p.numel() for p in Perceptron(ARTICLE).parameters()) == 784 * 500 + 4 * 500 * 500 + 500 * 10 + 5 * 500 + 10
+        sum(p.numel() for p in Classifier(ARTICLE).parameters()) == 784 * 500 + 4 * 500 * 500 + 500 * 10 + 5 * 500 + 10
     )
 
 
 def test_glorot_uniform_kernels_and_zero_biases() -> None:
-    model = Perceptron(ARTICLE).initialize(128)
+    model = Classifier(ARTICLE, seed=128)
     for layer in model.layers:
         if isinstance(layer, nn.Linear):
             bound = np.sqrt(6 / (layer.in_features + layer.out_features))
@@ -40,7 +41,7 @@ def test_glorot_uniform_kernels_and_zero_biases() -> None:
 
 
 def test_hidden_kernels_leave_out_biases_and_the_output_layer() -> None:
-    assert [tuple(kernel.shape) for kernel in Perceptron(SMALL).hidden_kernels] == [(7, 60), (6, 7)]
+    assert [tuple(kernel.shape) for kernel in Classifier(SMALL).hidden_kernels] == [(7, 60), (6, 7)]
 
 
 @pytest.mark.parametrize(
@@ -53,24 +54,24 @@ def test_hidden_kernels_leave_out_biases_and_the_output_layer() -> None:
     ],
 )
 def test_each_field_of_the_architecture_changes_the_network(change: dict[str, Any], expected: list[Any]) -> None:
-    model = Perceptron(replace(SMALL, **change))
+    model = Classifier(replace(SMALL, **change))
     assert [tuple(layer.weight.shape) for layer in model.layers if isinstance(layer, nn.Linear)] == expected
 
 
 def test_batch_norm_stands_between_product_and_relu() -> None:
-    kinds = [type(layer).__name__ for layer in Perceptron(replace(SMALL, batch_norm=True)).layers]
-    assert kinds == ["Dropout", *["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2, "Linear"]
+    kinds = [type(layer).__name__ for layer in Classifier(replace(SMALL, batch_norm=True)).layers]
+    assert kinds == ["Flatten", *["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2, "Linear"]
 
 
 def test_pixels_are_scaled_to_one_and_byte_and_float_pixels_agree() -> None:
-    model = Perceptron(SMALL).initialize(1).eval()
+    model = Classifier(SMALL, seed=1).eval()
     pixels = torch.randint(0, 256, (5, 3, 4, 5), dtype=torch.uint8)
     assert torch.equal(model(pixels), model(pixels.float()))
     torch.testing.assert_close(model(pixels), model.layers(pixels.flatten(1) / 255))
 
 
 def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch() -> None:
-    model = Perceptron(SMALL).initialize(1)
+    model = Classifier(SMALL, seed=1)
     pixels = torch.randint(0, 256, (25, 3, 4, 5), dtype=torch.uint8)
     found = model.probabilities(pixels, batch=4)
     assert found.shape == (25, 2)
@@ -83,7 +84,7 @@ def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch() -> None:
 def saved(tmp_path: Path) -> Path:
     whitening = Whitening(torch.rand(60), torch.rand(60, 60))
     architecture = replace(SMALL, batch_norm=True, whitening=True)
-    model = Perceptron(architecture, dropout=0.5, input_dropout=0.2).initialize(3).set_whitening(whitening)
+    model = Classifier(architecture, dropout=0.5, input_dropout=0.2, seed=3).set_whitening(whitening)
     model.layers[2].running_mean += 1
     save_model(tmp_path / "model", model.eval())
     torch.save(model(torch.full((2, 3, 4, 5), 9, dtype=torch.uint8)).detach(), tmp_path / "logits.pt")
@@ -132,7 +133,7 @@ def test_a_missing_file_is_named(saved: Path) -> None:
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    model = Perceptron(SMALL).initialize(1)
+    model = Classifier(SMALL, seed=1)
     with torch.no_grad():
         model.layers[1].weight[0, 0] = float("nan")
     save_model(tmp_path, model)

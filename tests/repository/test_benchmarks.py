@@ -10,7 +10,7 @@ from conftest import MakeRaw
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
-from benchmarks import cases, orders, races, run, search, tables, verdicts
+from benchmarks import cases, cnn, orders, races, run, search, tables, verdicts
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
 from benchmarks.verdict_draws import Draws
@@ -36,6 +36,17 @@ def test_quick_run_measures_what_it_writes(tmp_path: Path, monkeypatch: pytest.M
     text = (tmp_path / "results.md").read_text()
     assert "Keras/JAX" not in text, "nothing that was not measured is shown"
     assert (tmp_path / "training.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_race_of_convolutional_networks_has_all_contenders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cnn", "--rounds", "1", "--images", "256", "--out", str(tmp_path)])
+    cnn.main()
+    measured = json.loads((tmp_path / "cnn.json").read_text())
+    assert {turn["contender"] for turn in measured["turns"]} == {cnn.OWN, cnn.LOOP, cnn.LOOPS}
+    assert measured["ratios"].keys() == {cnn.LOOP, cnn.LOOPS} and "asked: 1.1" in capsys.readouterr().out
 
 
 def test_no_peers_is_an_error_not_a_shorter_table(

@@ -17,8 +17,9 @@ from regbench.config.retraining import Publish
 from regbench.data.dataset import DataShape, Split
 from regbench.errors import BusyError, InputError
 from regbench.files import write_json
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.retraining.challenger import choose
 from regbench.retraining.locking import only_job
 from regbench.retraining.pipeline import PipelineError, publish
@@ -92,8 +93,8 @@ def test_leaks_and_what_was_taken_back_are_refused(tmp_path: Path, leak: str, sa
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Perceptron:
-    made = Perceptron(Architecture(("a", "b", "c"), 1, 4, 4, (5,))).initialize(1)
+def network(tmp_path: Path) -> Classifier:
+    made = Classifier(Architecture(("a", "b", "c"), 1, 4, 4, (5,)), seed=1)
     save_model(tmp_path, made)
     return made.eval()
 
@@ -103,7 +104,7 @@ def split(images: int = 9) -> Split:
     return Split(pixels, np.zeros(images, dtype=np.int64), ("",) * images, ("",) * images)
 
 
-def test_answers_are_those_of_the_network_in_the_order_of_todays_classes(network: Perceptron, tmp_path: Path) -> None:
+def test_answers_are_those_of_the_network_in_the_order_of_todays_classes(network: Classifier, tmp_path: Path) -> None:
     expected = network.probabilities(torch.from_numpy(split().images)).numpy()
     same = ask(tmp_path, split(), DataShape(("a", "b", "c"), 1, 4, 4), Compute())
     assert np.array_equal(same.probabilities, expected)
@@ -114,7 +115,7 @@ def test_answers_are_those_of_the_network_in_the_order_of_todays_classes(network
     assert others.probabilities[:, :2] == pytest.approx(known / known.sum(1, keepdims=True))
 
 
-def test_a_network_for_other_images_is_said_to_be(network: Perceptron, tmp_path: Path) -> None:
+def test_a_network_for_other_images_is_said_to_be(network: Classifier, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"takes images of 1x4x4, and today's have 3x4x4: restore data\.image_size"):
         ask(tmp_path, split(), DataShape(("a", "b", "c"), 3, 4, 4), Compute())
 

@@ -60,7 +60,7 @@ def test_a_stage_depends_on_its_own_code_and_parameters_alone(name: str) -> None
 
 
 def test_all_code_and_parameters_are_checked() -> None:
-    assert STAGES["check"]["deps"] == ["params.yaml", "src", "stages"] and _outs("check") == {"data/stages"}
+    assert STAGES["check"]["deps"] == ["networks", "params.yaml", "src", "stages"] and _outs("check") == {"data/stages"}
     ignored = (ROOT / ".dvcignore").read_text().split()
     assert "__pycache__" in ignored, "else the stage would run again after every run"
 

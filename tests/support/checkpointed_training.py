@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from regbench.config.section import Precision
 from regbench.config.training import Train
 from regbench.config.variants import Variant
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.training import checkpoint
 from regbench.training.examples import Examples
 from regbench.training.fit import FitResult, fit
@@ -82,16 +83,16 @@ def train(
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     hidden: tuple[int, ...] = ARCHITECTURE.hidden,
     **options: Any,
-) -> tuple[Perceptron, FitResult]:
+) -> tuple[Classifier, FitResult]:
     """Train a freshly initialized network; `options` are those of checkpoints."""
     variant = Variant(recipe="plain", **case.strengths)
     architecture = replace(ARCHITECTURE, batch_norm=variant.batch_norm, hidden=hidden)
-    model = Perceptron(architecture, variant.dropout, variant.input_dropout).initialize(1)
+    model = Classifier(architecture, variant.dropout, variant.input_dropout, seed=1)
     data = examples(200, copies=case.copies), examples(200).chosen(np.arange(case.sample)), examples(60, 9)
     return model, fit(model, *data, case.train, variant, 1, on_epoch, case.precision, **options)
 
 
-def outcome(model: Perceptron, result: FitResult) -> tuple[Any, ...]:
+def outcome(model: Classifier, result: FitResult) -> tuple[Any, ...]:
     """Return all that must be equal to the bit: weights and buffers, history, best epoch, whether it stopped early."""
     tensors = {name: (value.dtype, value.numpy().tobytes()) for name, value in model.state_dict().items()}
     return tensors, [repr(record) for record in result.history], result.best_epoch, result.stopped_early

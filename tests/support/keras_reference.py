@@ -16,44 +16,69 @@ import numpy as np
 import torch
 from keras import constraints, layers, optimizers, regularizers
 
+MOMENTUM = 0.9
+"""Of batch normalization's running statistics: PyTorch's, where Keras's own is 0.99. No training step reads them."""
 
-def network(strengths: dict[str, Any], kernels: list[np.ndarray]) -> keras.Model:
-    """Return the article's kind of network with the given starting kernels, (outputs, inputs), and zero biases."""
+
+def network(strengths: dict[str, Any], image: tuple[int, ...], kernels: list[np.ndarray]) -> keras.Model:
+    """Return a network for inputs of a shape, with the given starting kernels, (outputs, inputs, ...), and zero biases.
+
+    A kernel of two dimensions is a linear layer, one of four a convolution with pooling behind its ReLU.
+    """
     used = regularizers.L1L2(strengths.get("l1", 0.0), strengths.get("l2", 0.0))
-    bound = constraints.MaxNorm(strengths["max_norm"], axis=0) if "max_norm" in strengths else None
-    model = keras.Sequential([layers.Input((kernels[0].shape[1],))])
+    model = keras.Sequential([layers.Input(image)])
     for kernel in kernels[:-1]:
-        model.add(layers.Dense(len(kernel), kernel_regularizer=used, kernel_constraint=bound))
+        incoming = list(range(kernel.ndim - 1))
+        bound = constraints.MaxNorm(strengths["max_norm"], axis=incoming) if "max_norm" in strengths else None
+        settings = {"kernel_regularizer": used, "kernel_constraint": bound}
+        convolves = kernel.ndim == 4
+        model.add(layers.Conv2D(len(kernel), 3, **settings) if convolves else layers.Dense(len(kernel), **settings))
         if strengths.get("batch_norm"):
-            model.add(layers.BatchNormalization(epsilon=1e-3))
+            model.add(layers.BatchNormalization(epsilon=1e-3, momentum=MOMENTUM))
         model.add(layers.Activation("relu"))
+        if convolves:
+            model.add(layers.MaxPooling2D(2))
+    model.add(layers.Flatten())
     model.add(layers.Dense(len(kernels[-1])))
-    dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
-    for layer, kernel in zip(dense, kernels, strict=True):
-        layer.set_weights([kernel.T, np.zeros(len(kernel))])
+    learnt = [layer for layer in model.layers if isinstance(layer, layers.Dense | layers.Conv2D)]
+    for layer, kernel in zip(learnt, kernels, strict=True):
+        layer.set_weights([kernel.transpose(*range(2, kernel.ndim), 1, 0), np.zeros(len(kernel))])
     return model
 
 
-def losses(case: dict[str, Any], arrays: dict[str, np.ndarray]) -> list[float]:
-    """Return the loss with penalties of each step, before it is taken."""
+def learn(case: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return the loss with penalties of each step, before it is taken; then the loss of the first batch in evaluation.
+
+    And the running statistics of batch normalization, mean and variance a layer.
+    """
     strengths, count = case["strengths"], case["layers"]
-    model = network(strengths, [arrays[f"kernel{layer}"] for layer in range(count)])
+    keras.config.set_floatx(case["precision"])
+    keras.config.set_dtype_policy(case["precision"])
+    kernels = [arrays[f"{case['arrays']}.kernel{layer}"] for layer in range(count)]
+    inputs, labels = arrays[f"{case['arrays']}.inputs"].astype(case["precision"]), arrays[f"{case['arrays']}.labels"]
+    model = network(strengths, inputs.shape[2:], kernels)
     chosen = optimizers.AdamW(case["learning_rate"], weight_decay=strengths.get("weight_decay", 0.0))
     if "weight_decay" in strengths:
         chosen.exclude_from_weight_decay(var_names=["bias"])
     else:
         chosen = optimizers.Adam(case["learning_rate"])
-    entropy = keras.losses.CategoricalCrossentropy(True, label_smoothing=strengths.get("label_smoothing", 0.0))
+    smoothing = strengths.get("label_smoothing", 0.0)
+    one_hot = [keras.utils.to_categorical(each, len(kernels[-1])) for each in labels]
     found = []
-    for rows, labels in zip(arrays["inputs"], arrays["labels"], strict=True):
-        one_hot = keras.utils.to_categorical(labels, len(arrays[f"kernel{count - 1}"]))
-        loss = entropy(one_hot, model(rows, training=True)) + sum(model.losses)
+    for rows, targets in zip(inputs, one_hot, strict=True):
+        # The function: the class of the same name rounds to float32.
+        entropies = keras.losses.categorical_crossentropy(targets, model(rows, training=True), True, smoothing)
+        loss = entropies.mean() + sum(model.losses)
         model.zero_grad()
         loss.backward()
         with torch.no_grad():
             chosen.apply([weight.value.grad for weight in model.trainable_weights], model.trainable_weights)
         found.append(loss.item())
-    return found
+    norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    with torch.no_grad():
+        evaluated = keras.losses.categorical_crossentropy(one_hot[0], model(inputs[0], training=False), True)
+        statistics = [[layer.moving_mean.numpy().tolist(), layer.moving_variance.numpy().tolist()] for layer in norms]
+    return {"losses": found, "evaluated": evaluated.mean().item(), "statistics": statistics}
 
 
 def stops(mode: str, patience: int, min_delta: float, scores: list[float | None]) -> tuple[int | None, int]:
@@ -76,7 +101,7 @@ def main() -> None:
     with np.load(folder / "arrays.npz") as stored:
         arrays = dict(stored)
     answers = {
-        "losses": {name: losses(case, arrays) for name, case in cases["networks"].items()},
+        "networks": {name: learn(case, arrays) for name, case in cases["networks"].items()},
         "stops": [stops(**case) for case in cases["stops"]],
     }
     (folder / "answers.json").write_text(json.dumps(answers))

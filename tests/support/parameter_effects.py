@@ -1,5 +1,6 @@
 """What parameters of data, training and evaluation do: each function returns what is built from them."""
 
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from support.raw_images import write_canonical
 from support.tracking_project import FOLDERS, write_project
 
@@ -32,7 +34,8 @@ from regbench.engine.training_run import TrainingData, save_network, train_netwo
 from regbench.errors import InputError
 from regbench.evaluation.predicted_split import corrupted_images
 from regbench.layout import Results
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.runtime import device as compute
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
@@ -46,24 +49,40 @@ from regbench.training.examples import Examples
 from regbench.training.fit import FitResult
 
 
-def _examples(count: int, seed: int) -> Examples:
-    pixels = np.random.default_rng(seed).integers(0, 256, (1, count, 1, 8, 8), dtype=np.uint8)
+def _examples(count: int, seed: int, side: int) -> Examples:
+    pixels = np.random.default_rng(seed).integers(0, 256, (1, count, 1, side, side), dtype=np.uint8)
     return Examples(pixels, torch.from_numpy(pixels[0].reshape(count, -1)[:, :2].argmax(1)))
 
 
-def _train(params: Params, folder: Path) -> tuple[TrainingData, TrainingSpec, Perceptron, FitResult]:
-    train, validation = _examples(120, 1), _examples(50, 2)
-    data = TrainingData(DataShape(("a", "b"), 1, 8, 8), train, train, validation, train.chosen(np.arange(50)))
+def _train(params: Params, folder: Path, side: int = 8) -> tuple[TrainingData, TrainingSpec, Classifier, FitResult]:
+    train, validation = _examples(120, 1, side), _examples(50, 2, side)
+    data = TrainingData(DataShape(("a", "b"), 1, side, side), train, train, validation, train.chosen(np.arange(50)))
     hardware = compute.resolve_hardware(params.compute, folder / "hardware.json")
     spec = training_spec(params, "v", hardware, "", "")
     return data, spec, *train_network(spec, data, params.seeds[0])
 
 
-def train(params: Params, folder: Path) -> Any:
+def train(params: Params, folder: Path, side: int = 8) -> Any:
     """Train `v` on made-up images."""
-    _, _, network, result = _train(params, folder)
+    _, _, network, result = _train(params, folder, side)
     shapes = [tuple(parameter.shape) for parameter in network.parameters()]
     return len(result.history), result.best_epoch, result.history, shapes
+
+
+def train_larger(params: Params, folder: Path) -> Any:
+    """Train `v` on images that are large enough for every network."""
+    return train(params, folder, side=12)
+
+
+def train_from_weights(params: Params, folder: Path) -> Any:
+    """Train `v` from weights in a file, where none are named from those of `networks/base.safetensors`."""
+    (folder / "networks").mkdir(exist_ok=True)
+    for seed, name in enumerate(("base", "other")):
+        state = Classifier(Architecture(("a", "b"), 1, 8, 8, params.model.hidden), seed=seed).layers.state_dict()
+        save_file(state, folder / f"networks/{name}.safetensors")
+    model = params.model.model_copy(update={"weights": params.model.weights or "networks/base.safetensors"})
+    with chdir(folder):
+        return train(params.model_copy(update={"model": model}), folder)
 
 
 def save_trained(params: Params, folder: Path) -> Any:

@@ -10,8 +10,9 @@ from PIL import Image
 from regbench.config.tuned import write_tuned
 from regbench.config.variants import Variant
 from regbench.files import write_array, write_csv, write_json
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.runtime.hardware import Hardware
 from regbench.runtime.randomness import generator
 
@@ -98,7 +99,7 @@ def write_run(
     """Write one training's folder and return its history."""
     run = folder / "runs" / name / f"seed-{seed}"
     channels, height, width = shape
-    save_model(run, Perceptron(Architecture(CLASSES, channels, height, width, hidden)).initialize(seed))
+    save_model(run, Classifier(Architecture(CLASSES, channels, height, width, hidden), seed=seed))
     noise = generator(seed, "preview").random((EPOCHS, len(HISTORY))) / 50
     shared = np.linspace(0.6, 0.8, EPOCHS)[:, np.newaxis] + better
     history = pd.DataFrame(shared + noise, columns=HISTORY).rename_axis("epoch").reset_index()

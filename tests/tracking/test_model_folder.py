@@ -18,8 +18,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from numpy.typing import NDArray
 
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.tracking import served_classifier
 from regbench.tracking.model_folder import ModelFolders
 from regbench.tracking.run_record import Network
@@ -30,6 +31,8 @@ ARCHITECTURES = {
     "batch_norm": Architecture(("a", "b", "c"), 1, 4, 4, (8, 6), batch_norm=True),
     "whitening": Architecture(("a", "b", "c"), 1, 4, 4, (8, 6), whitening=True),
     "wide": Architecture(("a", "b"), 3, 4, 5, (9,), batch_norm=True),
+    "cnn": Architecture(("a", "b", "c"), 1, 10, 11, batch_norm=True, whitening=True, network="cnn"),
+    "resnet": Architecture(("a", "b", "c"), 1, 8, 8, network="torchvision:resnet18"),
 }
 Folders = dict[tuple[str, int], tuple[Network, Path]]
 CODE = "code/served_classifier.py"
@@ -38,10 +41,12 @@ CODE = "code/served_classifier.py"
 def save_random(folder: Path, architecture: Architecture, seed: int) -> Network:
     """Save a network all of whose tensors, buffers too, are random, and whose dropout is on while it trains."""
     random = torch.Generator().manual_seed(seed)
-    model = Perceptron(architecture, dropout=0.1 * seed, input_dropout=0.1 * seed)
+    model = Classifier(architecture, dropout=0.1 * seed, input_dropout=0.1 * seed)
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():
-            tensor.copy_(torch.rand(tensor.shape, generator=random) + 0.1)
+            # Divided by a unit's inputs: the sums of eighteen layers stay finite.
+            inputs = tensor[0].numel() if tensor.dim() > 1 and tensor.numel() else 1
+            tensor.copy_((torch.rand(tensor.shape, generator=random) + 0.1) / inputs)
     save_model(folder, model)
     shape = (2, architecture.channels, architecture.height, architecture.width)
     return Network(folder, 0, np.zeros(shape, dtype=np.uint8))
@@ -99,7 +104,7 @@ def test_folder_holds_no_pickled_module_and_no_code_but_ours(folders: Folders) -
         assert (path / CODE).read_bytes() == Path(served_classifier.__file__).read_bytes()
 
 
-def served(folders: Folders, name: str) -> tuple[Perceptron, Any]:
+def served(folders: Folders, name: str) -> tuple[Classifier, Any]:
     network, path = folders[name, 1]
     return load_model(network.folder), mlflow.pyfunc.load_model(str(path))
 

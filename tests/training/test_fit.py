@@ -12,7 +12,8 @@ from regbench.augmentation.zca import Whitening, scale
 from regbench.config.training import Train
 from regbench.config.variants import Variant
 from regbench.errors import DivergedError
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.runtime.randomness import generator
 from regbench.training.epoch import run_epoch
 from regbench.training.examples import Examples, batch_count, batches, in_order
@@ -29,16 +30,16 @@ def examples(count: int, seed: int = 0, copies: int = 1) -> Examples:
 
 def train(
     *, seed: int = 1, data: Examples | None = None, settings: dict[str, Any] | None = None, **strengths: Any
-) -> tuple[Perceptron, FitResult]:
+) -> tuple[Classifier, FitResult]:
     variant = Variant(recipe="plain", **strengths)
     architecture = replace(ARCHITECTURE, batch_norm=variant.batch_norm)
-    model = Perceptron(architecture, variant.dropout, variant.input_dropout).initialize(seed)
+    model = Classifier(architecture, variant.dropout, variant.input_dropout, seed=seed)
     data = data or examples(200)
     chosen = Train.model_validate({"epochs": 6, "batch_size": 16, "learning_rate": 1e-2, **(settings or {})})
     return model, fit(model, data, examples(200).chosen(np.arange(60)), examples(60, 9), chosen, variant, seed)
 
 
-def weights(model: Perceptron) -> torch.Tensor:
+def weights(model: Classifier) -> torch.Tensor:
     return torch.cat([value.flatten().float() for value in model.state_dict().values()])
 
 
@@ -59,16 +60,16 @@ def test_batch_order_differs_between_epochs_and_repeats_by_key() -> None:
 
 
 def test_scores_are_means_over_images_not_over_batches() -> None:
-    model, data = Perceptron(ARCHITECTURE).initialize(1), examples(1037)
-    found = run_epoch(model, data.rows(), data.labels, in_order(len(data)))
+    model, data = Classifier(ARCHITECTURE, seed=1), examples(1037)
+    found = run_epoch(model, data.inputs(), data.labels, in_order(len(data)))
     logits = model.eval()(torch.from_numpy(data.pixels[0])).detach()
     assert found.loss == pytest.approx(float(F.cross_entropy(logits, data.labels)), rel=1e-6)
     assert found.accuracy == float((logits.argmax(1) == data.labels).double().mean())
 
 
 def test_no_images_give_nan() -> None:
-    model, data = Perceptron(ARCHITECTURE), examples(0)
-    assert np.isnan(run_epoch(model, data.rows(), data.labels, in_order(0)).loss)
+    model, data = Classifier(ARCHITECTURE), examples(0)
+    assert np.isnan(run_epoch(model, data.inputs(), data.labels, in_order(0)).loss)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_each_strength_and_setting_changes_the_training(change: dict[str, Any]) 
 
 
 def test_bfloat16_learns_about_the_same_and_is_scored_in_float32() -> None:
-    models = {name: Perceptron(ARCHITECTURE).initialize(1) for name in ("float32", "bfloat16")}
+    models = {name: Classifier(ARCHITECTURE, seed=1) for name in ("float32", "bfloat16")}
     data = examples(200)
     settings = Train(epochs=1, batch_size=16)
     full, half = (
@@ -107,14 +108,14 @@ def test_bfloat16_learns_about_the_same_and_is_scored_in_float32() -> None:
     )
     assert full.history[0].train_loss != half.history[0].train_loss
     assert full.history[0].train_loss == pytest.approx(half.history[0].train_loss, rel=1e-2)
-    again = run_epoch(models["bfloat16"], data.rows(), data.labels, in_order(len(data)))
+    again = run_epoch(models["bfloat16"], data.inputs(), data.labels, in_order(len(data)))
     assert again.loss == half.history[0].validation_loss
     assert all(parameter.dtype == torch.float32 for parameter in models["bfloat16"].parameters())
 
 
 def test_variants_of_a_seed_start_from_the_same_weights() -> None:
     models = [
-        Perceptron(replace(ARCHITECTURE, batch_norm=batch_norm), dropout).initialize(5)
+        Classifier(replace(ARCHITECTURE, batch_norm=batch_norm), dropout, seed=5)
         for batch_norm, dropout in [(False, 0.0), (True, 0.5)]
     ]
     kernels = [[kernel.detach() for kernel in model.hidden_kernels] for model in models]
@@ -128,7 +129,7 @@ def test_weights_are_those_of_the_best_epoch_not_of_the_last() -> None:
     short, _ = train(settings={"epochs": result.best_epoch + 1})
     assert torch.equal(weights(long), weights(short))
     validation = examples(60, 9)
-    again = run_epoch(long, validation.rows(), validation.labels, in_order(60))
+    again = run_epoch(long, validation.inputs(), validation.labels, in_order(60))
     assert again.accuracy == result.history[result.best_epoch].validation_accuracy
     assert again.loss == result.history[result.best_epoch].validation_loss
 
@@ -165,7 +166,7 @@ def test_record_adds_up() -> None:
 
 def test_epochs_go_through_the_copies_in_turn() -> None:
     data = examples(20, copies=3)
-    assert [int(data.rows(epoch)[0, 0]) for epoch in range(4)] == [
+    assert [int(data.inputs(epoch)[0, 0, 0, 0]) for epoch in range(4)] == [
         int(data.pixels[c, 0, 0, 0, 0]) for c in (0, 1, 2, 0)
     ]
     _, once = train(data=examples(200, copies=2))
@@ -181,15 +182,15 @@ def test_whitened_rows_are_what_the_saved_model_computes_from_pixels() -> None:
         torch.from_numpy(random.normal(size=(16, 16)).astype(np.float32)),
     )
     data = replace(examples(30), whitening=whitening)
-    model = Perceptron(replace(ARCHITECTURE, whitening=True)).initialize(1).set_whitening(whitening).eval()
-    torch.testing.assert_close(model.layers(data.rows()), model(torch.from_numpy(data.pixels[0])))
+    model = Classifier(replace(ARCHITECTURE, whitening=True), seed=1).set_whitening(whitening).eval()
+    torch.testing.assert_close(model.layers(data.inputs()), model(torch.from_numpy(data.pixels[0])))
     plain = examples(30)
-    torch.testing.assert_close(model.layers(whitening.apply(scale(plain.rows()))), model.layers(data.rows()))
+    torch.testing.assert_close(model.layers(whitening.apply(scale(plain.inputs()))), model.layers(data.inputs()))
 
 
 def test_a_small_set_is_learnt_by_heart() -> None:
     data = examples(16)
-    model = Perceptron(ARCHITECTURE).initialize(3)
+    model = Classifier(ARCHITECTURE, seed=3)
     result = fit(model, data, data, data, Train(epochs=200, batch_size=16, learning_rate=1e-2), Variant(recipe="p"), 3)
     assert result.history[-1].sample_loss < 1e-2
     assert result.history[result.best_epoch].sample_accuracy == 1
@@ -213,7 +214,7 @@ def test_what_on_epoch_raises_ends_the_training() -> None:
         if len(seen) == 2:
             raise StopError
 
-    model, data = Perceptron(ARCHITECTURE).initialize(1), examples(40)
+    model, data = Classifier(ARCHITECTURE, seed=1), examples(40)
     with pytest.raises(StopError):
         fit(model, data, data, data, Train(epochs=9), Variant(recipe="plain"), 1, stop)
     assert seen == [0, 1]

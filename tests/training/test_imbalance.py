@@ -10,7 +10,8 @@ from torch import nn
 
 from regbench.config.training import Train
 from regbench.config.variants import Variant
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.runtime.randomness import generator
 from regbench.training.examples import Examples
 from regbench.training.fit import FitResult, fit
@@ -109,13 +110,13 @@ def overlapping(count: int, rare: float, seed: int) -> Examples:
     return Examples(pixels.reshape(1, count, 1, 4, 4), torch.from_numpy(labels))
 
 
-def train(strengths: dict[str, Any] | None = None, **settings: Any) -> tuple[Perceptron, FitResult]:
-    model = Perceptron(Architecture(("a", "b", "c"), 1, 4, 4, hidden=(8,))).initialize(1)
+def train(strengths: dict[str, Any] | None = None, **settings: Any) -> tuple[Classifier, FitResult]:
+    model = Classifier(Architecture(("a", "b", "c"), 1, 4, 4, hidden=(8,)), seed=1)
     data, chosen = overlapping(1000, 0.05, 1), Train(epochs=20, batch_size=32, learning_rate=1e-2, **settings)
     return model, fit(model, data, data, overlapping(200, 0.5, 2), chosen, Variant(recipe="p", **(strengths or {})), 1)
 
 
-def recalls(model: Perceptron) -> tuple[float, float]:
+def recalls(model: Classifier) -> tuple[float, float]:
     """Return the recall of the common and of the rare class on new images."""
     test = overlapping(2000, 0.5, 3)
     right = model.eval()(torch.from_numpy(test.pixels[0])).argmax(1) == test.labels
@@ -134,7 +135,7 @@ def test_a_rare_class_is_recalled_more_often_with_either(settings: dict[str, Any
 
 
 def test_evaluation_is_not_weighted_and_the_loss_that_is_learnt_is() -> None:
-    model = Perceptron(Architecture(("a", "b"), 1, 4, 4, hidden=(8,))).initialize(1)
+    model = Classifier(Architecture(("a", "b"), 1, 4, 4, hidden=(8,)), seed=1)
     data = overlapping(50, 0.2, 1)
     still = Train(epochs=1, batch_size=50, learning_rate=1e-30, class_weights="balanced")
     record = fit(model, data, data, data, still, Variant(recipe="p"), 1).history[0]
@@ -147,6 +148,6 @@ def test_evaluation_is_not_weighted_and_the_loss_that_is_learnt_is() -> None:
 
 def test_off_leaves_the_call_of_torch_as_it_was() -> None:
     """`tests/training/test_step.py` compares whole trainings with a plain loop; here mixed labels are added."""
-    step = TrainingStep(Perceptron(Architecture(("a", "b"), 1, 4, 4, hidden=(8,))), Train(), Variant(recipe="p"), 1, 9)
+    step = TrainingStep(Classifier(Architecture(("a", "b"), 1, 4, 4, hidden=(8,))), Train(), Variant(recipe="p"), 1, 9)
     logits, parts = torch.randn(30, 2), torch.rand(30, 2).softmax(1)
     assert torch.equal(step.loss(logits, parts), nn.functional.cross_entropy(logits, parts))

@@ -6,24 +6,25 @@ from pathlib import Path
 import pytest
 import torch
 
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
-from regbench.networks.perceptron import Architecture, Perceptron
 from regbench.training.sparsity import compressed_bytes, dead_units, zero_weights
 
 WIDE = Architecture(("no", "yes"), channels=1, height=8, width=8, hidden=(60, 50))
 
 
 @pytest.fixture
-def model() -> Perceptron:
-    return Perceptron(WIDE).initialize(1)
+def model() -> Classifier:
+    return Classifier(WIDE, seed=1)
 
 
-def test_a_fresh_network_has_neither_zeros_nor_dead_units(model: Perceptron) -> None:
+def test_a_fresh_network_has_neither_zeros_nor_dead_units(model: Classifier) -> None:
     assert zero_weights(model) == dead_units(model) == 0
 
 
 @torch.no_grad()
-def test_units_without_incoming_or_outgoing_weights_are_dead_once(model: Perceptron) -> None:
+def test_units_without_incoming_or_outgoing_weights_are_dead_once(model: Classifier) -> None:
     first, second, output = model.kernels
     first[3] = 0  # nothing comes in
     second[:, 4] = 0  # nothing goes out
@@ -38,7 +39,7 @@ def test_units_without_incoming_or_outgoing_weights_are_dead_once(model: Percept
 
 
 @torch.no_grad()
-def test_zeros_compress_and_others_hardly(model: Perceptron, tmp_path: Path) -> None:
+def test_zeros_compress_and_others_hardly(model: Classifier, tmp_path: Path) -> None:
     save_model(tmp_path / "dense", model)
     for kernel in model.hidden_kernels:
         kernel[torch.rand(kernel.shape, generator=torch.Generator().manual_seed(1)) < 0.9] = 0

@@ -13,7 +13,8 @@ from torch.optim.swa_utils import AveragedModel, get_swa_avg_fn
 from regbench.augmentation.zca import scale
 from regbench.config.training import Train
 from regbench.config.variants import Variant
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.runtime.randomness import generator
 from regbench.training.averaging import Average
 from regbench.training.epoch import run_epoch
@@ -31,12 +32,12 @@ def examples(count: int, seed: int = 0) -> Examples:
     return Examples(pixels, torch.from_numpy(pixels[0].reshape(count, 16)[:, :3].argmax(1)))
 
 
-def build(strengths: Variant) -> Perceptron:
+def build(strengths: Variant) -> Classifier:
     architecture = replace(ARCHITECTURE, batch_norm=strengths.batch_norm)
-    return Perceptron(architecture, strengths.dropout, strengths.input_dropout).initialize(1)
+    return Classifier(architecture, strengths.dropout, strengths.input_dropout, seed=1)
 
 
-def train(settings: Train = SETTINGS, **strengths: Any) -> tuple[Perceptron, FitResult]:
+def train(settings: Train = SETTINGS, **strengths: Any) -> tuple[Classifier, FitResult]:
     variant = Variant(recipe="plain", **strengths)
     model = build(variant)
     return model, fit(model, examples(200), examples(60), examples(60, 9), settings, variant, 1)
@@ -55,7 +56,7 @@ def test_strengths_that_are_off_leave_the_bits_of_a_plain_loop(strengths: dict[s
     model.train()
     model.key_dropout(generator(1, "dropout", 0))
     for index in batches(200, 16, generator(1, "order", 0)):
-        F.cross_entropy(model.layers(scale(data.rows()[index])), data.labels[index]).backward()
+        F.cross_entropy(model.layers(scale(data.inputs()[index])), data.labels[index]).backward()
         for kernel in model.hidden_kernels:
             assert kernel.grad is not None
             kernel.grad += 2 * variant.l2 * kernel.detach() + variant.l1 * kernel.detach().sign()
@@ -92,7 +93,7 @@ def test_label_smoothing_is_torch_s_and_judged_losses_stay_plain() -> None:
     settings = Train(epochs=1, batch_size=16, learning_rate=1e-30)
     model = build(strengths)
     result = fit(model, data, data, data, settings, strengths, 1)
-    logits = model.layers(scale(data.rows())).detach()
+    logits = model.layers(scale(data.inputs())).detach()
     record = result.history[0]
     assert record.train_loss == pytest.approx(
         float(F.cross_entropy(logits, data.labels, label_smoothing=0.2)), rel=1e-6
@@ -105,7 +106,7 @@ def test_mixup_and_noise_change_what_is_learnt_and_nothing_that_is_judged() -> N
     for strengths in (Variant(recipe="plain", mixup=0.3), Variant(recipe="plain", input_noise=0.2)):
         model = build(strengths)
         result = fit(model, data, data, data, Train(epochs=1, learning_rate=1e-30), strengths, 1)
-        plain = float(F.cross_entropy(model.layers(scale(data.rows())), data.labels).detach())
+        plain = float(F.cross_entropy(model.layers(scale(data.inputs())), data.labels).detach())
         assert result.history[0].validation_loss == pytest.approx(plain, rel=1e-6)
         assert abs(result.history[0].train_loss - plain) > 1e-4
 
@@ -114,7 +115,7 @@ def test_the_loss_of_mixed_labels_is_the_mixture_of_the_losses() -> None:
     data, strengths = examples(40), Variant(recipe="plain", mixup=0.5, label_smoothing=0.1)
     step = TrainingStep(build(strengths), SETTINGS, strengths, 1, 10)
     step.begin_epoch(0)
-    rows = scale(data.rows())
+    rows = scale(data.inputs())
     _, targets = step.transform_batch(rows, data.labels)
     random = generator(1, "mixup", 0)
     part, partners = random.beta(0.5, 0.5), torch.from_numpy(random.permutation(40))
@@ -145,7 +146,7 @@ def test_the_proximal_step_leaves_true_zeros_where_the_subgradient_leaves_none()
 @pytest.mark.parametrize("decay", [0.9, 1 - 1e-9])
 def test_the_mean_is_torch_s_averaged_model(decay: float, batch_norm: bool) -> None:
     """As PyTorch's with the corrected factor; at a decay of almost 1 as its plain mean (stochastic averaging)."""
-    model = Perceptron(replace(ARCHITECTURE, batch_norm=batch_norm)).initialize(1).train()
+    model = Classifier(replace(ARCHITECTURE, batch_norm=batch_norm), seed=1).train()
     adam = Adam(FlatParameters.of(model, model.hidden_kernels), SETTINGS)
     average = Average(model.layers, adam.parameters, decay)
 
@@ -153,7 +154,7 @@ def test_the_mean_is_torch_s_averaged_model(decay: float, batch_norm: bool) -> N
         return mean + (latest - mean) * (1 - decay) / (1 - decay ** (int(count) + 1))
 
     peer = AveragedModel(model, avg_fn=corrected if decay < 0.99 else get_swa_avg_fn(), use_buffers=True)
-    rows, labels = scale(examples(200).rows()), examples(200).labels
+    rows, labels = scale(examples(200).inputs()), examples(200).labels
     for index in batches(200, 16, generator(1, "order")):
         F.cross_entropy(model.layers(rows[index]), labels[index]).backward()
         adam.step()
@@ -177,7 +178,7 @@ def test_the_mean_is_what_is_scored_watched_and_kept() -> None:
     losses = [record.validation_loss for record in averaged.history]
     assert averaged.best_epoch == int(np.argmin(losses))
     validation = examples(60, 9)
-    kept = run_epoch(model, validation.rows(), validation.labels, in_order(60))
+    kept = run_epoch(model, validation.inputs(), validation.labels, in_order(60))
     assert kept.loss == losses[averaged.best_epoch]
     norm = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels]).norm()
     assert averaged.history[averaged.best_epoch].weight_norm == pytest.approx(float(norm), rel=1e-6)
@@ -199,7 +200,7 @@ def test_schedule_and_warm_up_reach_the_steps() -> None:
     found, _ = train(warm)
     adam = Adam(FlatParameters.of(model, model.hidden_kernels), warm)
     for step, index in enumerate(batches(200, 16, generator(1, "order", 0))):
-        F.cross_entropy(model.train().layers(scale(data.rows()[index])), data.labels[index]).backward()
+        F.cross_entropy(model.train().layers(scale(data.inputs()[index])), data.labels[index]).backward()
         adam.step((step + 1) / steps)
     assert step + 1 == steps
     assert all(torch.equal(a, b) for a, b in zip(state(found), state(model), strict=True))

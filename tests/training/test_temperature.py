@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.training.examples import Examples
 from regbench.training.temperature import LARGEST, fit_temperature, scale_temperature
 
@@ -37,7 +38,7 @@ def test_the_network_keeps_its_answers_and_lowers_its_loss(batch_norm: bool) -> 
     random = np.random.default_rng(2)
     pixels = random.integers(0, 256, (1, 200, 1, 8, 8), dtype=np.uint8)
     labels = torch.from_numpy(random.integers(0, 3, 200))
-    network = Perceptron(Architecture(("a", "b", "c"), 1, 8, 8, (7,), batch_norm), dropout=0.5).initialize(1).eval()
+    network = Classifier(Architecture(("a", "b", "c"), 1, 8, 8, (7,), batch_norm), dropout=0.5, seed=1).eval()
     images, loss = torch.from_numpy(pixels[0]), torch.nn.functional.cross_entropy
     before = network.divide_logits(0.05)(images).detach()
     temperature = scale_temperature(network.train(), Examples(pixels, labels))

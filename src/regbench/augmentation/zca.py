@@ -20,9 +20,9 @@ MOST_INPUTS = 4096
 """Largest number of inputs that ZCA is fitted to; its matrix is this squared, its cost this cubed."""
 
 
-def scale(rows: Tensor) -> Tensor:
+def scale(pixels: Tensor) -> Tensor:
     """Bring pixels 0..255 of any type to float32 in 0..1."""
-    return rows.to(torch.float32) * (1 / 255)
+    return pixels.to(torch.float32) * (1 / 255)
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Whitening:
     matrix: Tensor
 
     def apply(self, inputs: Tensor) -> Tensor:
-        """Whiten rows of shape (N, D), float32."""
-        return (inputs - self.mean) @ self.matrix
+        """Whiten images (N, C, H, W), or rows (N, D), float32; the shape stays."""
+        return ((inputs.flatten(1) - self.mean) @ self.matrix).view(inputs.shape)
 
     def save(self, path: Path) -> None:
         """Write both tensors to a safetensors file."""

@@ -12,7 +12,7 @@ from regbench.config.params import Params
 from regbench.config.retraining import BEST
 from regbench.config.section import Section
 from regbench.config.training import Train
-from regbench.config.variants import variant_problems
+from regbench.config.variants import network_problems, variant_problems
 from regbench.errors import InputError
 
 COLOUR_ONLY = ("saturation", "hue")
@@ -65,6 +65,8 @@ def _cross_checks(params: Params) -> list[str]:
             problems.append(
                 f"variants.{name}.batch_norm = True: one image has no variance: set train.batch_size to 2 or more"
             )
+        wrong = _merge_problems(params.model, variant.model, ("variants", name, "model"))
+        problems += wrong or network_problems(name, variant, params.network(name))
         fixed = {key: value for key, value in variant.train.items() if f"train.{key}" not in variant.ranges}
         problems += _merge_problems(params.train, fixed, ("variants", name, "train"))
         if IMBALANCE & fixed.keys():
@@ -74,7 +76,7 @@ def _cross_checks(params: Params) -> list[str]:
             found = params.searching(name).problems(variant.ranges)
             wrong = [f"variants.{name}: search.{problem}" for problem in found]
         problems += wrong
-    return problems
+    return list(dict.fromkeys(problems))  # What the variants share is told once.
 
 
 def _colour_problems(params: Params) -> list[str]:

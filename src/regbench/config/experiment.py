@@ -44,6 +44,10 @@ class Experiment(Section):
             raise InputError(f"params.yaml: {key}: is a range: run the stage tune, which chooses a value, first")
         return self.variants[variant].resolve({})
 
+    def network(self, variant: str) -> Model:
+        """Return the network of a variant: the section `model` with the variant's own keys on top."""
+        return Model.model_validate({**self.model.model_dump(), **self.variants[variant].model})
+
     def training(self, variant: str) -> Train:
         """Return the training settings of a variant: the section `train` with the variant's own keys on top.
 

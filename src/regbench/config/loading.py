@@ -42,12 +42,12 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: must hold keys with values: restore it from git")
-    found: Mapping[str, Any] = _tuples(content)
+    found: Mapping[str, Any] = tuples(content)
     return found
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """Turn YAML sequences into tuples, so that a loaded record cannot be changed."""
     if isinstance(value, Mapping):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+        return {key: tuples(item) for key, item in value.items()}
+    return tuple(tuples(item) for item in value) if isinstance(value, list) else value

@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from regbench.config.experiment import Experiment
+from regbench.config.loading import tuples
 from regbench.config.variants import Variant
 from regbench.errors import IntegrityError
 from regbench.files import read_json, write_json
@@ -25,7 +26,7 @@ def read_tuned(path: Path) -> Variant:
         IntegrityError: the file is missing, or is no variant.
     """
     try:
-        return Variant.model_validate(read_json(path))
+        return Variant.model_validate(tuples(read_json(path)))
     except (OSError, ValueError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise IntegrityError(f"{path}: cannot be read: {reason}: run `dvc repro`") from None

@@ -6,12 +6,15 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from regbench.config.messages import explain
+from regbench.config.network import MLP, Model
 from regbench.config.ranges import Choices, Range, Searchable, Value
 from regbench.config.section import Name, Rate, Section, Strength
 from regbench.config.strengths import Patience, Strengths
 
 SEARCHABLE_SETTINGS = ("learning_rate",)
 """Keys of a variant's `train` that may be a range."""
+ON_HIDDEN_KERNELS = ("l1", "l2", "proximal", "max_norm")
+"""Strengths that leave the output layer out."""
 
 
 class SearchableVariant(Section):
@@ -32,6 +35,8 @@ class SearchableVariant(Section):
     mixup: Searchable[Strength] = 0
     input_noise: Searchable[Strength] = 0
     averaging: Searchable[Rate] = 0
+    model: dict[str, Any] = Field(default={})
+    """Keys of the section `model` that this variant overrides."""
     train: dict[str, Searchable[Any]] = Field(default={})
     """Keys of the section `train` that this variant overrides; `learning_rate` may be a range."""
     search: dict[str, Any] = Field(default={})
@@ -85,4 +90,25 @@ def variant_problems(name: str, variant: SearchableVariant, settings: type[Secti
                 (settings if parent else Variant).model_validate(record)
             except ValidationError as error:
                 problems += explain(error, Variant, place[:-1], tuple(end.split(".")))
+    return problems
+
+
+def network_problems(name: str, variant: SearchableVariant, model: Model) -> list[str]:
+    """Return what is wrong between a variant and its network, as far as that is known without building it."""
+    problems = []
+    if "hidden" in variant.model and model.network != MLP:
+        problems.append(
+            f"variants.{name}.model.hidden = {list(variant.model['hidden'])}: is for the network {MLP}, this one is "
+            f"{model.network}: remove it"
+        )
+    if model.frozen and not model.weights:
+        key = f"variants.{name}.model.frozen" if "frozen" in variant.model else "model.frozen"
+        problems.append(f"{key} = True: random layers would stay random: give model.weights, or remove it")
+    elif model.frozen:
+        problems += [
+            f"variants.{name}.{strength}: does nothing where model.frozen is true: the output layer alone is trained, "
+            "and it has no penalty: remove one of them"
+            for strength in ON_HIDDEN_KERNELS
+            if getattr(variant, strength)
+        ]
     return problems

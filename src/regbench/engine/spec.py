@@ -30,12 +30,16 @@ class TrainingSpec:
     """Identity of the code that trains."""
     versions: str
     """Of the libraries that compute, such as `numpy 2.4.0, torch 2.14.1`."""
+    own_code: str = ""
+    """Identity of the code of a network of the user's own, else empty."""
+    weights: str = ""
+    """SHA-256 of the file of starting weights; empty where there is none."""
 
     @cached_property
     def content(self) -> dict[str, Any]:
         """The spec as plain values, for JSON."""
         sections = {name: getattr(self, name).model_dump(mode="json") for name in ("model", "train", "strengths")}
-        names = ("data", "augmentation", "code", "versions")
+        names = ("data", "augmentation", "code", "versions", "own_code", "weights")
         return sections | {"hardware": asdict(self.hardware)} | {name: getattr(self, name) for name in names}
 
     @cached_property
@@ -50,4 +54,4 @@ class TrainingSpec:
     @property
     def cost(self) -> float:
         """Estimate of the time a training takes, relative to others on the same data."""
-        return self.train.epochs * sum(width**2 for width in self.model.hidden)
+        return self.train.epochs * self.model.work

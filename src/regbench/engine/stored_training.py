@@ -13,7 +13,7 @@ from regbench.engine.tasks import HISTORY, RESULT, RUNS, SPEC, TIMINGS, Training
 from regbench.engine.training_run import load_training_data, save_network, train_network
 from regbench.errors import DivergedError
 from regbench.files import write_csv, write_json
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
 from regbench.runtime.machine import peak_megabytes, processor, software
 from regbench.training.fit import FitResult
 from regbench.training.history import EpochRecord
@@ -51,7 +51,7 @@ def read_history(folder: Path) -> list[EpochRecord]:
 
 def _train(
     task: TrainingTask, checkpoint: Path, on_epoch: Callable[[EpochRecord], None]
-) -> tuple[Perceptron, FitResult, list[float]]:
+) -> tuple[Classifier, FitResult, list[float]]:
     """Train and return the network, its history, and the most megabytes held so far after each epoch."""
     peaks: list[float] = []
     path = task.live and live_file(task.live, task.label, task.seed)

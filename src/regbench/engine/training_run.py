@@ -15,13 +15,13 @@ import torch
 
 from regbench.augmentation.reading import read_copies, read_whitening
 from regbench.augmentation.zca import Whitening
-from regbench.config.network import Model
-from regbench.config.strengths import Strengths
 from regbench.data.dataset import INDEX, DataShape, Split, load_shape, load_split, sample_rows
 from regbench.engine.spec import TrainingSpec
 from regbench.errors import InputError
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.weights import load_weights
 from regbench.runtime.arithmetic import prepare
 from regbench.training.epoch import Score, run_epoch
 from regbench.training.examples import Examples, in_order
@@ -71,8 +71,13 @@ def load_training_data(data: Path, augmentation: Path) -> TrainingData:
     return TrainingData(shape, train, augmented, validation, sample)
 
 
-def build_network(model: Model, strengths: Strengths, data: TrainingData, seed: int, device: str) -> Perceptron:
-    """Return the initialized network of a seed, on its device."""
+def build_network(spec: TrainingSpec, data: TrainingData, seed: int) -> Classifier:
+    """Return the network of a seed with its starting weights, on its device.
+
+    Raises:
+        InputError: the network cannot be built, or its starting weights do not fit.
+    """
+    model, strengths = spec.model, spec.strengths
     architecture = Architecture(
         classes=data.shape.classes,
         channels=data.shape.channels,
@@ -81,9 +86,15 @@ def build_network(model: Model, strengths: Strengths, data: TrainingData, seed: 
         hidden=model.hidden,
         batch_norm=strengths.batch_norm,
         whitening=data.whitening is not None,
+        network=model.network,
+        code=spec.own_code,
     )
-    network = Perceptron(architecture, strengths.dropout, strengths.input_dropout)
-    return network.initialize(seed).set_whitening(data.whitening).to(device)
+    network = Classifier(architecture, strengths.dropout, strengths.input_dropout, seed)
+    if model.weights:
+        load_weights(network, Path(model.weights), spec.weights)
+    if model.frozen:
+        network.freeze()
+    return network.set_whitening(data.whitening).to(spec.hardware.device)
 
 
 def train_network(
@@ -94,14 +105,15 @@ def train_network(
     checkpoint: Path | None = None,
     checkpoint_epochs: int = 0,
     on_resume: Callable[[list[EpochRecord]], None] = lambda records: None,
-) -> tuple[Perceptron, FitResult]:
+) -> tuple[Classifier, FitResult]:
     """Train one network and return it with its best epoch's weights; arguments are as for `fit`.
 
     Raises:
         DivergedError: the loss is no longer finite.
+        InputError: see `build_network`.
     """
     prepare(spec.hardware)
-    network = build_network(spec.model, spec.strengths, data, seed, spec.hardware.device)
+    network = build_network(spec, data, seed)
     result = fit(
         network,
         data.augmented,
@@ -120,7 +132,7 @@ def train_network(
 
 
 def save_network(
-    folder: Path, network: Perceptron, result: FitResult, data: TrainingData, spec: TrainingSpec, seed: int
+    folder: Path, network: Classifier, result: FitResult, data: TrainingData, spec: TrainingSpec, seed: int
 ) -> dict[str, Any]:
     """Calibrate a trained network, write it to `folder` and return what `result.json` says of it; losses in nats."""
     best = result.history[result.best_epoch]
@@ -145,8 +157,8 @@ def save_network(
     }
 
 
-def _score(network: Perceptron, examples: Examples) -> Score:
-    return run_epoch(network, examples.rows(), examples.labels, in_order(len(examples)))
+def _score(network: Classifier, examples: Examples) -> Score:
+    return run_epoch(network, examples.inputs(), examples.labels, in_order(len(examples)))
 
 
 def _examples(split: Split, whitening: Whitening | None) -> Examples:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from regbench.data.dataset import SplitName, load_split, sample_rows
 from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model
-from regbench.networks.perceptron import Perceptron
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
 
@@ -46,6 +46,6 @@ def corrupted_images(data: Path, split: SplitName, count: int) -> dict[tuple[str
     return {(kind, severity): corrupted(images, kind, severity) for kind in CORRUPTIONS for severity in SEVERITIES}
 
 
-def _predict(network: Perceptron, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _predict(network: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     probabilities: NDArray[np.float32] = network.probabilities(torch.from_numpy(images)).numpy()
     return probabilities

@@ -1,37 +1,39 @@
 """A network on disk: weights as safetensors, what builds it as JSON; no pickle."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from regbench.errors import IntegrityError
+from regbench.errors import InputError, IntegrityError
 from regbench.files import atomic, read_json, write_json
-from regbench.networks.perceptron import Architecture, Perceptron
+from regbench.networks.architecture import Architecture
+from regbench.networks.classifier import Classifier
 
 
-def save_model(folder: Path, model: Perceptron) -> None:
+def save_model(folder: Path, model: Classifier) -> None:
     """Write `model.safetensors` and `model.json` into `folder`; equal models give equal bytes."""
     with atomic(folder / "model.safetensors") as path:
         path.write_bytes(save({name: value.contiguous() for name, value in model.state_dict().items()}))
-    write_json(folder / "model.json", asdict(model.architecture))
+    write_json(folder / "model.json", model.architecture.to_json())
 
 
-def load_model(folder: Path) -> Perceptron:
+def load_model(folder: Path) -> Classifier:
     """Rebuild a saved model, in evaluation mode, on the CPU. No pickle is read.
 
     Raises:
         IntegrityError: a file is missing or broken, does not fit the architecture, or holds a number that is not
-            finite.
+            finite; or the network is the user's own, and its code is missing or another one.
     """
     path = folder / "model.safetensors"
     try:
         fields = read_json(folder / "model.json")
-        model = Perceptron(Architecture.from_json(fields))
+        model = Classifier(Architecture.from_json(fields))
         state = load_file(path)
         model.load_state_dict(state)
+    except InputError as error:
+        raise IntegrityError(f"{folder / 'model.json'}: {error}") from None
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise IntegrityError(f"{path}: cannot be loaded: {reason}: restore it by `dvc checkout`") from None

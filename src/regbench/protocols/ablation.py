@@ -18,7 +18,7 @@ from regbench.statistics.comparison import compare_pairs
 
 BASELINE, WHOLE = "baseline", "whole"
 OFF_RECIPE = "plain"
-SETTINGS = ("train", "search")
+SETTINGS = ("model", "train", "search")
 """Fields of a variant that are no strengths; all rows share them."""
 
 

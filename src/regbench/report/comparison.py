@@ -174,7 +174,7 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
 def active_strengths(params: EvaluatedExperiment, variant: str) -> int:
     """Count the strengths of a variant and of its recipe that are not off."""
     records = (
-        params.variants[variant].model_dump(exclude={"recipe", "train", "search"}),
+        params.variants[variant].model_dump(exclude={"recipe", "model", "train", "search"}),
         params.recipe(variant).strengths,
     )
     return sum(bool(strength) for record in records for strength in record.values())

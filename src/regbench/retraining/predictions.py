@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from regbench.config.compute import Compute
 from regbench.data.dataset import DataShape, Split
 from regbench.errors import InputError
+from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model
-from regbench.networks.perceptron import Perceptron
 from regbench.retraining.decision import Predictions
 from regbench.runtime.arithmetic import prepare
 
@@ -71,7 +71,7 @@ def _arranged(found: NDArray[np.float32], known: tuple[str, ...], wanted: tuple[
     return np.where(total > 0, arranged / np.maximum(total, np.finfo(np.float32).tiny), 1 / len(wanted))
 
 
-def _milliseconds(network: Perceptron, split: Split) -> float:
+def _milliseconds(network: Classifier, split: Split) -> float:
     images = torch.from_numpy(np.ascontiguousarray(split.images[:REPEATS]))
     if not len(images):
         return float("nan")

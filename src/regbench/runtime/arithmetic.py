@@ -4,6 +4,7 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ def prepare(settings: "Compute | Hardware") -> None:
     """
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(True)
+    torch.backends.cudnn.deterministic = True  # Else a convolution's gradients on a GPU differ from run to run.
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, 2**25)
         libc.mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+def seed_torch(random: np.random.Generator) -> None:
+    """Seed PyTorch's global generators from a keyed one: layers that are not ours draw from them."""
+    torch.manual_seed(int(random.integers(2**63)))

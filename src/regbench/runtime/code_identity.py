@@ -88,10 +88,11 @@ def identity_of(*modules: str) -> str:
     """
     parent = PACKAGE.parent
     # The parent may be site-packages, with all libraries in it.
-    return code_identity([_module_file(parent, name.split(".")) for name in modules], [parent], parent, within=PACKAGE)
+    return code_identity([module_file(parent, name.split(".")) for name in modules], [parent], parent, within=PACKAGE)
 
 
-def _module_file(folder: Path, parts: Sequence[str]) -> Path:
+def module_file(folder: Path, parts: Sequence[str]) -> Path:
+    """Return the file of a module, or of a package, by the parts of its name below a folder; it may not be there."""
     package = folder.joinpath(*parts, "__init__.py")
     return package if package.is_file() or not parts else folder.joinpath(*parts).with_suffix(".py")
 
@@ -105,7 +106,7 @@ def _loaded_with(file: Path, roots: Sequence[Path]) -> Iterator[Path]:
         yield from (root / package / "__init__.py" for package in packages if package.parts)
     for level, parts in _code(file).imports:
         folders = [file.parents[level - 1]] if level else roots
-        yield from (_module_file(folder, parts) for folder in folders)
+        yield from (module_file(folder, parts) for folder in folders)
 
 
 def _read(file: Path) -> bytes:

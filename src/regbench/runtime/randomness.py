@@ -13,6 +13,7 @@ Purpose = Literal[
     "sampling",
     "order",
     "dropout",
+    "layers",
     "noise",
     "mixup",
     "augment",

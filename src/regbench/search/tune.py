@@ -14,11 +14,12 @@ from regbench.config.tuned import read_tuned, write_tuned
 from regbench.data.dataset import data_digest
 from regbench.engine.augment import read_digest
 from regbench.engine.experiment_spec import CODE as TRAINING_CODE
-from regbench.engine.experiment_spec import LIBRARIES
+from regbench.engine.experiment_spec import libraries, weights_digest
 from regbench.engine.run import Engine
 from regbench.engine.store import keep_only
 from regbench.errors import DivergedError, IntegrityError
 from regbench.files import digest, read_json
+from regbench.networks.own import own_code
 from regbench.runtime.code_identity import identity_of
 from regbench.search import study_files
 from regbench.search.objective import TrialObjective
@@ -110,16 +111,18 @@ def make_trainer(engine: Engine, experiment: SearchedExperiment, variant: str, d
 def plan_study(trainer: Trainer) -> Plan:
     """Return the plan of a variant's study."""
     experiment, name = trainer.experiment, trainer.variant
-    search = experiment.searching(name)
+    search, model = experiment.searching(name), experiment.network(name)
     content = {
         "data": trainer.data_digest,
         "augmentation": trainer.augmentation_digest,
         "code": [identity_of(module) for module in (TRAINING_CODE, *SEARCH_CODE)],
-        "versions": [version(library) for library in (*LIBRARIES, "optuna")],
-        "model": experiment.model.model_dump(),
+        "versions": [version(library) for library in (*libraries(model), "optuna")],
+        "model": model.model_dump(),
+        "own_code": own_code(model.network),
+        "weights": weights_digest(model.weights),
         "train": experiment.train.model_dump(),
         "hardware": asdict(trainer.hardware),
-        "variant": experiment.variants[name].model_dump(exclude={"search", "recipe"}),
+        "variant": experiment.variants[name].model_dump(exclude={"search", "recipe", "model"}),
         "search": search.model_dump(exclude=BUDGET),
     }
     return Plan(name, digest(content), experiment.variants[name].ranges, search, trainer.length)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from regbench.networks.architecture import Architecture
 from regbench.networks.model_files import load_model
-from regbench.networks.perceptron import Architecture
 from regbench.tracking import served_classifier
 from regbench.tracking.run_record import Network
 

@@ -23,10 +23,10 @@ def colour(params: Params, name: str) -> str:
 def settings(params: Params, name: str) -> dict[str, str]:
     """All that decides a variant's result, flat; strengths without a prefix, since they are what is compared."""
     sections: dict[str, dict[str, Any]] = {
-        "": {"variant": name, **params.strengths(name).model_dump(exclude={"train", "search"})},
+        "": {"variant": name, **params.strengths(name).model_dump(exclude={"model", "train", "search"})},
         "recipe.": params.recipe(name).model_dump(),
         "train.": params.training(name).model_dump(),
-        "model.": params.model.model_dump(),
+        "model.": params.network(name).model_dump(),
         "augment.": params.augment.model_dump(),
         "data.": params.data.model_dump(include={"raw", "image_size", "channels"}),
         "data.split.": params.data.split.model_dump(),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from regbench.augmentation.zca import scale
 from regbench.config.section import Precision
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
 from regbench.training.step import TrainingStep
 
 
@@ -24,8 +24,8 @@ class Score:
 
 
 def run_epoch(
-    model: Perceptron,
-    rows: Tensor,
+    model: Classifier,
+    images: Tensor,
     labels: Tensor,
     order: Iterator[Tensor],
     training: TrainingStep | None = None,
@@ -44,12 +44,12 @@ def run_epoch(
     model.train(training is not None)
     with torch.set_grad_enabled(training is not None):
         for index in order:
-            inputs, targets = rows.index_select(0, index).to(device), labels.index_select(0, index).to(device)
+            inputs, targets = images.index_select(0, index).to(device), labels.index_select(0, index).to(device)
             inputs = inputs if inputs.is_floating_point() else scale(inputs)
             if training is not None:
                 inputs, targets = training.transform_batch(inputs, targets)
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                logits = model.layers(inputs).float()
+                logits = model.logits(inputs).float()
             loss = F.cross_entropy(logits, targets) if training is None else training.loss(logits, targets)
             if training is not None:
                 training.step(loss)

@@ -16,9 +16,9 @@ EVALUATION_BATCH = 1000
 
 @dataclass(frozen=True)
 class Examples:
-    """Images as rows of inputs, with their labels.
+    """Images as a network takes them, with their labels.
 
-    Rows are uint8 pixels, or float32 where they are whitened already. Several copies of the images are one array a
+    They are uint8 pixels, or float32 where they are whitened already. Several copies of the images are one array a
     copy: an epoch takes one of them, in turn.
     """
 
@@ -28,9 +28,9 @@ class Examples:
     """(N,), int64: positions in the classes."""
     whitening: Whitening | None = None
 
-    def rows(self, epoch: int = 0) -> Tensor:
-        """Return the inputs of an epoch, (N, D)."""
-        pixels = torch.from_numpy(self.pixels[epoch % len(self.pixels)]).flatten(1)
+    def inputs(self, epoch: int = 0) -> Tensor:
+        """Return the inputs of an epoch, (N, C, H, W)."""
+        pixels = torch.from_numpy(self.pixels[epoch % len(self.pixels)])
         if self.whitening is None:
             return pixels
         white = torch.empty(pixels.shape)

@@ -12,7 +12,7 @@ from regbench.config.section import Precision
 from regbench.config.strengths import Strengths
 from regbench.config.training import Train
 from regbench.errors import DivergedError
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
 from regbench.runtime.randomness import generator
 from regbench.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from regbench.training.early_stopping import BestEpoch
@@ -35,7 +35,7 @@ class FitResult:
 
 
 def fit(
-    model: Perceptron,
+    model: Classifier,
     train: Examples,
     sample: Examples,
     validation: Examples,
@@ -81,18 +81,18 @@ def fit(
     state = TrainingState(BestEpoch(mode, strengths.patience, settings.min_delta))
     if checkpoint and load_checkpoint(checkpoint, training, state):
         on_resume(list(state.history))
-    sample_rows, validation_rows = sample.rows(), validation.rows()
-    rows = train.rows()
+    sample_images, validation_images = sample.inputs(), validation.inputs()
+    images = train.inputs()
     for epoch in range(len(state.history), settings.epochs):
         started = time.perf_counter(), time.process_time()
-        rows = train.rows(epoch) if len(train.pixels) > 1 else rows
+        images = train.inputs(epoch) if len(train.pixels) > 1 else images
         training.begin_epoch(epoch)
         drawn = draw_rows(settings.sampling, train.labels, generator(seed, "sampling", epoch))
         order = (drawn[part] for part in batches(len(drawn), settings.batch_size, generator(seed, "order", epoch)))
-        learnt = run_epoch(model, rows, train.labels, order, training, precision)
+        learnt = run_epoch(model, images, train.labels, order, training, precision)
         with training.evaluation_weights():
-            seen = run_epoch(model, sample_rows, sample.labels, in_order(len(sample)))
-            unseen = run_epoch(model, validation_rows, validation.labels, in_order(len(validation)))
+            seen = run_epoch(model, sample_images, sample.labels, in_order(len(sample)))
+            unseen = run_epoch(model, validation_images, validation.labels, in_order(len(validation)))
             record = record_epoch(epoch, learnt, seen, unseen, training.parameters.kernels, strengths)
             state.add(record, getattr(record, settings.monitor), model)
         _refuse_divergence(record, settings, seed)

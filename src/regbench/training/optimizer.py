@@ -11,7 +11,7 @@ from regbench.config.training import Train
 
 @dataclass(frozen=True)
 class FlatParameters:
-    """All parameters of a model as views of one float32 vector.
+    """All parameters of a model that are not frozen, as views of one float32 vector.
 
     The penalised parameters come first, so that what is told about them is one pass over memory. Gradients are not
     flat: autograd would have to add each of them to its part, which costs 5 % of a step; so it hands over its own.
@@ -25,9 +25,10 @@ class FlatParameters:
 
     @classmethod
     def of(cls, model: nn.Module, penalised: list[Tensor]) -> "FlatParameters":
-        """Move the parameters of `model` into a flat buffer, `penalised` ones first; forget their gradients."""
+        """Move what is trained of `model` into a flat buffer, `penalised` ones first; forget gradients."""
         first = {id(parameter) for parameter in penalised}
-        parameters = tuple(sorted(model.parameters(), key=lambda parameter: id(parameter) not in first))
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        parameters = tuple(sorted(trained, key=lambda parameter: id(parameter) not in first))
         values = torch.cat([p.detach().flatten() for p in parameters])
         parts = torch.split(values, [p.numel() for p in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
@@ -79,7 +80,7 @@ class Adam:
         self.second = parameters.views_of(torch.zeros_like(parameters.values))
         self.steps = 0
         kernels = [place for place, value in enumerate(self.values) if value.dim() > 1]
-        others = [place for place, value in enumerate(self.values) if value.dim() == 1]
+        others = [place for place, value in enumerate(self.values) if value.dim() < 2]
         decayed = [(kernels, weight_decay), (others, 0.0)]
         self.groups = decayed if weight_decay else [(list(range(len(self.values))), 0.0)]
 

@@ -35,12 +35,13 @@ def add_penalty_gradients_(kernels: list[Tensor], l1: float, l2: float) -> None:
 
 @torch.no_grad()
 def clip_norms_(kernels: list[Tensor], max_norm: float) -> None:
-    """Scale each unit's incoming weights, a row of its kernel, back to `max_norm` where they are longer.
+    """Scale each unit's incoming weights back to `max_norm` where they are longer (Srivastava et al. 2014).
 
-    (Srivastava et al. 2014.) Shorter rows keep their bits.
+    They are a row of a linear layer's kernel, and a filter of a convolution's. Shorter ones keep their bits.
     """
     for kernel in kernels:
-        kernel.mul_((max_norm / torch.linalg.vector_norm(kernel, dim=1, keepdim=True)).clamp_(max=1))
+        others = tuple(range(1, kernel.dim()))
+        kernel.mul_((max_norm / torch.linalg.vector_norm(kernel, dim=others, keepdim=True)).clamp_(max=1))
 
 
 def add_noise(inputs: Tensor, deviation: float, random: np.random.Generator) -> Tensor:
@@ -52,7 +53,7 @@ def add_noise(inputs: Tensor, deviation: float, random: np.random.Generator) -> 
 def mix_pairs(
     inputs: Tensor, labels: Tensor, classes: int, alpha: float, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return inputs (N, D) and labels (N,) of a batch, mixed in pairs; the labels become parts of classes (N, K).
+    """Return inputs (N, ...) and labels (N,) of a batch, mixed in pairs; the labels become parts of classes (N, K).
 
     Each image is mixed with one at random of the batch, all in one ratio from Beta(alpha, alpha), as in the code of
     Zhang et al. (2018).

@@ -1,18 +1,19 @@
 """Whether a penalty made a network smaller: zeros, units that no longer do anything, bytes on disk."""
 
 import zlib
-from itertools import pairwise
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
+from regbench.networks.kernels import kernel_layers
 
 LEVEL = 9
 """Of zlib: what `gzip -9` leaves. LZMA leaves up to an eighth less, and takes two seconds for the article's network."""
 
 
-def describe_sparsity(model: Perceptron, weights: Path) -> dict[str, float]:
+def describe_sparsity(model: Classifier, weights: Path) -> dict[str, float]:
     """Return what `result.json` says of a network's sparsity; `weights` is the file of its weights."""
     return {
         "zero_weights": zero_weights(model),
@@ -21,24 +22,40 @@ def describe_sparsity(model: Perceptron, weights: Path) -> dict[str, float]:
     }
 
 
-def zero_weights(model: Perceptron) -> float:
+def zero_weights(model: Classifier) -> float:
     """Return the fraction of hidden kernel entries that are exactly 0."""
     return float((torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels]) == 0).double().mean())
 
 
-def nonzero_weights(model: Perceptron, zero_below: float) -> float:
+def nonzero_weights(model: Classifier, zero_below: float) -> float:
     """Return the fraction of hidden kernel entries whose magnitude is at least `zero_below`."""
     kernels = torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels])
     return float((kernels.abs() >= zero_below).double().mean())
 
 
-def dead_units(model: Perceptron) -> int:
-    """Return how many hidden units have only zeros coming in, or only zeros going out: an image changes nothing there.
+def dead_units(model: Classifier) -> int:
+    """Return how many hidden units, or filters, have only zeros coming in, or only zeros going out.
 
-    Such a unit can be removed, its constant output being added to the biases of the next layer.
+    An image changes nothing there: such a unit can be removed, its constant output being added to the biases of the
+    next layer. What goes out is known where layers follow one another, in an `nn.Sequential`; elsewhere only what comes
+    in counts.
     """
-    kernels = [kernel.detach() != 0 for kernel in model.kernels]
-    return sum(int((~(incoming.any(1) & outgoing.any(0))).sum()) for incoming, outgoing in pairwise(kernels))
+    layers = kernel_layers(model.layers)
+    chained = isinstance(model.layers, nn.Sequential) and set(layers) <= set(model.layers)
+    following = [*layers[1:], None] if chained else [None] * len(layers)
+    return sum(
+        _dead(layer.weight.detach(), after.weight.detach() if after else None)
+        for layer, after in zip(layers, following, strict=True)
+        if layer is not model.output
+    )
+
+
+def _dead(incoming: Tensor, outgoing: Tensor | None) -> int:
+    alive = (incoming != 0).flatten(1).any(1)
+    # Behind a flattening, a unit's outputs are neighbours among the next layer's inputs; grouped ones are left out.
+    if outgoing is not None and outgoing.shape[1] % len(incoming) == 0:
+        alive &= (outgoing != 0).reshape(len(outgoing), len(incoming), -1).any(2).any(0)
+    return int((~alive).sum())
 
 
 def compressed_bytes(path: Path) -> int:

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from regbench.config.strengths import Strengths
 from regbench.config.training import Train
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
+from regbench.runtime.arithmetic import seed_torch
 from regbench.runtime.randomness import generator
 from regbench.training.averaging import Average
 from regbench.training.imbalance import cross_entropy
@@ -15,7 +16,7 @@ from regbench.training.optimizer import Adam, FlatParameters, rate_factor
 from regbench.training.regularization import add_noise, add_penalty_gradients_, clip_norms_, mix_pairs
 
 Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Inputs (N, D) and targets of a batch to those that are learnt."""
+"""Inputs (N, ...) and targets of a batch to those that are learnt."""
 
 
 class TrainingStep:
@@ -26,7 +27,7 @@ class TrainingStep:
 
     def __init__(
         self,
-        model: Perceptron,
+        model: Classifier,
         settings: Train,
         strengths: Strengths,
         seed: int,
@@ -36,7 +37,8 @@ class TrainingStep:
         self.model, self.settings, self.strengths = model, settings, strengths
         self.class_weights = None if class_weights is None else class_weights.to(model.mean.device)
         self.seed, self.epoch_steps = seed, epoch_steps
-        self.parameters = FlatParameters.of(model, model.hidden_kernels)
+        self.kernels = model.trained_kernels
+        self.parameters = FlatParameters.of(model, self.kernels)
         self.optimizer = Adam(self.parameters, settings, strengths.weight_decay)
         self.average = Average(model.layers, self.parameters, strengths.averaging) if strengths.averaging else None
         self.changes: list[Change] = []
@@ -47,6 +49,7 @@ class TrainingStep:
         """Key the random numbers of an epoch."""
         strengths = self.strengths
         self.model.key_dropout(generator(self.seed, "dropout", epoch))
+        seed_torch(generator(self.seed, "layers", epoch))
         noise, pairs = generator(self.seed, "noise", epoch), generator(self.seed, "mixup", epoch)
         changes: list[tuple[float, Change]] = [
             (strengths.mixup, lambda x, y: mix_pairs(x, y, len(self.model.classes), strengths.mixup, pairs)),
@@ -55,7 +58,7 @@ class TrainingStep:
         self.changes = [change for strength, change in changes if strength]
 
     def transform_batch(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what is learnt of a batch of float inputs (N, D) and classes (N,), which may become parts (N, K)."""
+        """Return what is learnt of a batch of float inputs (N, ...) and classes (N,), which may become parts (N, K)."""
         for change in self.changes:
             inputs, targets = change(inputs, targets)
         return inputs, targets
@@ -67,7 +70,7 @@ class TrainingStep:
     def step(self, loss: Tensor) -> None:
         """Take a step down the gradient of a loss and the penalties."""
         loss.backward()  # type: ignore[no-untyped-call]
-        add_penalty_gradients_(self.model.hidden_kernels, self.subgradient, self.strengths.l2)
+        add_penalty_gradients_(self.kernels, self.subgradient, self.strengths.l2)
         factor = rate_factor(self.settings, self.optimizer.steps, self.epoch_steps)
         self.optimizer.step(factor)
         for correct in self.corrections:
@@ -105,7 +108,7 @@ class TrainingStep:
         strengths, average = self.strengths, self.average
         found: list[tuple[bool, Callable[[float], None]]] = [
             (strengths.proximal, lambda factor: self.optimizer.shrink_(strengths.l1, factor)),
-            (strengths.max_norm > 0, lambda _: clip_norms_(self.model.hidden_kernels, strengths.max_norm)),
+            (strengths.max_norm > 0, lambda _: clip_norms_(self.kernels, strengths.max_norm)),
         ]
         corrections = [correction for on, correction in found if on]
         return [*corrections, lambda _: average.update()] if average else corrections

@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from regbench.augmentation.zca import scale
-from regbench.networks.perceptron import Perceptron
+from regbench.networks.classifier import Classifier
 from regbench.training.examples import Examples, in_order
 
 LARGEST = 100.0
@@ -39,12 +39,13 @@ def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> f
 
 
 @torch.no_grad()
-def scale_temperature(network: Perceptron, validation: Examples) -> float:
+def scale_temperature(network: Classifier, validation: Examples) -> float:
     """Fit the temperature on validation images, put it into the network's output layer, and return it."""
     network.eval()
-    rows, device = validation.rows(), network.mean.device
-    parts = [rows[index] if rows.is_floating_point() else scale(rows[index]) for index in in_order(len(validation))]
-    logits = torch.cat([network.layers(part.to(device)).double().cpu() for part in parts])
+    images, device = validation.inputs(), network.mean.device
+    taken = [images[index] for index in in_order(len(validation))]
+    parts = [part if part.is_floating_point() else scale(part) for part in taken]
+    logits = torch.cat([network.logits(part.to(device)).double().cpu() for part in parts])
     temperature = fit_temperature(logits.numpy(), validation.labels.numpy())
     network.divide_logits(temperature)
     return temperature

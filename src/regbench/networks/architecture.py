@@ -1,0 +1,45 @@
+"""What is needed to build a network."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+LATER = {"network": "mlp", "code": ""}
+"""Fields that `model.json` leaves out at these values, so that a perceptron's file is the same as ever."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is needed to build the network: it is the JSON file beside the weights."""
+
+    classes: tuple[str, ...]
+    """Labels in output order."""
+    channels: int
+    height: int
+    width: int
+    hidden: tuple[int, ...] = ()
+    """Width of each hidden layer of `mlp`, units; other networks have none to set."""
+    batch_norm: bool = False
+    whitening: bool = False
+    network: str = LATER["network"]
+    """What `model.network` names."""
+    code: str = LATER["code"]
+    """Identity of the code of a network of the user's own; empty for those that regbench builds."""
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Rebuild what `to_json` and JSON made of an architecture; TypeError for other fields."""
+        return cls(**{**fields, "classes": tuple(fields["classes"]), "hidden": tuple(fields["hidden"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields for a JSON file."""
+        return {name: value for name, value in asdict(self).items() if LATER.get(name) != value}
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that describe an image."""
+        return self.channels * self.height * self.width
+
+    @property
+    def image(self) -> str:
+        """The shape of an image, for messages."""
+        return f"{self.channels}x{self.height}x{self.width}"
