@@ -32,12 +32,14 @@ RUN_BY = {
         "tests/data/test_export.py",
         '"export", "FashionMNIST", "fashion.zip", "--root", "downloads"',
     ),
-    "regbench predict my-images.zip": ("tests/stages/test_stages.py", '*REGBENCH, "predict", "mine.zip"'),
+    "regbench predict new-images": ("tests/stages/test_stages.py", '*REGBENCH, "predict", "mine.zip"'),
+    "regbench inspect pets": ("tests/repository/test_own_images.py", "regbench inspect pets"),
+    "regbench export": ("tests/cli/test_commands.py", '"export", "pets", "pets.zip"'),
     'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"': (
         "tests/cli/test_commands.py",
         'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"',
     ),
-    "dvc exp run -S data.raw=my-images.zip -S 'data.image_size=[32,32]' -S data.channels=3": (
+    "dvc exp run -S data.raw=pets -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/stages/test_stages.py",
         "data.channels=3",
     ),
