@@ -12,7 +12,7 @@ from support.small_study import files, small_data, small_params
 
 from regbench.config.params import Params
 from regbench.config.variants import Variant
-from regbench.data.dataset import load_split, sample_rows
+from regbench.data.dataset import load_split, pixel_hash, sample_rows
 from regbench.engine.local import InlineExecutor, local_executor
 from regbench.engine.run import Engine
 from regbench.engine.store import Store
@@ -119,7 +119,10 @@ def test_what_decides_predictions_computes_them_again(folder: Path, params: Para
     assert len(entries(folder)) == 13, "one network is another one"
     shutil.copytree(data, tmp_path / "images")
     index = pd.read_csv(data / "test/index.csv", dtype=str)
-    index.assign(hash="0" * 64).to_csv(tmp_path / "images/test/index.csv", index=False)
+    pixels = 255 - np.load(data / "test/images.npy")
+    np.save(tmp_path / "images/test/images.npy", pixels)
+    hashes = [pixel_hash(image.tobytes()) for image in pixels]
+    index.assign(hash=hashes).to_csv(tmp_path / "images/test/index.csv", index=False)
     evaluate(folder, params, tmp_path / "images")
     assert len(entries(folder)) == 17, "all images are other ones"
 
