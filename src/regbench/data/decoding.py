@@ -15,12 +15,13 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from regbench import files
-from regbench.data.dataset import IMAGES, SPLITS, pixel_hash, read_index
+from regbench.data.dataset import IMAGES, INDEX, SPLITS, pixel_hash
 from regbench.data.images import Conversion, ImageError, decode, decoder_id
 from regbench.data.sources.source import Source
 
@@ -28,6 +29,8 @@ CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""
 
 
+PART = 20_000
+"""Rows of an index that are read at a time."""
 MEMORY = "decoded.npz"
 """File beside the arrays that lets the next ingest skip unchanged images: the fields of `RECORD`."""
 
@@ -57,7 +60,7 @@ class EarlierIngest:
                 for name in RECORD.names or ():
                     records[name] = table[name]
             earlier = EarlierIngest(records, [files.read_array(data_dir / split / IMAGES) for split in SPLITS])
-            indexes = [read_index(data_dir, split)["hash"].to_numpy(dtype="S64") for split in SPLITS]
+            indexes = [_read_hashes(data_dir / split / INDEX) for split in SPLITS]
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return EarlierIngest()
         hashes = np.concatenate(indexes)
@@ -82,6 +85,12 @@ class EarlierIngest:
         pixels = self._splits[split][row].tobytes() if row < len(self._splits[split]) else b""
         found = self._records[record]
         return (pixels, found) if pixel_hash(pixels).encode() == found["hash"] else None
+
+
+def _read_hashes(path: Path) -> NDArray[np.bytes_]:
+    """Return the column of hashes of an index, read in parts: as Python's text it takes twice the memory."""
+    parts = pd.read_csv(path, dtype=str, usecols=["hash"], chunksize=PART)
+    return np.concatenate([np.zeros(0, "S64"), *(part["hash"].to_numpy(dtype="S64") for part in parts)])
 
 
 def _lookup(ordered: NDArray[np.bytes_], values: NDArray[np.bytes_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
