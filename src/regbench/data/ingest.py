@@ -95,6 +95,7 @@ def decode_rows(listed: Listing, data: Data, earlier: EarlierIngest) -> Decoded:
     # Lists, since going through pandas's Arrow text cell by cell takes ten times as long.
     names = rows["name"].tolist()
     pixels, records, undecoded = decode_all(listed.source, names, Conversion.of(data), earlier)
+    del earlier, names  # As large as all that follows.
     reasons = np.where(rows["problem"] != "", rows["problem"], np.array(undecoded, dtype=object))
     if data.classes:
         unknown = ((rows["label"] != "") & ~rows["label"].isin(data.classes)).to_numpy()
