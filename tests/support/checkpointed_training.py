@@ -109,7 +109,8 @@ def die_in_write(number: int) -> None:
         return 0
 
     def save(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bytes:
-        if next(numbers) == number:
+        # One earlier: Python looks the method up before it makes the content.
+        if next(numbers) == number - 1:
             Path.write_bytes = write_half  # type: ignore[assignment,method-assign]
         return save_tensors(tensors, metadata)
 
