@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from regbench.config.data import Data
-from regbench.data.decoding import EarlierIngest, decode_all
+from regbench.data.decoding import decode_all
+from regbench.data.earlier_ingest import EarlierIngest
 from regbench.data.images import Conversion
 from regbench.data.sources import open_source
 

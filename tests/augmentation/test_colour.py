@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.v2 import functional as peer
 
-from regbench.augmentation.colour import CHANGES, jittered, to_gray
+from regbench.augmentation.colour import CHANGES, jitter_colours, to_gray
 from regbench.augmentation.distortion import augmented, copies
 from regbench.config.augmentation import Augment, Recipe
 from regbench.runtime.randomness import generator
@@ -60,7 +60,7 @@ def test_a_change_of_hue_keeps_gray_pixels_and_turns_a_primary_colour_into_the_n
 
 def test_strengths_that_are_off_draw_nothing_and_change_nothing() -> None:
     pixels, random = torch.from_numpy(images()), generator(1, "colour")
-    assert jittered(pixels, Recipe(rotate=20.0, cutout=3, zca=0.1), random) is pixels
+    assert jitter_colours(pixels, Recipe(rotate=20.0, cutout=3, zca=0.1), random) is pixels
     assert random.integers(2**63) == generator(1, "colour").integers(2**63)
 
 
@@ -69,7 +69,7 @@ def test_each_strength_bounds_its_amounts_and_fills_its_range(name: str) -> None
     strength = LARGEST[name] / 4
     pixels = torch.tensor([120, 60, 40], dtype=torch.uint8).view(1, 3, 1, 1).expand(2000, 3, 2, 1).clone()
     pixels[:, :, 1] = 100
-    changed = jittered(pixels, Recipe.model_validate({name: strength}), generator(1, "colour")).float()
+    changed = jitter_colours(pixels, Recipe.model_validate({name: strength}), generator(1, "colour")).float()
     ends = CHANGES[name](pixels[:2].float(), torch.tensor([-strength, strength]).view(-1, 1, 1, 1)).round()
     assert len(changed.unique(dim=0)) > 10, "images get amounts of their own"
     for channel in range(3):
@@ -88,15 +88,15 @@ def test_all_four_follow_each_other_in_the_documented_order() -> None:
         adjust, strength = getattr(peer, f"adjust_{name}"), getattr(recipe, name)
         factors = strength * drawn + (name != "hue")
         expected = torch.stack([adjust(image, float(f)) for image, f in zip(expected, factors, strict=True)])
-    found = jittered(pixels, recipe, generator(1, "colour")).float()
+    found = jitter_colours(pixels, recipe, generator(1, "colour")).float()
     torch.testing.assert_close(found, expected * 255, rtol=0, atol=0.51)  # rounded once
 
 
 def test_one_strength_does_not_move_the_random_numbers_of_another() -> None:
     pixels = torch.from_numpy(images())
-    alone = jittered(pixels, Recipe(hue=0.3), generator(1, "colour"))
+    alone = jitter_colours(pixels, Recipe(hue=0.3), generator(1, "colour"))
     # A contrast of almost 0 is drawn and applied, and too small to be seen.
-    both = jittered(pixels, Recipe(hue=0.3, contrast=1e-9), generator(1, "colour"))
+    both = jitter_colours(pixels, Recipe(hue=0.3, contrast=1e-9), generator(1, "colour"))
     assert torch.equal(alone, both)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from support.raw_images import noise, write_canonical
 
 from regbench.config.data import Data, Split
-from regbench.data.decoding import EarlierIngest
+from regbench.data.earlier_ingest import EarlierIngest
 from regbench.data.ingest import decode_rows, ingest
 from regbench.data.layouts.recognize import count_unlisted, read_listing
 from regbench.data.raw import write_raw

@@ -67,7 +67,7 @@ CHANGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 """What each strength of a recipe does, in the order in which they are applied."""
 
 
-def jittered(images: Tensor, recipe: Recipe, random: np.random.Generator) -> Tensor:
+def jitter_colours(images: Tensor, recipe: Recipe, random: np.random.Generator) -> Tensor:
     """Return images (N, C, H, W), uint8 to uint8, in randomly changed colours; row i stays row i.
 
     This is torchvision's `ColorJitter` in a fixed order, that of `CHANGES`; values are rounded once, at the end. Each

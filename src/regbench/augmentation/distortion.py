@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812  (the name everybody uses)
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regbench.augmentation.colour import jittered
+from regbench.augmentation.colour import jitter_colours
 from regbench.config.augmentation import Augment, Recipe
 from regbench.runtime.randomness import generator
 
@@ -141,4 +141,4 @@ def copies(images: NDArray[np.uint8], recipe: Recipe, settings: Augment) -> Iter
         random, colours = generator(settings.seed, "augment", copy), generator(settings.seed, "colour", copy)
         for start in range(0, len(images), CHUNK):
             chunk = torch.from_numpy(images[start : start + CHUNK])
-            yield copy, start, augmented(jittered(chunk, recipe, colours), recipe, random)
+            yield copy, start, augmented(jitter_colours(chunk, recipe, colours), recipe, random)

@@ -43,10 +43,10 @@ def inspect(images: Path, params: Path) -> None:
     from regbench.config.data import IngestSections
     from regbench.config.loading import load_sections
     from regbench.data.ingest import ingest
-    from regbench.data.report import say
+    from regbench.data.report import terminal_lines
 
     data = load_sections(params, IngestSections).data.model_copy(update={"raw": str(images)})
-    for line in say(ingest(data), data):
+    for line in terminal_lines(ingest(data), data):
         click.echo(line)
 
 

@@ -5,100 +5,24 @@ import hashlib
 import mmap
 import os
 import warnings
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from regbench import files
-from regbench.data.dataset import IMAGES, INDEX, SPLITS, pixel_hash
+from regbench.data.dataset import pixel_hash
+from regbench.data.earlier_ingest import RECORD, EarlierIngest, Records
 from regbench.data.images import Conversion, ImageError, decode, decoder_id
 from regbench.data.sources.source import Source
 
 CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""
-
-
-PART = 20_000
-"""Rows of an index that are read at a time."""
-MEMORY = "decoded.npz"
-"""File beside the arrays that lets the next ingest skip unchanged images: the fields of `RECORD`."""
-
-
-RECORD = np.dtype([("key", "S16"), ("hash", "S64"), ("height", "<i4"), ("width", "<i4")])
-"""What is known of a decoded image besides its pixels: identity of file name, encoded bytes and conversion (images of
-equal keys have equal pixels); SHA-256 of the pixels, hexadecimal; size of the encoded image, pixels."""
-Records = NDArray[np.void]
-
-
-class EarlierIngest:
-    """The images that an earlier ingest left behind, by key; none where any of its files is absent or damaged."""
-
-    def __init__(self, records: Records | None = None, splits: Sequence[NDArray[np.uint8]] = ()) -> None:
-        found = np.zeros(0, RECORD) if records is None else records
-        self._records = found[np.argsort(found["key"], kind="stable")]
-        self._splits = splits
-        self._hashes, self._places = np.zeros(0, "S64"), np.zeros((0, 2), np.int64)
-
-    @staticmethod
-    def load(data_dir: Path) -> "EarlierIngest":
-        """Read what ingest wrote to `data_dir`."""
-        try:
-            # The .npz format has checksums of its own.
-            with np.load(data_dir / MEMORY, allow_pickle=False) as table:
-                records = np.zeros(len(table["key"]), RECORD)
-                for name in RECORD.names or ():
-                    records[name] = table[name]
-            earlier = EarlierIngest(records, [files.read_array(data_dir / split / IMAGES) for split in SPLITS])
-            indexes = [_read_hashes(data_dir / split / INDEX) for split in SPLITS]
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            return EarlierIngest()
-        hashes = np.concatenate(indexes)
-        places = np.concatenate([np.stack([np.full(len(i), n), np.arange(len(i))], 1) for n, i in enumerate(indexes)])
-        order = np.argsort(hashes, kind="stable")
-        earlier._hashes, earlier._places = hashes[order], places[order]
-        return earlier
-
-    def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, Records] | None]:
-        """Return pixels and record of each image that is there and still has the hash it had."""
-        if not len(self._records):
-            return [None] * len(keys)
-        records, known = _lookup(self._records["key"], np.array(keys, "S16"))
-        places, held = _lookup(self._hashes, self._records["hash"][records])
-        return [
-            self._verified(record, place) if there else None
-            for record, place, there in zip(records.tolist(), places.tolist(), (known & held).tolist(), strict=True)
-        ]
-
-    def _verified(self, record: int, place: int) -> tuple[bytes, Records] | None:
-        split, row = self._places[place].tolist()
-        pixels = self._splits[split][row].tobytes() if row < len(self._splits[split]) else b""
-        found = self._records[record]
-        return (pixels, found) if pixel_hash(pixels).encode() == found["hash"] else None
-
-
-def _read_hashes(path: Path) -> NDArray[np.bytes_]:
-    """Return the column of hashes of an index, read in parts: as Python's text it takes twice the memory."""
-    parts = pd.read_csv(path, dtype=str, usecols=["hash"], chunksize=PART)
-    return np.concatenate([np.zeros(0, "S64"), *(part["hash"].to_numpy(dtype="S64") for part in parts)])
-
-
-def _lookup(ordered: NDArray[np.bytes_], values: NDArray[np.bytes_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return where values are in a sorted array, and whether they are there."""
-    if not len(ordered):
-        return np.zeros(len(values), np.intp), np.zeros(len(values), bool)
-    places = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    return places, ordered[places] == values
 
 
 @dataclass(frozen=True)
@@ -152,13 +76,6 @@ class Job:
         record[0] = (key, pixel_hash(pixels).encode(), *own_size)
         self.pixels[row] = np.frombuffer(pixels, dtype=np.uint8)
         return ""
-
-
-def write_memory(data_dir: Path, records: Records) -> None:
-    """Write the records; equal records give equal bytes."""
-    with files.atomic(data_dir / MEMORY) as temporary:
-        columns: dict[str, Any] = {name: records[name] for name in RECORD.names or ()}
-        np.savez(temporary, **columns)
 
 
 def decode_all(

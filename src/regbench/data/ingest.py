@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from regbench import files
 from regbench.config.data import Data
 from regbench.data.dataset import COLUMNS, GROUP, IMAGES, INDEX, SPLITS, DataShape, SplitName, sort_classes
-from regbench.data.decoding import EarlierIngest, Records, decode_all, write_memory
+from regbench.data.decoding import decode_all
+from regbench.data.earlier_ingest import EarlierIngest, Records, write_memory
 from regbench.data.images import Conversion
-from regbench.data.layouts.cells import listing
-from regbench.data.layouts.listing import Listing, describe, found
+from regbench.data.layouts.listing import Listing, describe, summarize
 from regbench.data.layouts.recognize import count_unlisted, read_listing
+from regbench.data.messages import join_lines
 from regbench.data.sources import open_source
 from regbench.data.splits import assign_splits
 from regbench.errors import InputError
@@ -37,7 +38,7 @@ class Decoded:
     pixels: NDArray[np.uint8]
     """Shape (N, C * H * W), a row an image of the listing, in a temporary file."""
     records: Records
-    """Shape (N,), `regbench.data.decoding.RECORD`."""
+    """Shape (N,), `regbench.data.earlier_ingest.RECORD`."""
     rejected: tuple[str, ...]
     """A line for each row that was left out: where, what, why."""
 
@@ -131,7 +132,7 @@ def ingest(data: Data, earlier_dir: Path | None = None) -> Ingested:
     names[labelled] = assign_splits(index.loc[labelled, ["hash", "split", "group", "filename"]], data.split)
     shape = DataShape(classes, data.channels, *data.image_size)
     index = index.assign(split=names)
-    said = found(listed, len(classes)), listed.notes, count_unlisted(listed)
+    said = summarize(listed, len(classes)), listed.notes, count_unlisted(listed)
     return Ingested(shape, index, pixels, records, rejected, *said)
 
 
@@ -163,7 +164,7 @@ def _summed(listed: Listing, lines: Sequence[str], reasons: Sequence[str]) -> st
     """Return the lines; where all rows fail alike, one of them, and what the files are called."""
     (_, count) = Counter(reasons).most_common(1)[0]
     if count < len(listed.rows) or count < 2:
-        return listing(lines)
+        return join_lines(lines)
     names = sorted(listed.source.names())
     return f"{lines[0]}; the same in all {count:,} rows; files found are such as {', '.join(map(repr, names[:3]))}"
 

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from regbench import files
 from regbench.config.data import Data
-from regbench.data.layouts.cells import listing
 from regbench.data.layouts.listing import Listing, describe
+from regbench.data.messages import join_lines
 from regbench.errors import InputError
 
 LAYOUT = Data()
@@ -61,7 +61,7 @@ def write_listing(path: Path, listed: Listing) -> tuple[int, int]:
     rows = listed.rows
     if (missing := rows["problem"] != "").any():
         lines = [f"{describe(row)}: {row['problem']}" for _, row in rows[missing].iterrows()]
-        raise InputError(f"{listed.source.path}: {listing(lines)}")
+        raise InputError(f"{listed.source.path}: {join_lines(lines)}")
     labelled = rows["label"] != ""
     parts = [
         (rows[labelled], LAYOUT.train_csv, LAYOUT.train_images),

@@ -13,8 +13,8 @@ from regbench import files
 from regbench.config.data import Data
 from regbench.data.dataset import SPLITS
 from regbench.data.ingest import Ingested
-from regbench.data.layouts.cells import MAX_LISTED, listing
 from regbench.data.limits import find_limits
+from regbench.data.messages import MAX_LISTED, join_lines
 
 SAMPLES = 12
 """Train images a class in the picture."""
@@ -31,10 +31,10 @@ def write(ingested: Ingested, data: Data, folder: Path) -> list[str]:
         temporary.write_text(markdown(report), encoding="utf-8")
     with files.atomic(folder / "samples.png") as temporary:
         draw_samples(ingested).save(temporary)
-    return say(ingested, data)
+    return terminal_lines(ingested, data)
 
 
-def say(ingested: Ingested, data: Data) -> list[str]:
+def terminal_lines(ingested: Ingested, data: Data) -> list[str]:
     """Return what a terminal shows of a data set, a line each: layout, what is not used, splits, limits."""
     counts = ", ".join(f"{len(ingested.rows(split)):,} {split}" for split in SPLITS)
     summary = f"{data.raw}: {len(ingested.shape.classes)} classes, {counts}; {len(ingested.rejected)} rejected"
@@ -135,7 +135,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     ]
     lines += [f"  - {', '.join(f'{n}: {label}' for n, label in g.items())}" for g in found["conflicting_labels"][:20]]
     if report["rejected"]:
-        lines += ["\n## Rejected\n", "```", listing(list(report["rejected"])), "```"]
+        lines += ["\n## Rejected\n", "```", join_lines(list(report["rejected"])), "```"]
     return "\n".join([*lines, "\n![samples](samples.png)\n"])
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Split
 from regbench.data.dataset import SPLITS, SplitName
-from regbench.data.layouts.cells import listing
+from regbench.data.messages import join_lines
 from regbench.errors import InputError
 
 Names = NDArray[np.object_]
@@ -84,21 +84,27 @@ def _given(rows: pd.DataFrame, split: Split) -> Names:
 
 
 def _settle_overlap(rows: pd.DataFrame, names: Names, split: Split) -> Names:
-    """Refuse units, equal images or groups, that stand in several splits, or move each to one of them."""
-    while True:
-        for column in ("hash", "group"):
-            units = rows[column].where(rows[column] != "", rows["hash"])
-            table = pd.DataFrame({"unit": units.to_numpy(), "split": names})
-            straddling = (table.groupby("unit")["split"].transform("nunique") > 1).to_numpy()
-            if straddling.any():
-                break
-        else:
-            return names
+    """Refuse units, equal images or groups, that stand in several splits, or move each to one of them.
+
+    A moved image may take another group with it, so this goes on until no unit is divided.
+    """
+    divided = [_divided_units(rows, names, column) for column in ("hash", "group")]
+    while any(len(units) for units in divided):
+        column = "hash" if len(divided[0]) else "group"
+        units = divided[0] if len(divided[0]) else divided[1]
         if split.overlap == "refuse":
-            raise InputError(_overlap_message(rows[straddling], table[straddling], column))
+            raise InputError(_overlap_message(rows.iloc[units.index], units, column))
         # "test" < "train" < "validation": of the two that are held out, test comes first.
-        held_out = table[straddling & (names != "train")].groupby("unit")["split"].min()
-        names[straddling] = "train" if split.overlap == "train" else held_out[table["unit"][straddling]].to_numpy()
+        held_out = units[units["split"] != "train"].groupby("unit")["split"].min()
+        names[units.index] = "train" if split.overlap == "train" else held_out[units["unit"]].to_numpy()
+        divided = [_divided_units(rows, names, column) for column in ("hash", "group")]
+    return names
+
+
+def _divided_units(rows: pd.DataFrame, names: Names, column: str) -> pd.DataFrame:
+    """Return unit and split of each image of a unit in several splits; an image without a group is its own."""
+    units = pd.DataFrame({"unit": rows[column].where(rows[column] != "", rows["hash"]).to_numpy(), "split": names})
+    return units[units.groupby("unit")["split"].transform("nunique") > 1]
 
 
 def _overlap_message(rows: pd.DataFrame, table: pd.DataFrame, column: str) -> str:
@@ -113,7 +119,7 @@ def _overlap_message(rows: pd.DataFrame, table: pd.DataFrame, column: str) -> st
         lines.append(f"{places}: {'equal' if column == 'hash' else 'group ' + repr(unit['name'].iloc[0])}")
     return (
         f"params.yaml: data.split.overlap = refuse: {units.ngroups:,} times {what} in several splits: remove copies, "
-        f"or set train or test to move them there\n{listing(lines)}"
+        f"or set train or test to move them there\n{join_lines(lines)}"
     )
 
 

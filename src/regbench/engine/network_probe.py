@@ -11,7 +11,7 @@ from regbench.config.variants import SearchableVariant
 from regbench.engine.experiment_spec import weights_digest
 from regbench.errors import InputError, IntegrityError
 from regbench.networks.architecture import Architecture
-from regbench.networks.building import STRUCTURAL, find_function, structural_strengths, untaken
+from regbench.networks.building import STRUCTURAL, explain_untaken, find_function, structural_strengths
 from regbench.networks.classifier import Classifier
 from regbench.networks.own import own_code
 from regbench.networks.weights import load_weights
@@ -42,7 +42,7 @@ def _problems(params: Params, variant: SearchableVariant, model: Model) -> Itera
     for strength in STRUCTURAL:
         if (value := getattr(variant, strength)) and strength not in taken:
             shown = strength if strength in variant.ranges else f"{strength} = {value}"
-            yield untaken(shown, strength, model.network)
+            yield explain_untaken(shown, strength, model.network)
     height, width = params.data.image_size
     architecture = Architecture(
         classes=params.data.classes or CLASSES,

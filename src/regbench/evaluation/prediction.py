@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from regbench import files
 from regbench.config.compute import Compute
 from regbench.config.data import Data
-from regbench.data.decoding import EarlierIngest
+from regbench.data.earlier_ingest import EarlierIngest
 from regbench.data.ingest import decode_rows
 from regbench.data.layouts.recognize import read_unlabelled as read_unlabelled_rows
 from regbench.data.sources import open_source

@@ -41,7 +41,7 @@ def build_layers(architecture: Architecture, dropout: float, seed: int | None) -
     taken = structural_strengths(function)
     for name in STRUCTURAL:
         if wanted[name] and name not in taken:
-            raise InputError(untaken(f"{name} = {wanted[name]}", name, architecture.network))
+            raise InputError(explain_untaken(f"{name} = {wanted[name]}", name, architecture.network))
     with torch.random.fork_rng(devices=[]):
         seed_torch(generator(seed or 0, "layers"))
         layers = _call(function, architecture, {name: wanted[name] for name in taken})
@@ -68,7 +68,7 @@ def structural_strengths(function: Callable[..., nn.Module]) -> list[str]:
     return [name for name in STRUCTURAL if name in inspect.signature(function).parameters]
 
 
-def untaken(shown: str, name: str, network: str) -> str:
+def explain_untaken(shown: str, name: str, network: str) -> str:
     """Return the message of a strength that a network does not take, shown with its value if it has one."""
     cure = f"give the function a parameter {name}, or remove it" if is_own(network) else "remove it"
     return f"{shown}: is no part of the network {network}: {cure}"

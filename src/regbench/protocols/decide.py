@@ -29,7 +29,7 @@ from regbench.statistics.units import Units
 
 Score = Literal["error", "log-loss"]
 Cells = NDArray[np.float64]
-UNITS: dict[Score, tuple[float, str, int]] = {"error": (100.0, "points", 2), "log-loss": (1.0, "nats", 4)}
+SCALES: dict[Score, tuple[float, str, int]] = {"error": (100.0, "points", 2), "log-loss": (1.0, "nats", 4)}
 """By what a gain is multiplied to be shown, its unit then, and its decimals."""
 COLUMNS = ("variant", "look", "seeds", "gain", "low", "high", "p", "verdict", "chance", "seeds_needed")
 """Of looks.csv; `look` counts from 1, gain and interval are fractions of accuracy, or nats."""
@@ -128,7 +128,7 @@ def write_decisions(
     write_csv(out / "looks.csv", seen)
     said = sentences(race, table, score, (trained, len(networks)), setup.evaluated)
     header, rows = shown_rows(table, score)
-    factor, unit, _ = UNITS[score]
+    factor, unit, _ = SCALES[score]
     drawn = seen.assign(**{name: factor * seen[name] for name in ("gain", "low", "high")})
     chart = race_chart(drawn.replace({"verdict": {"same network": "practically equal"}}), factor * race.margin, unit)
     with atomic(out / "decide.html") as page:
@@ -215,7 +215,7 @@ def sentences(
 
 def shown_rows(table: pd.DataFrame, score: Score) -> tuple[list[str], list[list[str]]]:
     """Return the header and the formatted cells of the decisions."""
-    factor, unit, digits = UNITS[score]
+    factor, unit, digits = SCALES[score]
     header = ["variant", f"gain, {unit}", "interval", "verdict", "status", "seeds", "P(single look)"]
     rows = [
         [

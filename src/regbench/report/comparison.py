@@ -20,25 +20,6 @@ from regbench.statistics.pair import Comparison as Verdict
 from regbench.statistics.units import Score, Units
 from regbench.statistics.verdicts import Judgement, judge
 
-COLUMNS = (
-    "variant",
-    "seeds",
-    "test_accuracy",
-    "test_accuracy_low",
-    "test_accuracy_high",
-    "test_error_percent",
-    "log_loss",
-    "error_percent",
-    "balanced_accuracy",
-    "macro_f1",
-    "calibration_error",
-    "gap",
-    "zero_weights",
-    "epochs",
-    *VERDICT_COLUMNS,
-)
-"""Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats. The
-columns `test_...` are by `evaluate.score`; `error_percent` counts every image alike."""
 MEANS = (
     "log_loss",
     "error_percent",
@@ -49,6 +30,19 @@ MEANS = (
     "zero_weights",
     "epochs",
 )
+"""Columns of a variant's scores whose means over seeds the table has."""
+COLUMNS = (
+    "variant",
+    "seeds",
+    "test_accuracy",
+    "test_accuracy_low",
+    "test_accuracy_high",
+    "test_error_percent",
+    *MEANS,
+    *VERDICT_COLUMNS,
+)
+"""Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats. The
+columns `test_...` are by `evaluate.score`; `error_percent` counts every image alike."""
 
 UNBALANCED = 3
 """Images of the largest class for each one of the smallest, from which balanced error is shown too."""
@@ -178,36 +172,6 @@ def active_strengths(params: EvaluatedExperiment, variant: str) -> int:
         params.recipe(variant).strengths,
     )
     return sum(bool(strength) for record in records for strength in record.values())
-
-
-def to_json(comparison: Comparison) -> dict[str, Any]:
-    """Return the table and what it rests on as plain values; all accuracies and differences are fractions."""
-    judgement = comparison.judgement
-    versus = {
-        name: {
-            "difference": found.difference.mean,
-            "low": found.difference.low,
-            "high": found.difference.high,
-            "adjusted_p": found.adjusted_p,
-            "verdict": found.verdict,
-            "seeds_needed": found.seeds_needed if np.isfinite(found.seeds_needed) else None,
-            "same_network": found.same_network,
-        }
-        for name, found in comparison.verdicts.items()
-    }
-    # JSON has no nan and no infinity.
-    finite = comparison.table.replace([np.inf, -np.inf], np.nan).astype(object)
-    rows = finite.where(finite.notna(), None).to_dict(orient="records")
-    return {
-        "baseline": comparison.baseline,
-        "best": comparison.best,
-        "tied_with_best": [name for name in comparison.order if name in judgement.tie_set],
-        "confidence": comparison.confidence,
-        "images": comparison.images,
-        "seeds": list(comparison.seeds),
-        "split": comparison.split,
-        "variants": [{**row, "versus_baseline": versus.get(str(row["variant"]))} for row in rows],
-    }
 
 
 def _row(variant: str, accuracy: Interval, scores: pd.DataFrame) -> dict[str, Any]:

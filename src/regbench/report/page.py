@@ -20,7 +20,8 @@ from tqdm import tqdm
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import atomic, read_array, read_json, write_csv, write_json
 from regbench.report import charts, drawing
-from regbench.report.comparison import Comparison, compare, to_json
+from regbench.report.comparison import Comparison, compare
+from regbench.report.comparison_json import to_json
 from regbench.report.findings import finding, groups
 from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (

@@ -4,24 +4,24 @@ The batch itself stays as it is. Merging it again finds every image there alread
 and a folder that rows are only ever added to serves as well as one that is emptied.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from regbench.config.data import Data
-from regbench.data.decoding import EarlierIngest
+from regbench.data.earlier_ingest import EarlierIngest
 from regbench.data.ingest import Decoded, decode_rows
-from regbench.data.layouts.cells import listing
+from regbench.data.layouts.find_tables import canonical_top
 from regbench.data.layouts.listing import Listing, describe
 from regbench.data.layouts.recognize import read_any, read_listing
-from regbench.data.layouts.table import canonical_top
+from regbench.data.messages import join_lines
 from regbench.data.sources import FolderSource, open_source
 from regbench.data.sources.source import Source
 from regbench.errors import InputError, RejectedDataError
+from regbench.retraining.addition_names import Places, name_additions
 from regbench.retraining.raw_folder import Addition, add_rows
 
 
@@ -125,29 +125,12 @@ def _compared(incoming: Path, raw: FolderSource, top: str, data: Data, earlier_d
     new = batch.rows[~known]
     new = new.iloc[np.argsort(~new["labelled"].to_numpy(), kind="stable")]
     listed = frozenset(zip((held.rows["label"] != "").tolist(), held.rows["filename"].tolist(), strict=True))
-    additions = _named(new, offered.source, raw, _Places(top, data), listed)
+    additions = name_additions(new, offered.source, raw, Places(top, data), listed)
     labelled = int(new["labelled"].sum())
     renamed = tuple((row.wanted, row.target) for row in additions if row.wanted != row.target)
     merged = Merged(labelled, len(new) - labelled, int(known.sum()), renamed, batch.rejected)
     images = batch.pixels[new["position"].to_numpy()].reshape(-1, data.channels, *data.image_size)
     return Plan(merged, additions, images, offered.source, raw, data)
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where the raw folder keeps tables and images."""
-
-    top: str
-    data: Data
-
-    def table(self, labelled: bool) -> str:
-        """Return the name of the table."""
-        return self.top + (self.data.train_csv if labelled else self.data.test_csv)
-
-    def file(self, labelled: bool, filename: str) -> str:
-        """Return the name of an image."""
-        folder = self.data.train_images if labelled else self.data.test_images
-        return self.top + str(PurePosixPath(folder) / filename)
 
 
 def _with_table(decoded: Decoded) -> Decoded:
@@ -203,33 +186,4 @@ def _refuse_other_labels(source: Source, batch: Decoded, raw: Source, present: D
         else:
             labels.setdefault(row["label"], where)
     if lines:
-        raise InputError(listing(lines))
-
-
-def _named(
-    new: pd.DataFrame, source: Source, raw: FolderSource, places: _Places, listed: frozenset[tuple[bool, str]]
-) -> tuple[Addition, ...]:
-    """Give each new row the name of its file, with a part of the file's hash where another image has that name."""
-    planned: dict[str, str] = {}
-    additions = []
-    columns = (new[column].tolist() for column in ("labelled", "filename", "label", "group", "name"))
-    for labelled, filename, label, group, name in zip(*columns, strict=True):
-        path = PurePosixPath(filename)
-        # A table may name files without extension.
-        filename = filename if path.suffix else str(path.with_suffix(PurePosixPath(name).suffix))
-        wanted = target = places.file(labelled, filename)
-        taken = (labelled, filename) in listed or planned.get(target, name) != name
-        if taken or _holds_other(raw, target, source.read(name)):
-            digest = hashlib.sha256(source.read(name)).hexdigest()[:16]
-            path = PurePosixPath(filename)
-            filename = str(path.with_name(f"{path.stem}-{digest}{path.suffix}"))
-            target = places.file(labelled, filename)
-        planned[target] = name
-        additions.append(Addition(places.table(labelled), filename, label, group, name, target, wanted))
-    return tuple(additions)
-
-
-def _holds_other(raw: FolderSource, name: str, content: bytes) -> bool:
-    """Whether something else stands under a name; the same bytes are what a killed merge left, and are used."""
-    path = raw.top / name
-    return path.exists() and not (path.is_file() and raw.read(name) == content)
+        raise InputError(join_lines(lines))

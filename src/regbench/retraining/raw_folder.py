@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from regbench.config.data import Data
 from regbench.data.layouts.cells import delimiter
-from regbench.data.layouts.table import roles_of
+from regbench.data.layouts.columns import roles_of
 from regbench.data.sources import FolderSource
 from regbench.data.sources.source import Source
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from regbench.config.data import Data
-from regbench.data.layouts.cells import MAX_LISTED
 from regbench.data.layouts.recognize import read_listing
+from regbench.data.messages import MAX_LISTED
 from regbench.data.sources import FolderSource
 from regbench.errors import InputError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import MakeRaw
 
-from regbench.data.layouts.table import canonical_top
+from regbench.data.layouts.find_tables import canonical_top
 from regbench.data.sources import open_source
 from regbench.errors import InputError
 

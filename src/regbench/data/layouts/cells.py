@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,10 +9,6 @@ import pandas as pd
 from regbench.data.sources.source import Source
 from regbench.errors import InputError
 
-MAX_LISTED = 20
-"""Problems printed at most; the others are counted."""
-MAX_NAMED = 8
-"""Columns that a message names at most."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 DELIMITERS = (",", ";", "\t")
 
@@ -51,18 +46,6 @@ def header_cells(line: str) -> list[str]:
 def delimiter(header: str) -> str:
     """Return the one of `DELIMITERS` that a header has most of, the comma where it has none."""
     return max(DELIMITERS, key=header.count)
-
-
-def name_columns(columns: Sequence[str]) -> str:
-    """Return the names of columns for a message, the first `MAX_NAMED` of them and a count of the others."""
-    more = f", ... and {len(columns) - MAX_NAMED} more" if len(columns) > MAX_NAMED else ""
-    return ", ".join(columns[:MAX_NAMED]) + more
-
-
-def listing(lines: Sequence[str]) -> str:
-    """Join lines, the first `MAX_LISTED` of them and a count of the others."""
-    more = [f"... and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
-    return "\n".join([*lines[:MAX_LISTED], *more])
 
 
 def _delimited(where: str, text: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pandera.pandas as pa
 
-from regbench.data.layouts.cells import listing
+from regbench.data.messages import join_lines
 from regbench.errors import InputError
 
 PRESENT = pa.Check(lambda cells: cells != "", error="must not be blank: fill it in or remove the row")
@@ -33,7 +33,7 @@ def check_cells(where: str, cells: pd.DataFrame, names: str, others: Sequence[st
     try:
         pa.DataFrameSchema(columns).validate(cells[list(columns)], lazy=True)
     except pa.errors.SchemaErrors as error:
-        raise InputError(listing(_lines(where, cells, names, error.failure_cases))) from None
+        raise InputError(join_lines(_lines(where, cells, names, error.failure_cases))) from None
 
 
 def _lines(where: str, cells: pd.DataFrame, names: str, failures: pd.DataFrame) -> list[str]:
@@ -64,4 +64,4 @@ def check_names(where: str, rows: pd.DataFrame) -> None:
             for name in rows["filename"][broken]
         ]
     if lines:
-        raise InputError(listing(lines))
+        raise InputError(join_lines(lines))

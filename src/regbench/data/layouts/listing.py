@@ -105,8 +105,8 @@ def common_folder(names: Iterable[str]) -> str:
     return "".join(f"{part}/" for part in low[:shared])
 
 
-def found(listing: Listing, classes: int) -> str:
-    """Return what was found in one line."""
+def summarize(listing: Listing, classes: int) -> str:
+    """Return layout, classes, images, given splits and groups in one line."""
     rows = listing.rows
     labelled = int((rows["label"] != "").sum())
     parts = [f"{NAMES[listing.layout]}", f"{classes:,} classes", f"{labelled:,} images"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regbench.config.data import Data
-from regbench.data.layouts.cells import name_columns
+from regbench.data.layouts.columns import IMAGE_COLUMNS, LABEL_COLUMNS
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
-from regbench.data.layouts.table import IMAGE_COLUMNS, LABEL_COLUMNS
+from regbench.data.messages import name_columns
 from regbench.data.sources.packed import Encoded, PackedSource, Spool
 from regbench.data.sources.source import Source
 from regbench.errors import InputError

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Data
 from regbench.data.layouts.cells import TABLE_SUFFIXES, delimiter, header_cells
+from regbench.data.layouts.columns import LABEL_COLUMNS
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
-from regbench.data.layouts.table import LABEL_COLUMNS
 from regbench.data.sources.packed import PackedSource, Pixels, Spool
 from regbench.data.sources.source import Source
 from regbench.errors import InputError

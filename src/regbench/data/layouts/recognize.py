@@ -11,6 +11,7 @@ from regbench.config.data import Data
 from regbench.data.layouts import class_folders, idx, npz, parquet, pixel_table, plain, table
 from regbench.data.layouts.checks import check_names
 from regbench.data.layouts.file_finder import compose
+from regbench.data.layouts.find_tables import is_canonical
 from regbench.data.layouts.listing import NAMES, Listing, Reader, is_image
 from regbench.data.sources.source import Source
 from regbench.errors import InputError
@@ -71,7 +72,7 @@ def _listings(source: Source, data: Data) -> Iterator[Listing]:
     folders of classes.
     """
     readers = dict(READERS)
-    if data.layout != "auto" or table.is_canonical(source, data):
+    if data.layout != "auto" or is_canonical(source, data):
         name = table.LAYOUT if data.layout == "auto" else data.layout
         readers = {name: READERS[name]}
     last = []
