@@ -1,9 +1,11 @@
 """Fixtures that several test modules share."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from support.project import Project
@@ -16,6 +18,19 @@ MakeRaw = Callable[..., Path]
 torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]
 # The networks here are tiny: several threads only wait for each other, ten times as long as one needs.
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Kill what a failed test left running in its folder: it would slow down the other tests and keep CI waiting."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        for process in psutil.process_iter(["cwd"]):
+            if process.info["cwd"] and Path(process.info["cwd"]).is_relative_to(folder):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+    return report
 
 
 @pytest.fixture

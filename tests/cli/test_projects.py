@@ -34,7 +34,7 @@ def test_sync_logs_each_result_once_and_show_tells_how_to_repeat_it(project: Pro
     told = project.run(*REGBENCH, "show", run)
     assert "dvc repro train\n" in told and "Parameters: as now\n" in told
     commit = project.run("git", "rev-parse", "HEAD").strip()
-    assert f"Commit: {commit}, as now\n" in told and "which runs: python -m stages.train tuned data " in told
+    assert f"Commit: {commit}, as now\n" in told and "which runs: exec python -m stages.train tuned data " in told
 
 
 @pytest.mark.parametrize(

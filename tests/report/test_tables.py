@@ -10,7 +10,7 @@ from support.project import Project
 @pytest.mark.slow
 def test_results_are_in_the_documented_form(reproduced: Project) -> None:
     table = pd.read_csv(reproduced.folder / "reports/comparison.csv")
-    assert list(table.columns)[:12] == [
+    assert list(table.columns)[:14] == [
         "variant",
         "seeds",
         "test_accuracy",

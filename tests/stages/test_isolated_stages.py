@@ -36,7 +36,7 @@ def test_a_stage_reads_its_declared_dependencies_alone(reproduced: Project, name
     variables = environment(reproduced.folder)
     variables["PYTHONPATH"] += f"{os.pathsep}{reproduced.folder}"
     done = subprocess.run(
-        shlex.split(stage["cmd"]), cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+        shlex.split(stage["cmd"])[1:], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     outs = [out if isinstance(out, str) else next(iter(out)) for out in [*stage["outs"], *stage.get("metrics", [])]]

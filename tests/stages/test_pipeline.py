@@ -44,7 +44,7 @@ def test_there_is_one_stage_each_and_no_more() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_script_stage_and_command_share_one_name(name: str) -> None:
-    assert STAGES[name]["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
+    assert STAGES[name]["cmd"].split()[:4] == ["exec", "python", "-m", f"stages.{name}"]
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -68,7 +68,7 @@ def test_all_code_and_parameters_are_checked() -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_the_folders_that_a_command_names_are_its_dependencies_and_outputs(name: str) -> None:
     own = _outs(name) | set(STAGES[name]["deps"])
-    for word in STAGES[name]["cmd"].split()[3:]:
+    for word in STAGES[name]["cmd"].split()[4:]:
         # Optuna's journal outlives the stage: it holds trials that are not run again, and decides no result.
         inside = any(known == word or known.startswith(f"{word}/") for known in own)
         assert inside or word == ".regbench/studies.journal", word

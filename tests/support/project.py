@@ -37,11 +37,11 @@ SMALL: dict[str, Any] = {
 def environment(project: Path) -> dict[str, str]:
     """Return this process's variables for a child that uses the code of `project`.
 
-    They are without what `make test` or a user's MLflow would pass on.
+    They are without what `make test` or a user's MLflow would pass on, and without a shell of the user's choice, as
+    under cron: DVC then takes `sh`.
     """
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS", "MLFLOW", "PYTEST"))
-    }
+    left_out = ("MAKE", "MFLAGS", "MLFLOW", "PYTEST", "SHELL")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**kept, "PATH": path, "PYTHONPATH": str(project / "src")}
 
