@@ -10,6 +10,8 @@ import pytest
 from support.project import REGBENCH, Project
 from support.raw_images import noise, write_canonical
 
+from regbench.files import read_json
+
 
 @pytest.fixture
 def project(reproduced: Project, tmp_path: Path) -> Project:
@@ -54,6 +56,21 @@ def test_two_projects_give_the_same_bytes(reproduced: Project, tmp_path: Path) -
     again = Project.create(tmp_path / "project")
     again.repro("sample", "compare")
     assert again.results() == reproduced.results()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["my images (1).zip", "it's.zip", "a$b.zip", "a${b}.zip", 'say "ä*".zip'])
+def test_raw_data_may_have_any_name(project: Project, name: str) -> None:
+    def ingested() -> dict[str, bytes]:
+        found = project.results().items()
+        return {path: content for path, content in found if path.startswith("data/") and "/report/" not in path}
+
+    before = ingested()
+    (project.folder / "raw.zip").rename(project.folder / name)
+    project.set(**{"data.raw": name})
+    assert project.repro("ingest") == ["check", "ingest"]
+    assert ingested() == before
+    assert read_json(project.folder / "data/report/report.json")["source"] == name
 
 
 @pytest.mark.parametrize(
