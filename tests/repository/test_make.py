@@ -13,6 +13,8 @@ import pytest
 from support.project import MAKE, ROOT, Project, environment
 from support.serving import started
 
+from regbench.runtime.repro import read_stages
+
 pytestmark = pytest.mark.slow
 
 
@@ -29,12 +31,29 @@ def test_help_lists_every_target_of_the_makefile(project: Project) -> None:
     assert (empty, more) == ("", "All other commands: regbench --help")
 
 
-def test_repro_prints_the_table_and_where_to_look_then_does_no_work(project: Project) -> None:
+def test_repro_prints_each_stage_and_the_table_once_then_does_no_work(project: Project) -> None:
     first = project.run(*MAKE, "repro")
     table = (project.folder / "reports/comparison.md").read_text()
-    assert table in first and "make ui" in first and "reports/comparison.html" in first
+    assert first.count(table) == 1 and "make ui" in first and "reports/comparison.html" in first
+    stages = list(read_stages(project.folder / "dvc.yaml"))
+    assert project.ran(first) == [stage for stage in stages if stage != "sample"]
+    # What DVC says besides, and progress bars, are no use without a terminal.
+    assert not re.search(r"dvc push|git add|^> |\d+%\|", first, re.MULTILINE)
     second = project.run(*MAKE, "repro")
-    assert table in second and project.ran(second) == ["track"]
+    assert second.count(table) == 1 and project.ran(second) == ["track"]
+    assert f"[6/{len(stages)}] train: up to date" in second
+
+
+def test_a_mistake_in_the_structure_is_one_line_of_ours(project: Project) -> None:
+    shipped = (project.folder / "params.yaml").read_text()
+    try:
+        project.set(data="raw.zip")
+        output = project.run(*MAKE, "repro", code=2)
+        (line,) = [line for line in output.splitlines() if line.startswith("params.yaml: ")]
+        assert line.startswith("params.yaml: data = 'raw.zip': must hold keys with values; its keys are raw, ")
+        assert "dvc" not in output
+    finally:
+        (project.folder / "params.yaml").write_text(shipped)
 
 
 def test_ui_logs_missing_results_prints_the_address_and_stops_on_interrupt(project: Project) -> None:
