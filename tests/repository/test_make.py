@@ -9,6 +9,7 @@ import urllib.request
 import venv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.project import MAKE, REGBENCH, ROOT, Project, environment
 from support.serving import started
@@ -45,6 +46,19 @@ def test_repro_prints_each_stage_and_the_table_once_then_does_no_work(project: P
     # Up to a stage: nothing behind it, and no table.
     third = project.run(*REGBENCH, "run", "train")
     assert table not in third and "train: up to date" in third and "evaluate" not in third
+
+
+def test_diff_compares_with_what_was_committed(project: Project) -> None:
+    """Runs after `repro`."""
+    assert "name a commit whose dvc.lock has results" in project.run(*REGBENCH, "diff", code=2)
+    project.run("git", "add", "dvc.lock")
+    project.run("git", "commit", "-qm", "results")
+    assert "The same variants with the same verdicts." in project.run(*REGBENCH, "diff")
+    before = pd.read_csv(project.folder / "reports/comparison.csv").set_index("variant")["test_error_percent"]
+    project.set(**{"variants.l2": None, "variants.new": {"recipe": "plain", "l2": 1e-4}})
+    project.run(*REGBENCH, "run", "compare")
+    said = project.run(*REGBENCH, "diff", "HEAD")
+    assert said.startswith("Added: new; removed: l2.") and re.search(rf"^\| l2 +\| +{before['l2']:.2f} \| ", said, re.M)
 
 
 def test_a_mistake_in_the_structure_is_one_line_of_ours(project: Project) -> None:

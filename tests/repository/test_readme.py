@@ -24,6 +24,8 @@ RUN_BY = {
     "make install": (".ci/run", "make install"),
     "make check": (".ci/run", "make check"),
     "regbench run": ("Makefile", "@python -m regbench run"),
+    "regbench diff": ("tests/repository/test_make.py", '*REGBENCH, "diff"'),
+    "regbench diff HEAD~1": ("tests/repository/test_make.py", '*REGBENCH, "diff", "HEAD"'),
     "regbench run train": ("tests/repository/test_make.py", '*REGBENCH, "run", "train"'),
     "regbench verify": ("tests/stages/test_faults.py", '*REGBENCH, "verify"'),
     "regbench doctor": ("tests/health/test_doctor.py", '*REGBENCH, "doctor"'),

@@ -11,6 +11,7 @@ from regbench.runtime.command import prepare_process, require_own_code, run
 
 COMMANDS = {
     "run": "pipeline",
+    "diff": "pipeline",
     "ui": "tracking",
     "sync": "tracking",
     "watch": "tracking",

@@ -1,6 +1,7 @@
 """The command that runs the pipeline."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -27,3 +28,22 @@ def run(targets: tuple[str, ...], params: Path) -> None:
         click.echo(f"\n{table.read_text(encoding='utf-8')}")
         click.echo("Report: reports/comparison.html (opens offline)")
         click.echo("MLflow: make ui (shows all variants side by side)")
+
+
+@click.command()
+@click.argument("revision", default="HEAD")
+def diff(revision: str) -> None:
+    """Print what changed since a git revision.
+
+    Compares reports/comparison.csv with that of REVISION (default: the last commit), as a table in Markdown.
+    """
+    from regbench.report.difference import difference
+    from regbench.report.tables import required, table
+    from regbench.runtime.revisions import fetch_output
+
+    path = Results.reports / "comparison.csv"
+    now = required(path, table)
+    with TemporaryDirectory() as folder:
+        before = Path(folder) / path.name
+        fetch_output(Path.cwd(), path, revision, before)
+        click.echo(difference(table(before), now), nl=False)
