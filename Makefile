@@ -26,9 +26,7 @@ help: ## show this help
 install: $(CHECKOUT) ## create VENV (default .venv) with the locked packages and the command regbench
 
 repro: install ## run the pipeline: whatever is out of date, then print the comparison
-	@dvc repro
-	@printf '\n'; cat reports/comparison.md
-	@printf '\nReport: reports/comparison.html (opens offline)\nMLflow: make ui (brings it up to date and prints the address of the side-by-side comparison)\n'
+	@python -m regbench run
 
 ui: install ## log missing results, then open the comparison in MLflow on 127.0.0.1:PORT (default 5000)
 	@python -m regbench sync

@@ -1,8 +1,8 @@
-"""Keep the results of the last run under a name, and show them in the README: `python docs/update.py NAME`.
+"""Keep the results of the last run under a name, and show them in the pages: `python docs/update.py NAME`.
 
-Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the README's markers for
-NAME. For `default` the picture is copied too. For a protocol (`article`, `ablation`, `learning-curve`,
-`strong-baseline`) all comes from its own folder, and the README shows its table only where it has the markers.
+Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the markers for NAME, in
+the README or the page of docs that has them. For `default` the picture is copied too. For a protocol (`article`,
+`ablation`, `learning-curve`, `strong-baseline`) all comes from its own folder.
 """
 
 import re
@@ -30,25 +30,22 @@ PROTOCOLS = {
 """Name -> folder of its results."""
 
 
-def embed(readme: str, name: str, table: str) -> str:
-    """Return the README's text with `table` between the markers of `name`; ValueError if there are none."""
+def embed(page: str, name: str, table: str) -> str:
+    """Return the text of a page with `table` between the markers of `name`."""
     block = re.compile(rf"(<!-- results:{re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not block.search(readme):
-        raise ValueError(f"README.md: no block <!-- results:{name} --> ... <!-- end -->: add it")
-    return block.sub(lambda match: f"{match[1]}\n{table.strip()}\n\n{match[2]}", readme)
+    return block.sub(lambda match: f"{match[1]}\n{table.strip()}\n\n{match[2]}", page)
 
 
 def main(name: str) -> None:
-    """Copy the results, then write the README."""
-    readme = ROOT / "README.md"
+    """Copy the results, then write the pages that show them."""
     if name in PROTOCOLS:
         for source in sorted((ROOT / PROTOCOLS[name]).glob(f"{name}.*")):
             shutil.copy2(source, ROOT / "docs/results" / source.name)
-        if f"<!-- results:{name} -->" not in readme.read_text():
-            return
     else:
         copy_comparison(name)
-    readme.write_text(embed(readme.read_text(), name, (ROOT / "docs/results" / f"{name}.md").read_text()))
+    table = (ROOT / "docs/results" / f"{name}.md").read_text()
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        page.write_text(embed(page.read_text(), name, table))
 
 
 def copy_comparison(name: str) -> None:

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from support.outputs import ROOT, small_params, write_outputs
 
 from regbench.report.comparison import compare
+from regbench.report.drawing import REST
 from regbench.report.page import write_reports
 from tests.browser.screenshots import save
 
@@ -23,6 +25,8 @@ plots:
   - gap: {x: epoch, y: {reports/curves.csv: gap}, template: curves, title: Gap}
 """
 VARIANTS = ("baseline", "l2", "early_stopping")
+CHARTS = 11
+"""Error, gain, four curves, mistakes, calibration, robustness, size and its error."""
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is missing (apt: chromium)")
 
@@ -77,7 +81,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def report(visit: Visit, root: Path) -> Visit:
     visit.open(root / "reports/comparison.html")
-    visit.charts(6)
+    visit.charts(CHARTS)
     return visit
 
 
@@ -87,28 +91,61 @@ def test_report_asks_for_nothing_and_complains_about_nothing(report: Visit, root
     save(report.page, "report")
 
 
-def test_forest_shows_every_variant_in_order(report: Visit, root: Path) -> None:
+def test_errors_show_every_variant_in_order(report: Visit, root: Path) -> None:
     order = compare(small_params(VARIANTS), root / "evaluation").order
-    labels = report.page.locator("#forest .role-axis-label text").all_text_contents()
+    labels = report.page.locator("#error .role-axis-label text").all_text_contents()
     assert [label for label in labels if label in VARIANTS] == order
 
 
+def coloured(visit: Visit) -> int:
+    """Return how many lines are in the colour of their variant."""
+    lines = visit.page.locator("[id^=curve-] .mark-line path")
+    return lines.evaluate_all(
+        "(lines, rest) => lines.filter(line => line.getAttribute('stroke') !== rest).length", REST
+    )
+
+
 def test_curves_have_a_line_a_variant_in_each_panel(report: Visit) -> None:
-    assert report.page.locator("#curves .mark-line path").count() == 4 * len(VARIANTS)
+    assert report.page.locator("[id^=curve-] .mark-line path").count() == 4 * len(VARIANTS) == coloured(report)
 
 
 def test_epochs_are_whole_numbers_on_the_axis(report: Visit) -> None:
-    labels = report.page.locator("#curves .role-axis-label").all_text_contents()
+    labels = report.page.locator("[id^=curve-] .role-axis-label").all_text_contents()
     assert labels.count("0123") == 4
 
 
-def test_a_click_in_the_legend_fades_the_other_variants(report: Visit) -> None:
-    lines = report.page.locator("#curves .mark-line path")
-    faded = "lines => lines.filter(line => Number(line.getAttribute('opacity') ?? 1) < 0.5).length"
-    assert lines.evaluate_all(faded) == 0
-    report.page.locator("#curves .role-legend-label text", has_text="l2").click()
-    report.page.wait_for_timeout(200)
-    assert lines.evaluate_all(faded) == 4 * (len(VARIANTS) - 1)
+def test_a_click_on_a_name_greys_its_curves_and_the_buttons_pick_groups(report: Visit) -> None:
+    def click(selector: str) -> int:
+        report.page.locator(selector).click()
+        report.page.wait_for_timeout(300)
+        return coloured(report)
+
+    assert click('.picks button[data-variant="l2"]') == 4 * (len(VARIANTS) - 1)
+    assert click('button[data-pick="none"]') == 0
+    assert click('.picks button[data-variant="l2"]') == 4
+    assert click('button[data-pick="all"]') == 4 * len(VARIANTS)
+    assert report.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_telephone_shows_the_page_without_scrolling_sideways(
+    browser: Browser, root: Path, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(offline=True, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    visit = Visit(context.new_page())
+    visit.open(root / "reports/comparison.html")
+    visit.charts(CHARTS)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
+    ground = visit.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert ground == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 22, 22)")
+    paper = visit.page.locator("#error svg.marks").get_attribute("style")
+    assert paper is not None and f"background-color: {ground}" in paper
+    # No chart is cut off at its right side.
+    hidden = "places => places.filter(place => place.scrollWidth > place.clientWidth + 1).map(place => place.id)"
+    assert visit.page.locator(".chart").evaluate_all(hidden) == []
+    assert visit.complaints == []
+    save(visit.page, f"report-390-{scheme}")
+    context.close()
 
 
 def counts(visit: Visit) -> list[str]:
@@ -131,7 +168,7 @@ def test_the_selector_shows_mistakes_of_the_chosen_variant(report: Visit, root: 
 
 
 def test_charts_describe_themselves(report: Visit) -> None:
-    charts = report.page.locator("#forest svg [aria-label], #curves svg [aria-label], #confusion svg[aria-label]")
+    charts = report.page.locator("#error [aria-label], #gain [aria-label], #confusion [aria-label]")
     assert charts.count() >= 3
     assert report.page.locator('[aria-label*="of each variant, best first"]').count() >= 1
 

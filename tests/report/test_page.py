@@ -19,14 +19,18 @@ from jsonschema import ValidationError
 from PIL import Image
 from support.outputs import ROOT, small_params, write_outputs
 
+from regbench.config.colours import COLOURS, colours
 from regbench.config.params import Params
 from regbench.config.tuned import write_tuned
 from regbench.config.variants import Variant
-from regbench.report.charts import CURVES, forest, learning_curves
+from regbench.report.charts import error_chart, gain_chart
 from regbench.report.comparison import COLUMNS, compare
-from regbench.report.drawing import signs, to_spec
+from regbench.report.confusion_chart import PAIRS, confusion_chart
+from regbench.report.curve_charts import CURVES, dashes, first_picked, page_curves
+from regbench.report.drawing import DARK, PAPER, to_spec
 from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
-from regbench.report.tables import mean_curves, read_histories
+from regbench.report.tables import labelled, mean_curves, read_histories
+from regbench.tracking.settings import colour
 from stages import compare as compare_stage
 
 SPECS = "const specs = "
@@ -180,35 +184,107 @@ def test_picture_is_an_opaque_png(written: Path) -> None:
     assert image.width > 1500
 
 
-def test_signs_differ_for_twenty_variants_and_do_not_depend_on_rank() -> None:
-    names = ["baseline", *(f"v{index}" for index in range(20))]
-    hues, dashes = signs(names, "baseline")
-    assert len({(hue, tuple(dash)) for hue, dash in zip(hues, dashes, strict=True)}) == 21
+def test_signs_differ_for_sixty_variants_and_do_not_depend_on_rank() -> None:
+    names = ["baseline", *(f"v{index}" for index in range(59))]
+    hues, lines = colours(names), dashes(names)
+    assert len({(hues[name], tuple(lines[name])) for name in names}) == 60
     # A new variant at the end leaves the signs of the others alone.
-    assert signs([*names, "new"], "baseline")[0][:-1] == hues
+    assert list(colours([*names, "new"]).values())[:-1] == list(hues.values())
+
+
+def test_dvc_and_mlflow_have_the_colours_of_the_report() -> None:
+    template = json.loads((ROOT / ".dvc/plots/curves.json").read_text())
+    assert tuple(template["encoding"]["color"]["scale"]["range"]) == COLOURS
+    params = small_params()
+    assert [colour(params, name) for name in params.variants] == list(colours(tuple(params.variants)).values())
 
 
 def test_charts_draw_the_numbers_of_the_tables(written: Path) -> None:
     params = small_params()
     comparison = compare(params, written.parent / "evaluation")
     curves = mean_curves(read_histories(params, written.parent / "runs"))
-    drawn = str(to_spec(forest(comparison)))
+    drawn = str(to_spec(error_chart(comparison, comparison.order)))
     for error in comparison.table["test_error_percent"]:
         assert f"'error': {float(f'{error:.6g}')}" in drawn
-    panels = [panel for row in to_spec(learning_curves(comparison, curves))["vconcat"] for panel in row["hconcat"]]
-    assert [panel["encoding"]["y"]["field"] for panel in panels] == list(CURVES)
-    assert all(panel["description"] for panel in panels)
+    panels = {name: to_spec(chart) for name, chart in page_curves(comparison, curves).items()}
+    assert list(panels) == [f"curve-{column}" for column in CURVES]
+    assert all(panel["description"] for panel in panels.values())
+
+
+def test_an_interval_leaves_zero_out_exactly_where_the_verdict_is_significant(tmp_path: Path) -> None:
+    params = small_params(("baseline", *(f"v{index}" for index in range(12))))
+    write_outputs(tmp_path, params, images=400)
+    comparison = compare(params, tmp_path / "evaluation")
+    spec = to_spec(gain_chart(comparison, comparison.order))
+    rows = [row for table in spec["datasets"].values() for row in table if "verdict" in row]
+    assert {row["verdict"] for row in rows} >= {"better", "undecided"}
+    for row in rows:
+        assert (row["low"] > 0 or row["high"] < 0) == (row["verdict"] in ("better", "worse"))
+
+
+@pytest.mark.parametrize(("others", "picked"), [(7, 8), (19, 6)])
+def test_of_many_variants_the_best_and_the_baseline_are_in_colour(tmp_path: Path, others: int, picked: int) -> None:
+    params = small_params(("baseline", *(f"v{index}" for index in range(others))))
+    write_outputs(tmp_path, params)
+    comparison = compare(params, tmp_path / "evaluation")
+    names = first_picked(comparison)
+    assert len(names) in (picked, picked + 1)
+    assert {"baseline", comparison.judgement.recommendation, *comparison.order[:5]} <= set(names)
+
+
+@pytest.mark.parametrize(("classes", "mark"), [(40, "matrix"), (41, "pairs")])
+def test_many_classes_are_drawn_as_the_most_confused_pairs(tmp_path: Path, classes: int, mark: str) -> None:
+    params = small_params(("baseline", "l2"))
+    write_outputs(tmp_path, params, images=2000, classes=classes)
+    comparison = compare(params, tmp_path / "evaluation")
+    counts = {name: labelled(tmp_path / "evaluation" / name / "confusion.csv") for name in comparison.order}
+    spec = to_spec(confusion_chart(comparison, counts))
+    assert ("layer" in spec) == (mark == "matrix")
+    if mark == "pairs":
+        for name, table in counts.items():
+            rows = [row for row in spec["datasets"][spec["data"]["name"]] if row["variant"] == name]
+            wrong = table[table["actual"] != table["predicted"]]["count"].sort_values(ascending=False)
+            assert [row["count"] for row in rows] == wrong.head(PAIRS).tolist()
+            assert all(row["pair"] == f"{row['actual']} as {row['predicted']}" for row in rows)
+
+
+def test_a_single_epoch_is_drawn_as_points(tmp_path: Path) -> None:
+    params = small_params(seeds=1)
+    # The last seed stops one epoch before the others.
+    write_outputs(tmp_path, params, epochs=3)
+    comparison = compare(params, tmp_path / "evaluation")
+    curves = mean_curves(read_histories(params, tmp_path / "runs"))
+    for table, points in ((curves, True), (curves[curves["variant"] != "early_stopping"], False)):
+        chart = to_spec(page_curves(comparison, table)["curve-gap"])
+        assert all(bool(layer["mark"]["point"]) == points for layer in chart["layer"])
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours as WCAG 2 defines it."""
+
+    def luminance(hue: str) -> float:
+        parts = [int(hue[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("hue", COLOURS)
+def test_every_colour_can_be_seen_on_a_dark_page(hue: str) -> None:
+    assert contrast(DARK.get(hue, hue), DARK[PAPER]) >= 3
 
 
 def test_every_chart_of_the_page_is_valid_vega_lite(written: Path) -> None:
     """Nothing checks them when the page is written."""
     line = next(line for line in (written / "comparison.html").read_text().splitlines() if line.startswith(SPECS))
     specs = json.loads(line.removeprefix(SPECS).rstrip(";"))
-    assert {"forest", "curves", "confusion"} <= set(specs)
+    assert {"error", "gain", "curve-gap", "confusion", "calibration-0", "compression-1"} <= set(specs)
     for spec in specs.values():
         altair.Chart.from_dict(spec)
     with pytest.raises(ValidationError, match="'wide': 1"):
-        altair.Chart.from_dict({**specs["forest"], "background": {"wide": 1}})
+        altair.Chart.from_dict({**specs["gain"], "background": {"wide": 1}})
 
 
 def test_dvc_page_keeps_the_placeholders_and_leaves_out_the_network() -> None:

@@ -179,8 +179,9 @@ def test_kubernetes_schemas_accept_the_manifests_strictly(tmp_path: Path) -> Non
     assert "concurencyPolicy" in tool("kubernetes-validate", "--strict", str(misspelt), code=1)
 
 
-def test_githubs_schema_and_zizmor_accept_the_workflow(tmp_path: Path) -> None:
-    workflow = DEPLOY / "github" / "retrain.yml"
+@pytest.mark.parametrize("name", ["compare.yml", "retrain.yml"])
+def test_githubs_schema_and_zizmor_accept_the_workflow(tmp_path: Path, name: str) -> None:
+    workflow = DEPLOY / "github" / name
     schema = ("check-jsonschema", "--builtin-schema", "vendor.github-workflows")
     audit = ("zizmor", "--offline", "--persona=pedantic")
     tool(*schema, str(workflow))
@@ -190,6 +191,14 @@ def test_githubs_schema_and_zizmor_accept_the_workflow(tmp_path: Path) -> None:
     assert "cancel-in-progres" in tool(*schema, str(changed), code=1)
     changed.write_text(re.sub(r"(actions/checkout)@\w+", r"\1@v4", workflow.read_text()))
     assert "unpinned" in tool(*audit, str(changed), code=14)
+
+
+def test_the_comment_on_a_pull_request_is_what_regbench_diff_prints() -> None:
+    steps = documents(DEPLOY / "github" / "compare.yml")[0]["jobs"]["compare"]["steps"]
+    *_, pipeline, comment = [step["run"] for step in steps if "run" in step]
+    assert pipeline == ".venv/bin/regbench run compare"
+    first, *_, last = comment.strip().splitlines()
+    assert first == '.venv/bin/regbench diff "$BASE" > difference.md' and "--body-file difference.md" in last
 
 
 def test_hadolint_accepts_the_dockerfile(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ import urllib.request
 import venv
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from support.project import MAKE, ROOT, Project, environment
+from support.project import MAKE, REGBENCH, ROOT, Project, environment
 from support.serving import started
+
+from regbench.runtime.repro import read_stages
 
 pytestmark = pytest.mark.slow
 
@@ -29,12 +32,45 @@ def test_help_lists_every_target_of_the_makefile(project: Project) -> None:
     assert (empty, more) == ("", "All other commands: regbench --help")
 
 
-def test_repro_prints_the_table_and_where_to_look_then_does_no_work(project: Project) -> None:
+def test_repro_prints_each_stage_and_the_table_once_then_does_no_work(project: Project) -> None:
     first = project.run(*MAKE, "repro")
     table = (project.folder / "reports/comparison.md").read_text()
-    assert table in first and "make ui" in first and "reports/comparison.html" in first
+    assert first.count(table) == 1 and "make ui" in first and "reports/comparison.html" in first
+    stages = list(read_stages(project.folder / "dvc.yaml"))
+    assert project.ran(first) == stages
+    # What DVC says besides, and progress bars, are no use without a terminal.
+    assert not re.search(r"dvc push|git add|^> |\d+%\|", first, re.MULTILINE)
     second = project.run(*MAKE, "repro")
-    assert table in second and project.ran(second) == ["track"]
+    assert second.count(table) == 1 and project.ran(second) == ["track"]
+    assert f"[6/{len(stages)}] train: up to date" in second
+    # Up to a stage: nothing behind it, and no table.
+    third = project.run(*REGBENCH, "run", "train")
+    assert table not in third and "train: up to date" in third and "evaluate" not in third
+
+
+def test_diff_compares_with_what_was_committed(project: Project) -> None:
+    """Runs after `repro`."""
+    assert "name a commit whose dvc.lock has results" in project.run(*REGBENCH, "diff", code=2)
+    project.run("git", "add", "dvc.lock")
+    project.run("git", "commit", "-qm", "results")
+    assert "The same variants with the same verdicts." in project.run(*REGBENCH, "diff")
+    before = pd.read_csv(project.folder / "reports/comparison.csv").set_index("variant")["test_error_percent"]
+    project.set(**{"variants.l2": None, "variants.new": {"recipe": "plain", "l2": 1e-4}})
+    project.run(*REGBENCH, "run", "compare")
+    said = project.run(*REGBENCH, "diff", "HEAD")
+    assert said.startswith("Added: new; removed: l2.") and re.search(rf"^\| l2 +\| +{before['l2']:.2f} \| ", said, re.M)
+
+
+def test_a_mistake_in_the_structure_is_one_line_of_ours(project: Project) -> None:
+    shipped = (project.folder / "params.yaml").read_text()
+    try:
+        project.set(data="raw.zip")
+        output = project.run(*MAKE, "repro", code=2)
+        (line,) = [line for line in output.splitlines() if line.startswith("params.yaml: ")]
+        assert line.startswith("params.yaml: data = 'raw.zip': must hold keys with values; its keys are raw, ")
+        assert "dvc" not in output
+    finally:
+        (project.folder / "params.yaml").write_text(shipped)
 
 
 def test_ui_logs_missing_results_prints_the_address_and_stops_on_interrupt(project: Project) -> None:

@@ -1,25 +1,38 @@
-"""The README: its tables are those of the kept results, its commands are run by a test or by CI, its links exist."""
+"""README and docs: short, plain, with tables of the kept results, commands that tests run, and links that exist."""
 
+import doctest
 import re
 from pathlib import Path
 
 import pytest
+from support import prose
+from support.prose import sentences
+
+from regbench.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+LONGEST = 30
+"""Words of a sentence."""
+RESULTS = re.compile(r"<!-- results:(\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 RUN_BY = {
     "make repro": ("tests/repository/test_make.py", '*MAKE, "repro"'),
     "make test": (".ci/run", "make test"),
     "make ui": ("tests/repository/test_make.py", '*MAKE, "ui"'),
-    "make help": ("tests/repository/test_make.py", '"make", "help"'),
+    "make install": (".ci/run", "make install"),
+    "make check": (".ci/run", "make check"),
+    "regbench run": ("Makefile", "@python -m regbench run"),
+    "regbench diff": ("tests/repository/test_make.py", '*REGBENCH, "diff"'),
+    "regbench diff HEAD~1": ("tests/repository/test_make.py", '*REGBENCH, "diff", "HEAD"'),
+    "regbench run train": ("tests/repository/test_make.py", '*REGBENCH, "run", "train"'),
     "regbench verify": ("tests/stages/test_faults.py", '*REGBENCH, "verify"'),
     "regbench doctor": ("tests/health/test_doctor.py", '*REGBENCH, "doctor"'),
     "regbench clean": ("tests/cli/test_clean.py", '["clean", *arguments]'),
     "regbench --help": ("tests/cli/test_commands.py", 'call("--help")'),
     "regbench sync": ("tests/cli/test_projects.py", '"sync"'),
     "regbench watch": ("tests/tracking/test_live_runs.py", '*REGBENCH, "watch"'),
-    "regbench show RUN_ID": ("tests/cli/test_projects.py", '*REGBENCH, "show"'),
     "regbench dashboard": ("tests/cli/test_projects.py", '*REGBENCH, "dashboard"'),
     "regbench article identify-the-digits.zip": ("tests/cli/test_projects.py", '"article", "raw.zip"'),
     "regbench decide 30": ("tests/cli/test_projects.py", '"decide", "9"'),
@@ -34,10 +47,10 @@ RUN_BY = {
     ),
     "regbench predict new-images": ("tests/stages/test_stages.py", '*REGBENCH, "predict", "mine.zip"'),
     "regbench inspect pets": ("tests/repository/test_own_images.py", "regbench inspect pets"),
-    "regbench export": ("tests/cli/test_commands.py", '"export", "pets", "pets.zip"'),
-    'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"': (
-        "tests/cli/test_commands.py",
-        'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"',
+    "regbench retrain --wait 600": ("tests/retraining/test_job.py", '"--wait", "20"'),
+    "regbench rollback --reason 'It misreads sevens.'": (
+        "tests/retraining/test_job.py",
+        '"--reason", "It misreads sevens."',
     ),
     "dvc exp run -S data.raw=pets -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/stages/test_stages.py",
@@ -51,35 +64,85 @@ RUN_BY = {
     "dvc exp diff": ("tests/stages/test_stages.py", '"exp", "diff"'),
     "dvc exp show --only-changed": ("tests/stages/test_stages.py", '"exp", "show"'),
     "source .venv/bin/activate": (".ci/run", "make install"),
-    "mlflow models serve": ("tests/tracking/test_logged_model.py", "serve"),
+    'mlflow models serve -m "models:/regbench@champion" --env-manager local --port 5001': (
+        "tests/tracking/test_logged_model.py",
+        "serve",
+    ),
 }
 
 
-def commands() -> set[str]:
-    """Return the commands in the README's shell blocks, and those in back quotes that start like one."""
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-    lines = [line.split("#")[0].strip() for line in blocks.splitlines()]
-    inline = re.findall(r"`((?:make|regbench|dvc|python -m|source|eval|mlflow) [^`]+)`", README)
-    return {line for line in [*lines, *inline] if line}
+SHOWN = ("dvc config ", "mlflow server ", "export ", "rm ", "curl ", "pip ", "sudo ")
+"""Beginnings of commands that set up a machine, a server or an old project; no test of a page runs them."""
 
 
-def test_every_command_is_run_by_a_test_or_by_ci() -> None:
-    settings = {command for command in commands() if command.startswith("dvc config ")}
-    assert commands() - settings == set(RUN_BY)
+def read(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def commands(page: str) -> set[str]:
+    """Return the commands in the shell blocks of a page."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", read(page), re.DOTALL))
+    lines = [re.split(r"\s#\s", line)[0].strip() for line in blocks.splitlines() if not line.startswith("#")]
+    return {line for line in lines if line and not line.startswith(SHOWN)}
+
+
+def mentions(page: str) -> set[str]:
+    """Return program and subcommand of what stands in back quotes and starts like a command of this project."""
+    found = re.findall(r"`((?:make|regbench) [a-z][a-z-]*)", read(page))
+    return set(found) if page != "docs/from-45-stages.md" else set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_is_run_by_a_test_or_by_ci(page: str) -> None:
+    assert commands(page) - set(RUN_BY) == set()
+
+
+def test_the_test_that_is_named_for_a_command_runs_it() -> None:
+    assert set(RUN_BY) == set().union(*map(commands, PAGES))
     for command, (file, evidence) in RUN_BY.items():
-        assert evidence in (ROOT / file).read_text(), f"{file} does not run {command}"
+        assert evidence in read(file), f"{file} does not run {command}"
 
 
-@pytest.mark.parametrize("name", re.findall(r"<!-- results:(\S+) -->", README))
-def test_tables_are_those_of_the_kept_results(name: str) -> None:
-    block = re.search(rf"<!-- results:{name} -->\n(.*?)<!-- end -->", README, re.DOTALL)
-    assert block is not None
-    assert block[1].strip() == (ROOT / f"docs/results/{name}.md").read_text().strip()
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_is_mentioned_exists(page: str) -> None:
+    targets = re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE)
+    existing = {*(f"make {target}" for target in targets), *(f"regbench {command}" for command in COMMANDS)}
+    assert mentions(page) - existing == set()
 
 
-def test_links_and_pictures_exist() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize(("page", "name"), [(page, name) for page in PAGES for name, _ in RESULTS.findall(read(page))])
+def test_tables_are_those_of_the_kept_results(page: str, name: str) -> None:
+    assert dict(RESULTS.findall(read(page)))[name].strip() == read(f"docs/results/{name}.md").strip()
+
+
+@pytest.mark.parametrize("page", [*PAGES, "deploy/README.md", "benchmarks/README.md", "CONTRIBUTING.md"])
+def test_links_and_pictures_exist(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(page)):
+        if not target.startswith("https://"):
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= 150
+    linked = {target for page in PAGES for target in re.findall(r"\]\((?:docs/)?([\w-]+\.md)\)", read(page))}
+    assert {Path(page).name for page in PAGES[1:]} <= linked
+
+
+@pytest.mark.parametrize("page", [*PAGES, "deploy/README.md", "CONTRIBUTING.md"])
+def test_no_sentence_is_long(page: str) -> None:
+    """What the report itself says between the markers of results is not counted: its lists name every variant."""
+    long = [sentence for sentence in sentences(RESULTS.sub("", read(page))) if len(sentence.split()) > LONGEST]
+    assert long == []
+
+
+def test_sentences_are_found() -> None:
+    assert doctest.testmod(prose).attempted > 0
+
+
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_a_page_opens_with_an_example(page: str) -> None:
+    """Within its first lines, before any section but the first."""
+    assert re.search(r"^```(sh|yaml|console)$", "\n".join(read(page).splitlines()[:15]), re.MULTILINE)
 
 
 def test_the_example_error_is_what_the_loader_says(tmp_path: Path) -> None:

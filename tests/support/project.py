@@ -106,8 +106,9 @@ class Project:
 
     @staticmethod
     def ran(output: str) -> list[str]:
-        """Return the stages that a `dvc repro` ran, from its output."""
-        return re.findall(r"Running stage '([^']+)'", output)
+        """Return the stages that `dvc repro` or `regbench run` ran, from its output."""
+        numbered = re.findall(r"^\[\d+/\d+\] (\w+): (?!up to date|restored)", output, re.MULTILINE)
+        return numbered or re.findall(r"Running stage '([^']+)'", output)
 
     @staticmethod
     def trained(output: str) -> str:

@@ -47,7 +47,15 @@ evaluate: {{}}
 track: {{experiment: {experiment}}}
 """
 
-VERDICT = {"verdict": "undecided", "log_loss_verdict": "better", "seeds_needed": 12.0, "same_network_as": None}
+VERDICT = {
+    "verdict": "undecided",
+    "gain": 0.01,
+    "gain_low": -0.02,
+    "gain_high": 0.04,
+    "log_loss_verdict": "better",
+    "seeds_needed": 12.0,
+    "same_network_as": None,
+}
 """Of all variants but the first."""
 
 

@@ -130,6 +130,37 @@ def test_the_pages_show_what_the_runs_have(logged: tuple[Path, MlflowClient]) ->
     assert set(strengths["selectedParams"]) <= set(data.params) and set(TAGS) <= set(data.tags)
 
 
+def test_the_note_begins_with_how_the_variant_compares(logged: tuple[Path, MlflowClient]) -> None:
+    runs = runs_of(logged[1], "digits")
+    notes = {name: run.data.tags["mlflow.note.content"].split("\n\n")[0] for name, run in runs.items()}
+    assert notes["baseline"] == "The baseline: all other variants are compared with it."
+    assert notes["l2"] == (
+        "Not significantly different from baseline: 1.00 points less test error (95 % interval -2.00 to 4.00); "
+        "12 seeds a variant would decide."
+    )
+
+
+def test_a_note_follows_the_verdict_unless_somebody_wrote_it(project: Path) -> None:
+    track(project)
+    client = MlflowClient(find_store(project, {}).uri)
+    run = runs_of(client, "digits")["l2"]
+    table = project / "reports/comparison.csv"
+    for written, verdict, expected in (
+        ("", "better", "Better than baseline"),
+        ("", "worse", "Worse than baseline"),
+        ("Mine.", "better", "Mine."),
+    ):
+        if written:
+            client.set_tag(run.info.run_id, "mlflow.note.content", written)
+        rows = pd.read_csv(table)
+        rows.loc[rows["variant"] == "l2", "verdict"] = verdict
+        write_csv(table, rows)
+        (project / "reports/comparison.html").write_text(verdict)
+        track(project)
+        note = client.get_run(run.info.run_id).data.tags["mlflow.note.content"]
+        assert note.startswith(expected)
+
+
 def test_duration_is_that_of_the_training(logged: tuple[Path, MlflowClient]) -> None:
     run = runs_of(logged[1], "digits-seeds")["l2 1"]
     assert run.info.end_time - run.info.start_time == 1000 * 2 * EPOCHS

@@ -10,6 +10,8 @@ import click
 from regbench.runtime.command import prepare_process, require_own_code, run
 
 COMMANDS = {
+    "run": "pipeline",
+    "diff": "pipeline",
     "ui": "tracking",
     "sync": "tracking",
     "watch": "tracking",
@@ -65,11 +67,10 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="The pipeline itself is run by `make repro` or `dvc repro`. All commands work on the project in the current "
-    "folder.",
+    epilog="All commands work on the project in the current folder.",
 )
 def regbench() -> None:
-    """Look at the pipeline's results, use them, and run protocols beside the pipeline."""
+    """Run the pipeline, look at its results, use them, and run protocols beside it."""
 
 
 def main() -> None:

@@ -7,12 +7,14 @@ import pandas as pd
 from altair.typing import ChartType
 
 from regbench.report.comparison import Comparison
-from regbench.report.drawing import GREY, TELLING, inline
+from regbench.report.drawing import GREY, TELLING, inline, panels
 from regbench.report.tables import required, table
 
 COLUMNS = ("variant", "bin", "images", "confidence", "accuracy")
 SIDE = 120
 """Pixels of a diagram."""
+MOST = 23
+"""Diagrams, besides the baseline's; the table has all variants."""
 
 
 def calibration(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
@@ -37,26 +39,33 @@ def calibration_rows(
 
 
 def calibration_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
-    """Draw a reliability diagram a variant: accuracy over confidence; on the diagonal a network is calibrated."""
+    """Draw a reliability diagram a variant: accuracy over confidence; on the diagonal a network is calibrated.
+
+    Of many variants, the best MOST and the baseline are drawn.
+    """
+    shown = [name for name in comparison.order if name in {*comparison.order[:MOST], comparison.baseline}]
     unit = alt.Scale(domain=[0, 1])
     ticks = alt.Axis(values=[0, 0.5, 1], format="%")
-    base = alt.Chart(inline(found))
+    base = alt.Chart(inline(found[found["variant"].isin(shown)]))
     diagonal = base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(
         x=alt.value(0), y=alt.value(SIDE), x2=alt.value(SIDE), y2=alt.value(0)
     )
     numbers = [alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")]
     points = base.mark_line(color=TELLING, strokeWidth=1.5).encode(
-        x=alt.X("confidence:Q", scale=unit, axis=ticks), y=alt.Y("accuracy:Q", scale=unit, axis=ticks)
+        x=alt.X("confidence:Q", title=None, scale=unit, axis=ticks),
+        y=alt.Y("accuracy:Q", title=None, scale=unit, axis=ticks),
     )
     sized = base.mark_point(color=TELLING, filled=True, opacity=0.8).encode(
         x="confidence:Q",
         y="accuracy:Q",
-        size=alt.Size("images:Q", title="images", scale=alt.Scale(type="log", range=[8, 120])),
+        size=alt.Size(
+            "images:Q",
+            title="images",
+            scale=alt.Scale(type="log", range=[8, 120]),
+            legend=alt.Legend(orient="top", tickCount=3),
+        ),
         tooltip=["variant:N", alt.Tooltip("images:Q", format=","), *numbers],
     )
-    title = f"accuracy over confidence, {comparison.split} images, all seeds"
-    return (
-        alt.layer(diagonal, points, sized)
-        .properties(width=SIDE, height=SIDE)
-        .facet(facet=alt.Facet("variant:N", sort=comparison.order, title=title), columns=6)
-    )
+    part = f" (best {MOST} and {comparison.baseline})" if len(shown) < len(comparison.order) else ""
+    title = f"accuracy over confidence, {comparison.split} images, all seeds{part}"
+    return panels(alt.layer(diagonal, points, sized).properties(width=SIDE, height=SIDE), shown, title, SIDE + 80)

@@ -7,10 +7,12 @@ import pandas as pd
 from altair.typing import ChartType
 
 from regbench.report.comparison import Comparison
-from regbench.report.drawing import GREY, TELLING, inline
+from regbench.report.drawing import GREY, TELLING, few_ticks, inline, row_height, wide
 from regbench.report.tables import required, table
 
 COLUMNS = ("variant", "error_percent", "low", "high", "zero_weights", "dead_units", "compressed_bytes", "parameters")
+SPARSE = 0.01
+"""Share of zero weights from which a variant counts as sparse."""
 
 
 def compression(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
@@ -55,22 +57,27 @@ def compression_rows(found: pd.DataFrame, comparison: Comparison) -> tuple[list[
     return header, rows
 
 
-def compression_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
-    """Draw each variant's error with its interval over the megabytes of its compressed weights."""
-    points = found.assign(megabytes=found["compressed_bytes"] / 1e6)
-    sparse = points["zero_weights"] > 0.01
-    x = alt.X("megabytes:Q", title="compressed weights, MB", scale=alt.Scale(zero=False, padding=30))
-    error = alt.Y("low:Q", title=f"{comparison.split} error, %", scale=alt.Scale(zero=False, padding=12))
-    base = alt.Chart(inline(points.assign(sparse=sparse))).encode(
-        x=x, color=alt.when(alt.datum["sparse"]).then(alt.value(TELLING)).otherwise(alt.value(GREY))
+def compression_charts(found: pd.DataFrame, comparison: Comparison) -> tuple[ChartType, ChartType]:
+    """Draw the megabytes of each variant's compressed weights, smallest first, and its error with its interval."""
+    order = [str(name) for name in found["variant"]]
+    sparse = found["zero_weights"] > SPARSE
+    rows = alt.Y("variant:N", title=None, scale=alt.Scale(domain=order), axis=alt.Axis(ticks=False, domain=False))
+    base = alt.Chart(inline(found.assign(megabytes=found["compressed_bytes"] / 1e6, sparse=sparse))).encode(
+        y=rows, color=alt.when(alt.datum["sparse"]).then(alt.value(TELLING)).otherwise(alt.value(GREY))
     )
-    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("megabytes", "error_percent"))]
-    # Variants without zeros share one place and would overprint each other's names; the baseline speaks for them.
-    named = (alt.datum["sparse"]) | (alt.datum["variant"] == comparison.baseline)
-    return alt.layer(
-        base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y=error, y2="high:Q"),
-        base.mark_point(size=70, filled=True, opacity=1).encode(y="error_percent:Q", tooltip=tooltip),
-        base.transform_filter(named)
-        .mark_text(align="left", dx=8, dy=-8, fontSize=12)
-        .encode(y="error_percent:Q", text="variant:N"),
-    ).properties(width=640, height=320, title="Error against size; blue: more than 1 % of the weights are exactly 0")
+    numbers = {"megabytes": "MB", "error_percent": "error, %", "zero_weights": "zeros"}
+    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", title=title, format=".2f") for name, title in numbers.items())]
+    ticks = alt.Axis(tickCount=few_ticks(None))
+    sizes = base.mark_bar(height={"band": 0.6}).encode(
+        x=alt.X("megabytes:Q", title="compressed weights, MB", axis=ticks), tooltip=tooltip
+    )
+    error = alt.X("low:Q", title=f"{comparison.measure}, %", scale=alt.Scale(zero=False, padding=12), axis=ticks)
+    errors = alt.layer(
+        base.mark_rule(strokeWidth=2.5).encode(x=error, x2="high:Q"),
+        base.mark_point(size=75, filled=True, opacity=1).encode(x="error_percent:Q", tooltip=tooltip),
+    )
+    height = row_height(len(order))
+    return (
+        wide(sizes.properties(height=height, title="Size"), None),
+        wide(errors.properties(height=height, title="Error, in the same order"), None),
+    )

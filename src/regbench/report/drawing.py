@@ -1,4 +1,4 @@
-"""How charts look and where they go: palette, Vega-Lite for a browser, PNG for a document."""
+"""How charts look and where they go: colours, axes, Vega-Lite for a browser, PNG for a document."""
 
 import io
 from collections.abc import Sequence
@@ -9,27 +9,70 @@ import pandas as pd
 from altair.typing import ChartType
 from PIL import Image
 
-HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
-"""Okabe and Ito (2008) without yellow, which is faint on white, and with Tol's wine: safe for the colour-blind."""
-DASHES = ((1, 0), (6, 3), (2, 2))
-"""A second sign beside the hue: with it 21 variants differ."""
-BASELINE_HUE = "#000000"
+INK = "#1a1a1a"
+PAPER = "#ffffff"
 GREY = "#767676"
+"""What does not differ significantly, and reference lines."""
+REST = "#d2d2d2"
+"""Curves of variants that are not picked."""
+GRID = "#e4e4e4"
+FRAME = "#c8c8c8"
 TELLING = "#0072B2"
+"""What differs significantly."""
+LOSING = "#D55E00"
+EQUAL = "#009E73"
 FAINT = ("#fff3e6", "#f39a4d")
 """Light enough for dark figures on top."""
+RIGHT = "#e4eef5"
+"""Cells of images that were classified correctly."""
+
+DARK = {
+    **{INK: "#e8e8e8", PAPER: "#161616", GREY: "#9a9a9a", REST: "#4a4a4a", GRID: "#303030", FRAME: "#505050"},
+    **{FAINT[0]: "#33281d", FAINT[1]: "#9a5413", RIGHT: "#1d2f3b"},
+    **{"#000000": "#ffffff", "#0072B2": "#4aa3ea", "#D55E00": "#ff8a3d", "#009E73": "#22c795", "#882255": "#d96aa0"},
+    **{"#332288": "#9c90f2", "#661100": "#d9806a", "#AA4499": "#d67bc8", "#7F6000": "#bfa040", "#117733": "#46b86b"},
+    **{"#EE3377": "#ff6b9d", "#6677DD": "#8e9bf0", "#005566": "#3fa9bf", "#56B4E9": "#a5dcff"},
+}
+"""Colour on a light page -> on a dark one; colours that are not listed serve both."""
+
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+PAGE = 1080
+"""Pixels of a wide page."""
 
 Spec = dict[str, Any]
 
 
-def signs(variants: Sequence[str], baseline: str) -> tuple[list[str], list[list[int]]]:
-    """Return hue and dash of each variant; they follow the order of `params.yaml`, not the rank."""
-    others = [name for name in variants if name != baseline]
-    place = {name: index for index, name in enumerate(others)}
-    hues = [HUES[place[name] % len(HUES)] if name in place else BASELINE_HUE for name in variants]
-    dashes = [DASHES[place.get(name, 0) // len(HUES) % len(DASHES)] for name in variants]
-    return hues, [list(dash) for dash in dashes]
+def few_ticks(width: int | None, apart: int = 50, most: int = 12) -> int | alt.ExprRef:
+    """Return a number of ticks that leaves `apart` pixels between them; None: at any width that the page gives."""
+    if width is not None:
+        return max(1, min(most, width // apart))
+    return alt.ExprRef(f"max(1, min({most}, floor(width / {apart})))")
+
+
+def wide(chart: ChartType, width: int | None) -> ChartType:
+    """Return a chart that is `width` pixels wide, or as wide as its place in a page."""
+    size: dict[str, Any] = {"width": "container", "autosize": alt.AutoSizeParams(type="fit-x", contains="padding")}
+    sized: ChartType = chart.properties(**(size if width is None else {"width": width}))
+    return sized
+
+
+def row_height(rows: int) -> int:
+    """Return the height of a chart with `rows` rows: where there are many, each gets less."""
+    return rows * (24 if rows <= 40 else 16)
+
+
+def panels(panel: Any, order: Sequence[str], title: str, width: int, field: str = "variant") -> ChartType:
+    """Return a panel for each value of `field`, in rows; each has its own axes, also where the last row is short.
+
+    `width` is the pixels of a panel with its axis: a page puts as many side by side as it has room for.
+    """
+    found: ChartType = (
+        panel.facet(facet=alt.Facet(f"{field}:N", sort=list(order), title=None), columns=max(1, PAGE // width))
+        .resolve_axis(x="independent", y="independent")
+        .properties(title=alt.TitleParams(title, fontSize=12, fontWeight="normal"), usermeta={"panel": width})
+    )
+    return found
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -72,13 +115,16 @@ def render_png(specification: Spec, scale: float) -> bytes:
 
 
 def _styled(chart: Any) -> Any:
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
     return (
-        chart.configure(font=FONT, background="#ffffff")
+        chart.configure(font=FONT, background=PAPER)
+        # A label at the end of an axis stays below its tick, where it cannot run into its neighbour.
         .configure_axis(
-            labelColor="#222", titleColor="#222", labelFontSize=12, titleFontSize=12, titleFontWeight="normal"
+            **text, titleFontWeight="normal", gridColor=GRID, domainColor=FRAME, tickColor=FRAME, labelFlush=False
         )
         .configure_axisY(labelLimit=200)
-        .configure_legend(labelColor="#222", labelFontSize=12)
-        .configure_title(color="#111", fontSize=14, anchor="start", frame="group")
-        .configure_view(stroke="#cccccc")
+        .configure_header(**text, titleFontWeight="normal")
+        .configure_legend(**text, titleFontWeight="normal")
+        .configure_title(color=INK, fontSize=14, anchor="start", frame="group")
+        .configure_view(stroke=FRAME)
     )

@@ -11,17 +11,21 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+from altair.typing import ChartType
 from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from regbench.config.colours import colours
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import atomic, read_array, read_json, write_csv, write_json
 from regbench.report import charts, drawing
 from regbench.report.comparison import Comparison, compare
 from regbench.report.comparison_json import to_json
+from regbench.report.confusion_chart import MATRIX, confusion_chart
+from regbench.report.curve_charts import first_picked, page_curves
 from regbench.report.findings import finding, groups
 from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (
@@ -98,12 +102,17 @@ def html(
     confusion matrices and misclassified images are read from `evaluation`. Equal inputs give equal bytes.
     """
     confusion = {name: required(evaluation / name / "confusion.csv", labelled) for name in comparison.order}
-    drawn = {
-        "forest": charts.forest(comparison),
-        "curves": charts.learning_curves(comparison, curves),
-        "confusion": charts.confusions(comparison, confusion),
-        **further.charts,
+    curve_charts = page_curves(comparison, curves)
+    drawn: dict[str, ChartType] = {
+        "error": charts.error_chart(comparison, comparison.order),
+        "gain": charts.gain_chart(comparison, comparison.order),
+        **curve_charts,
+        "confusion": confusion_chart(comparison, confusion),
     }
+    sections = further.charts
+    places = {name: [f"{name}-{number}" for number, _ in enumerate(found)] for name, found in sections.items()}
+    for name, found in sections.items():
+        drawn |= zip(places[name], found, strict=True)
     return template("comparison.html.j2").render(
         title=f"Which regularizer generalizes? {len(comparison.variants)} variants compared",
         facts=facts(comparison, data),
@@ -119,7 +128,12 @@ def html(
         sections=list(further.sections()),
         looks=[{"variant": name, "mistakes": _mistakes(evaluation / name)} for name in comparison.order],
         seeds=len(comparison.seeds),
+        curves=list(curve_charts),
+        picks=_picks(comparison),
+        matrix=len(comparison.classes) <= MATRIX,
+        section_charts=places,
         specs={name: drawing.to_spec(chart) for name, chart in drawn.items()},
+        dark=drawing.DARK,
         library=library(),
     )
 
@@ -129,7 +143,7 @@ def dvc_page() -> str:
 
     DVC's own template loads the library from the network, and shows nothing without one.
     """
-    return template("plots.html.j2").render(library=library())
+    return template("plots.html.j2").render(library=library(), dark=drawing.DARK)
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
@@ -139,6 +153,15 @@ def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _picks(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return the buttons that pick variants: name, colour on a light and on a dark page, and whether it is picked."""
+    picked, hues = first_picked(comparison), colours(comparison.variants)
+    return [
+        {"variant": name, "light": hue, "dark": drawing.DARK.get(hue, hue), "picked": name in picked}
+        for name, hue in hues.items()
+    ]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from regbench.report.drawing import GREY, TELLING, inline
+from regbench.report.drawing import GREY, INK, TELLING, few_ticks, inline, row_height
 
 COLUMNS = ["name", "error", "error_low", "error_high", "gain", "gain_low", "gain_high", "told"]
 
@@ -21,12 +21,15 @@ def pair_chart(rows: pd.DataFrame, split: str) -> ChartType:
         axis = alt.Axis(labels=labels, ticks=False, domain=False, labelLimit=420)
         return alt.Y("name:N", title=None, scale=order, axis=axis)
 
+    ticks = alt.Axis(tickCount=few_ticks(400))
     errors = alt.Chart(inline(rows[COLUMNS[:4]]))
     left = alt.layer(
-        errors.mark_rule(strokeWidth=2.5, color="#333").encode(
-            y=y(True), x=alt.X("error_low:Q", title=f"{split} error, %, and its interval"), x2="error_high:Q"
+        errors.mark_rule(strokeWidth=2.5, color=INK).encode(
+            y=y(True),
+            x=alt.X("error_low:Q", title=f"{split} error, %, with interval", axis=ticks),
+            x2="error_high:Q",
         ),
-        errors.mark_point(size=75, filled=True, color="#111", opacity=1).encode(
+        errors.mark_point(size=75, filled=True, color=INK, opacity=1).encode(
             y=y(True), x=alt.X("error:Q", scale=alt.Scale(zero=False, padding=12))
         ),
     )
@@ -36,10 +39,10 @@ def pair_chart(rows: pd.DataFrame, split: str) -> ChartType:
     title = "points less error; blue: significant"
     right = alt.layer(
         alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),
-        compared.mark_rule(strokeWidth=2.5).encode(x=alt.X("gain_low:Q", title=title), x2="gain_high:Q"),
+        compared.mark_rule(strokeWidth=2.5).encode(x=alt.X("gain_low:Q", title=title, axis=ticks), x2="gain_high:Q"),
         compared.mark_point(size=75, filled=True, opacity=1).encode(x="gain:Q", shape=shape),
     )
-    height = alt.Step(24)
+    height = row_height(len(rows))
     return alt.hconcat(
         left.properties(width=400, height=height, title="Error"),
         right.properties(width=400, height=height, title="Gain over what the row is compared with"),

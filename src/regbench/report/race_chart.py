@@ -4,9 +4,9 @@ import altair as alt
 import pandas as pd
 from altair.typing import ChartType
 
-from regbench.report.drawing import GREY, TELLING, inline
+from regbench.report.drawing import EQUAL, GREY, LOSING, TELLING, inline, panels
 
-HUES = {"better": TELLING, "worse": "#D55E00", "practically equal": "#009E73", "undecided": GREY}
+HUES = {"better": TELLING, "worse": LOSING, "practically equal": EQUAL, "undecided": GREY}
 
 
 def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
@@ -33,14 +33,11 @@ def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3f") for name in ("gain", "low", "high")]
     panel = alt.layer(
         # Aggregates, since each row of the table would draw them again.
-        base.mark_rect(color="#009E73", opacity=0.15).encode(y="min(less):Q", y2="max(margin):Q"),
-        base.mark_rule(color="#444", strokeDash=[4, 3]).encode(y="mean(zero):Q"),
+        base.mark_rect(color=EQUAL, opacity=0.15).encode(y="min(less):Q", y2="max(margin):Q"),
+        base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="mean(zero):Q"),
         base.mark_rule(strokeWidth=2.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
         base.mark_point(filled=True, size=55, opacity=1).encode(
             x=x, y="gain:Q", color=colour, tooltip=["variant:N", "seeds:Q", *numbers, "verdict:N"]
         ),
     ).properties(width=140, height=150)
-    panels: ChartType = panel.facet(
-        facet=alt.Facet("variant:N", sort=order, title=f"gain over the baseline, {unit}, by seeds"), columns=6
-    )
-    return panels
+    return panels(panel, order, f"gain over the baseline, {unit}, by seeds", 200)

@@ -7,7 +7,7 @@ import pandas as pd
 from altair.typing import ChartType
 
 from regbench.config.experiment import EvaluatedExperiment
-from regbench.report.drawing import FAINT, inline
+from regbench.report.drawing import FAINT, INK, inline, panels
 from regbench.report.tables import required, table
 from regbench.statistics.intervals import mean_interval
 
@@ -45,14 +45,17 @@ def robustness_chart(found: pd.DataFrame, order: list[str]) -> ChartType:
         y=alt.Y("variant:N", title=None, scale=alt.Scale(domain=order), axis=alt.Axis(ticks=False, domain=False)),
     )
     colour = alt.Color(
-        "error_percent:Q", title="error, %", scale=alt.Scale(type="sqrt", domainMin=0, range=list(FAINT))
+        "error_percent:Q",
+        title="error, %",
+        scale=alt.Scale(type="sqrt", domainMin=0, range=list(FAINT)),
+        legend=alt.Legend(orient="top", gradientLength=140),
     )
     names = {"error_percent": "error, %", "low": "low", "high": "high"}
     numbers = [alt.Tooltip(f"{name}:Q", title=title, format=".1f") for name, title in names.items()]
     cells = base.mark_rect().encode(color=colour, tooltip=["variant:N", "corruption:N", "severity:O", *numbers])
-    text = base.mark_text(fontSize=11, color="#111").encode(text=alt.Text("error_percent:Q", format=".0f"))
-    return (
-        alt.layer(cells, text)
-        .properties(width=alt.Step(34), height=alt.Step(22))
-        .facet(column=alt.Column("corruption:N", sort=kinds, title="severity of the corruption", header=alt.Header()))
-    )
+    text = base.mark_text(fontSize=11, color=INK).encode(text=alt.Text("error_percent:Q", format=".0f"))
+    severities = found["severity"].nunique()
+    cell = 34
+    layered = alt.layer(cells, text).properties(width=alt.Step(cell), height=alt.Step(22))
+    longest = max(map(len, order), default=0)
+    return panels(layered, kinds, "severity of the corruption", cell * severities + 30 + 7 * longest, "corruption")

@@ -11,7 +11,7 @@ from regbench.config.experiment import EvaluatedExperiment
 from regbench.files import write_csv
 from regbench.report.calibration import calibration, calibration_chart, calibration_rows
 from regbench.report.comparison import Comparison
-from regbench.report.compression import compression, compression_chart, compression_rows
+from regbench.report.compression import SPARSE, compression, compression_charts, compression_rows
 from regbench.report.ensembles import ensemble_rows, ensembles
 from regbench.report.robustness import robustness, robustness_chart, robustness_rows
 from regbench.report.summary import text_table
@@ -60,14 +60,14 @@ class Further:
         write_csv(out / "compression.csv", self.compression)
 
     @property
-    def charts(self) -> dict[str, ChartType]:
+    def charts(self) -> dict[str, tuple[ChartType, ...]]:
         """Charts by the name of the section they belong to."""
-        charts: dict[str, ChartType] = {
-            "calibration": calibration_chart(self.calibration, self.comparison),
-            "compression": compression_chart(self.compression, self.comparison),
+        charts: dict[str, tuple[ChartType, ...]] = {
+            "calibration": (calibration_chart(self.calibration, self.comparison),),
+            "compression": compression_charts(self.compression, self.comparison),
         }
         if len(self.robustness):
-            charts["robustness"] = robustness_chart(self.robustness, self.comparison.order)
+            charts["robustness"] = (robustness_chart(self.robustness, self.comparison.order),)
         return charts
 
     def sections(self) -> Iterator[Section]:
@@ -99,8 +99,9 @@ class Further:
         yield Section(
             "compression",
             "Size",
-            "The saved weights after compression, mean over seeds. Zeros: hidden weights that are exactly 0. Dead: "
-            "hidden units that no weight reaches or leaves.",
+            "The saved weights after compression, mean over seeds. Zeros: hidden weights that are exactly 0; variants "
+            f"with more than {100 * SPARSE:g} % of them are blue in the charts. Dead: hidden units without a nonzero "
+            "weight before or after them.",
             *compression_rows(self.compression, comparison),
         )
 

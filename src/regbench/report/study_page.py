@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from altair.typing import ChartType
 
-from regbench.report.drawing import to_spec
+from regbench.report.drawing import DARK, to_spec
 from regbench.report.page import library, template
 
 
@@ -16,8 +16,13 @@ def study_page(
     charts: Mapping[str, ChartType],
 ) -> str:
     """Return a page with sentences, the charts by the names that they are saved under, and a table."""
-    specs = {name: to_spec(chart) for name, chart in charts.items()}
     page = template("study.html.j2").render(
-        title=title, sentences=sentences, header=header, rows=rows, specs=specs, library=library()
+        title=title,
+        sentences=sentences,
+        header=header,
+        rows=rows,
+        specs={name: to_spec(chart) for name, chart in charts.items()},
+        dark=DARK,
+        library=library(),
     )
     return str(page)

@@ -140,8 +140,8 @@ def notes(comparison: Comparison) -> str:
         f"Means over seeds. Intervals and verdicts account for the variance {noise} {comparison.split} images. "
         f"Gain: points less error than {comparison.baseline}; * significant. P(wins): probability that a new run of "
         f"the variant errs less than a new run of {comparison.baseline}. Verdicts hold for all variants together, by "
-        "error and by log-loss; undecided: with the seeds a variant that would decide it at the difference seen "
-        "(power 0.8), if any number would. ECE: expected calibration error. Gap: train accuracy minus "
+        "error and by log-loss. Undecided: in brackets the seeds a variant that would decide it at the observed "
+        "difference (power 0.8), where any number would. ECE: expected calibration error. Gap: train accuracy minus "
         f"{comparison.split} accuracy, points."
         + (" Balanced error: 1 - mean recall of the classes. F1: mean over classes." if comparison.unbalanced else "")
         + "\n"

@@ -8,7 +8,8 @@ import pandas as pd
 from altair.typing import ChartType
 
 from regbench.config.experiment import EvaluatedExperiment
-from regbench.report.drawing import FAINT, GREY, TELLING, Spec, records, to_spec
+from regbench.report.confusion_chart import MATRIX, NUMBERED, class_axis, most_confused, pair_bars
+from regbench.report.drawing import FAINT, GREY, INK, TELLING, Spec, records, to_spec, wide
 from regbench.report.tables import labelled, required
 
 LOSSES = {"sample_loss": "train, clean", "validation_loss": "validation"}
@@ -25,13 +26,16 @@ def variant_pictures(
     """
     seeds = f"{len(params.seeds)} {'seed' if len(params.seeds) == 1 else 'seeds'}"
     chart: Spec | None = None
+    # One epoch makes no line.
+    point = bool(histories.groupby(["variant", "seed"]).size().min() == 1)
     for variant in params.variants:
         counts = required(evaluation / variant / "confusion.csv", labelled)
-        chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"]))))
+        chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"])), point))
         curves = histories[histories["variant"] == variant]
         losses = curves.melt(["seed", "epoch"], list(LOSSES), "loss", "nats").replace({"loss": LOSSES})
         # Right ones are many and would hide them.
-        mistakes = counts[(counts["actual"] != counts["predicted"]) & (counts["count"] > 0)]
+        wrong = counts[(counts["actual"] != counts["predicted"]) & (counts["count"] > 0)]
+        mistakes = wrong if counts["actual"].nunique() <= MATRIX else most_confused(wrong)
         data = {
             "losses": losses,
             "gap": curves[["seed", "epoch"]].assign(points=100 * curves["gap"]),
@@ -41,22 +45,22 @@ def variant_pictures(
         yield variant, {**chart, "title": f"{variant}: {seeds}", "datasets": tables}
 
 
-def _picture(classes: Sequence[str]) -> ChartType:
+def _picture(classes: Sequence[str], point: bool) -> ChartType:
     picture: ChartType = alt.hconcat(
-        _losses(), _gap(), _mistakes(classes), spacing=40, bounds="flush", title=""
+        _losses(point), _gap(point), _mistakes(classes), spacing=30, title=""
     ).resolve_scale(color="independent")
     return picture
 
 
-def _losses() -> ChartType:
+def _losses(point: bool) -> ChartType:
     colour = alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES.values()), range=[GREY, TELLING]))
     lines: ChartType = (
         alt.Chart(alt.NamedData("losses"))
-        .mark_line(strokeWidth=1.5)
+        .mark_line(strokeWidth=1.5, point=point)
         .encode(
             x=EPOCHS,
             y=alt.Y("nats:Q", title=None),
-            color=colour.legend(title=None, orient="top"),
+            color=colour.legend(title=None, orient="bottom"),
             detail="seed:N",
         )
         .properties(width=300, height=280, title="Loss, nats")
@@ -64,10 +68,10 @@ def _losses() -> ChartType:
     return lines
 
 
-def _gap() -> ChartType:
+def _gap(point: bool) -> ChartType:
     lines: ChartType = (
         alt.Chart(alt.NamedData("gap"))
-        .mark_line(strokeWidth=1.5, color=TELLING)
+        .mark_line(strokeWidth=1.5, color=TELLING, point=point)
         .encode(x=EPOCHS, y=alt.Y("points:Q", title=None), detail="seed:N")
         .properties(width=300, height=280, title="Generalization gap, points of accuracy")
     )
@@ -75,12 +79,17 @@ def _gap() -> ChartType:
 
 
 def _mistakes(classes: Sequence[str]) -> ChartType:
+    base = alt.Chart(alt.NamedData("mistakes"))
+    title = "Mistakes on the evaluated images, all seeds"
+    if len(classes) > MATRIX:
+        return wide(pair_bars(base, 280), 280).properties(title=title)
     scale = alt.Scale(domain=list(classes))
-    few = len(classes) <= 20
-    base = alt.Chart(alt.NamedData("mistakes")).encode(
-        x=alt.X("predicted:N", scale=scale, axis=alt.Axis(labelAngle=0 if few else -90)),
-        y=alt.Y("actual:N", scale=scale),
+    base = base.encode(
+        x=alt.X("predicted:N", scale=scale, axis=class_axis(classes)),
+        y=alt.Y("actual:N", scale=scale, axis=alt.Axis(labelOverlap=False)),
     )
     cells = base.mark_rect().encode(color=alt.Color("count:Q", scale=alt.Scale(range=list(FAINT)), legend=None))
-    layers = [cells, base.mark_text(fontSize=11, color="#111").encode(text="count:Q")] if few else [cells]
-    return alt.layer(*layers).properties(width=280, height=280, title="Mistakes on the judged images, all seeds")
+    numbers = base.mark_text(fontSize=11, color=INK).encode(text="count:Q")
+    layers = [cells, numbers] if len(classes) <= NUMBERED else [cells]
+    side = max(280, 14 * len(classes))
+    return alt.layer(*layers).properties(width=side, height=side, title=title)

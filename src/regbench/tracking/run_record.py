@@ -62,6 +62,8 @@ class RunRecord:
     """Tags that name processor and software."""
     verdicts: dict[str, str] = field(default_factory=dict)
     """Tags that say how it compares with the baseline; other variants may change them."""
+    standing: str = ""
+    """How it compares with the baseline, in a sentence before the note; other variants may change it."""
     colour: str = ""
     """As #RRGGBB; empty: MLflow's choice."""
     report: tuple[Path, ...] = ()
@@ -77,6 +79,10 @@ class RunRecord:
             "model": self.network and [self.network.best_epoch, *map(sha256, model_files(self.network))],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+    def described(self, standing: str) -> str:
+        """Return what MLflow shows as the run's description."""
+        return f"{standing}\n\n{self.note}" if standing else self.note
 
     @property
     def duration(self) -> float:

@@ -14,7 +14,7 @@ from regbench.errors import TrackingError
 from regbench.layout import LIVE
 from regbench.tracking.client import open_client
 from regbench.tracking.entities import dataset_of, metrics_of
-from regbench.tracking.experiments import Experiments
+from regbench.tracking.experiments import NOTE, Experiments
 from regbench.tracking.live_runs import Watcher
 from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from regbench.tracking.logged_model import ModelLogger
 
 KEY = "regbench.key"
+STANDING = "regbench.standing"
+"""Tag of the sentence that begins the note, as it was logged last."""
 """Tag that holds the hash of the content that a run was made from."""
 METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 """MLflow takes no more than 1,000 of both."""
@@ -113,7 +115,7 @@ class Tracker:
             **(self._provenance.tags(record.stage) if record.stage else {}),
             **record.tags,
             KEY: record.key,
-            "mlflow.note.content": record.note,
+            NOTE: record.note,
         }
 
     def _fill(self, run: Run, record: RunRecord) -> None:
@@ -149,11 +151,17 @@ class Tracker:
     def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
         """Return the tags that say where a run stands among others; they may change."""
         tags = {"mlflow.runColor": record.colour, "mlflow.parentRunId": parent or "", **record.verdicts}
+        if record.standing:
+            tags |= {STANDING: record.standing, NOTE: record.described(record.standing)}
         return {name: value for name, value in tags.items() if value} | (dict(shared) if record.compared else {})
 
     def _place(self, run: Run, record: RunRecord, placed: dict[str, str]) -> None:
         """Put a run into the latest comparison: the tags last, since they say that the report is there."""
         news = {name: value for name, value in placed.items() if run.data.tags.get(name) != value}
+        # A note that somebody wrote in MLflow stays.
+        written = (record.note, record.described(run.data.tags.get(STANDING, "")))
+        if run.data.tags.get(NOTE, record.note) not in written:
+            news.pop(NOTE, None)
         if "report" in news:
             for path in record.report:
                 self.client.log_artifact(run.info.run_id, str(path), "report")

@@ -4,20 +4,14 @@ from typing import Any
 
 import pandas as pd
 
+from regbench.config.colours import colours
 from regbench.config.params import Params
 from regbench.runtime.redaction import shown_path
-
-COLOURS = (
-    *("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255"),
-    *("#332288", "#999933", "#661100", "#44AA99", "#AA4499", "#888888", "#117733", "#EE3377"),
-    *("#AA7744", "#6677DD", "#77BB22", "#005566"),
-)
-"""As in DVC's plots, by the order of `params.yaml`; MLflow's own colours repeat within ten runs."""
 
 
 def colour(params: Params, name: str) -> str:
     """Return a variant's colour, as #RRGGBB."""
-    return COLOURS[list(params.variants).index(name) % len(COLOURS)]
+    return colours(tuple(params.variants))[name]
 
 
 def settings(params: Params, name: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from regbench.tracking.metric_names import (
 )
 from regbench.tracking.run_record import Network, RunRecord
 from regbench.tracking.settings import colour, machine_tags, settings, text
+from regbench.tracking.standing import standing
 
 REPORT = ("comparison.html", "comparison.png")
 """Files of the report that every variant's run carries, beside the picture of its own."""
@@ -78,6 +79,7 @@ class FinalsReader:
             **self._durations(self._timings(name).groupby("epoch").mean(numeric_only=True)),
             machine=machine_tags(self._timings(name)) | self._hardware(name, seeds[0]),
             verdicts=self._verdicts(name),
+            standing=self._standing(name),
             colour=colour(self.params, name),
             report=(*(self.results.reports / name for name in REPORT), self._picture(name)),
         )
@@ -119,6 +121,13 @@ class FinalsReader:
         shown = {column: f"{value:g}" if isinstance(value, float) else str(value) for column, value in row.items()}
         found = {tag: shown[column] for column, tag in VERDICTS.items() if pd.notna(row[column])}
         return found or {"verdict": "reference"}
+
+    def _standing(self, name: str) -> str:
+        names = tuple(self.params.variants)
+        baseline = "baseline" if "baseline" in names else names[0]
+        balanced = "balanced " if self.params.evaluate.score == "balanced_error" else ""
+        row = self.table.loc[name].to_dict()
+        return standing(row, baseline, f"{balanced}{self.split} error", self.params.evaluate.confidence)
 
     def _network(self, name: str, seed: int, best_epoch: float) -> Network:
         return Network(self._folder(name, seed), int(best_epoch), self.example)
