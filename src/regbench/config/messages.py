@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
 LONGEST_VALUE = 60
 """Characters of a value that are shown."""
+LONGEST_KEY = 200
+"""Characters of a dotted key that are shown."""
 
 
 def explain(
@@ -31,20 +33,20 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 def _line(problem: dict[str, Any], root: type[BaseModel], prefix: tuple[str, ...], suffix: tuple[str, ...] = ()) -> str:
     location = problem["loc"]
     # Parts in brackets are no keys: pydantic's own '[key]' of a wrong key in a dict, and tags of config.ranges.
-    key = ".".join(str(part) for part in (*prefix, *location, *suffix) if not str(part).startswith("["))
+    key = dotted(part for part in (*prefix, *location, *suffix) if not str(part).startswith("["))
     match problem["type"]:
         case "extra_forbidden":
             hint = nearest(str(location[-1]), _fields(root, location[:-1]))
-            return f"{key} = {_short(problem['input'])}: unknown key: {hint}"
+            return f"{key} = {short(problem['input'])}: unknown key: {hint}"
         case "missing":
             return f"{key}: missing: add it"
         case "tuple_type" | "list_type":
-            return f"{key} = {_short(problem['input'])}: must be a list, such as [{_shown(problem['input'])}]"
+            return f"{key} = {short(problem['input'])}: must be a list, such as [{_shown(problem['input'])}]"
         case "too_short":
             return f"{key} = []: must not be empty: give at least {problem['ctx']['min_length']}"
         case _:
             rule = problem["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
-            return f"{key or 'the file'} = {_short(problem['input'])}: {rule}"
+            return f"{key or 'the file'} = {short(problem['input'])}: {rule}"
 
 
 def _fields(root: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
@@ -57,6 +59,8 @@ def _fields(root: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
             annotation = next(member for member, tag in _tagged(annotation) if part == tag)
         else:
             annotation = get_args(annotation)[-1]
+        while get_origin(annotation) is Annotated:  # A dict's values; pydantic itself has unwrapped those of fields.
+            annotation = get_args(annotation)[0]
     return list(annotation.model_fields)
 
 
@@ -68,9 +72,16 @@ def _tagged(annotation: Any) -> list[tuple[Any, str]]:
 
 def _shown(value: Any) -> str:
     """Return a value as an entry of a list in YAML."""
-    return "1, 2" if value is None or isinstance(value, dict) else _short(value)
+    return "1, 2" if value is None or isinstance(value, dict) else short(value)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as messages show it, cut off where it is long."""
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+
+
+def dotted(parts: Iterable[object]) -> str:
+    """Return a dotted key as messages show it, cut off where it is long."""
+    key = ".".join(str(part) for part in parts)
+    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 3]}..."

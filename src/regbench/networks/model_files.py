@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from regbench.errors import InputError, IntegrityError
+from regbench.errors import InputError, IntegrityError, reason_of
 from regbench.files import atomic, read_json, write_json
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
@@ -35,7 +35,7 @@ def load_model(folder: Path) -> Classifier:
     except InputError as error:
         raise IntegrityError(f"{folder / 'model.json'}: {error}") from None
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise IntegrityError(f"{path}: cannot be loaded: {reason}: restore it by `dvc checkout`") from None
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if broken:

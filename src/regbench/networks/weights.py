@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 from regbench.files import sha256
 from regbench.networks.classifier import Classifier
 
@@ -48,7 +48,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise InputError(f"weights = '{path}': no such file: put it there, or remove model.weights") from None
     except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error)
         raise InputError(f"weights = '{path}': cannot be read without pickle: {reason}: save a state dict") from None
     if not (isinstance(found, dict) and all(isinstance(value, Tensor) for value in found.values())):
         raise InputError(f"weights = '{path}': holds more than tensors by name: save a state dict")

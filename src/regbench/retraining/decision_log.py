@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from regbench.errors import IntegrityError
+from regbench.errors import IntegrityError, reason_of
 from regbench.files import open_to_append, read_json, write_json
 
 Outcome = Literal["promoted", "kept", "rejected", "rolled back"]
@@ -117,7 +117,7 @@ class Log:
                 records.append(Record.from_json(json.loads(line)))
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise IntegrityError(
-                    f"{self.path}: line {number}: not a decision ({error}): restore the file from a backup"
+                    f"{self.path}: line {number}: not a decision ({reason_of(error)}): restore the file from a backup"
                 ) from None
         return records
 
@@ -160,8 +160,8 @@ class Log:
             return Record.from_json(read_json(self.pending))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise IntegrityError(
-                f"{self.pending}: not a decision ({error}): restore the file from a backup, or remove it if the "
-                "registry's champion is the one that the log ends with"
+                f"{self.pending}: not a decision ({reason_of(error)}): restore the file from a backup, or remove it if "
+                "the registry's champion is the one that the log ends with"
             ) from None
 
 

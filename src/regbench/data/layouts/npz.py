@@ -11,7 +11,8 @@ from regbench.config.data import Data
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
 from regbench.data.sources.packed import PackedSource, Pixels, Spool
 from regbench.data.sources.source import Source
-from regbench.errors import InputError
+from regbench.data.sources.zip import BROKEN
+from regbench.errors import InputError, reason_of
 
 LAYOUT = "npz"
 IMAGES = ("x", "images", "image", "data", "imgs", "arr_0")
@@ -44,8 +45,10 @@ def read_npz(source: Source, data: Data) -> Listing | None:
                 rows = [f"{part}/{number}.png" for number in range(len(pixels))]
                 given = split if len([pair for pair in roles.values() if pair[1]]) > 1 else ""
                 parts.append(make_rows(rows, labels=answers or "", split=given))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        raise InputError(f"{where}: not a readable .npz ({error}): write it again with numpy.savez") from None
+    except (*BROKEN, OSError, KeyError, RuntimeError) as error:
+        raise InputError(
+            f"{where}: not a readable .npz ({reason_of(error)}): write it again with numpy.savez"
+        ) from None
     return Listing(LAYOUT, concat(parts), PackedSource(source.path, packed))
 
 
