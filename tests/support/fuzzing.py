@@ -51,6 +51,7 @@ _COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
     "phases": [Phase.explicit, Phase.generate, Phase.shrink],
     "print_blob": True,
+    "report_multiple_bugs": False,
 }
 settings.register_profile("slice", settings(max_examples=100, derandomize=True, **_COMMON))  # type: ignore[arg-type]
 settings.register_profile("fuzz", settings(max_examples=INPUTS, **_COMMON))  # type: ignore[arg-type]

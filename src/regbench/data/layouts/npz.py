@@ -1,6 +1,7 @@
 """An .npz of images and labels, such as Keras's `mnist.npz` and the files of MedMNIST; pickles are never read."""
 
 import zipfile
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ def read_npy(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """Return a member of an .npz, in a temporary file and not in memory; ValueError for a pickle."""
     with archive.open(f"{name}.npy") as file:
         version = npy.read_magic(file)
-        header = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
+        try:
+            header = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
+        except (TokenError, SyntaxError, MemoryError) as error:  # It is Python's text, which Python parses.
+            raise ValueError(reason_of(error)) from None
         shape, fortran, dtype = header
         if dtype.hasobject:
             raise ValueError(f"{name} holds Python objects, which only a pickle could read")
