@@ -71,7 +71,7 @@ def numbers(record: Record) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _error(scores: Mapping[str, float]) -> str:
+def _error(scores: Mapping[str, float | None]) -> str:
     error, low, high = (_number(scores.get(name), 1, 2) for name in ("error_percent", "low", "high"))
     return f"{error} ({low} to {high})"
 
