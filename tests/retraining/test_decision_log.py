@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from support.decisions import HISTORY, decision
 
+from regbench.config.retraining import Gate
 from regbench.errors import IntegrityError
 from regbench.retraining.decision_log import Log, champions, rolled_back
 from regbench.retraining.page import write_page
-from regbench.retraining.wording import markdown, numbers
+from regbench.retraining.wording import comparisons, markdown, numbers
 
 
 def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
@@ -146,3 +147,15 @@ def test_words_and_numbers_for_mlflow() -> None:
     found = numbers(record)
     assert found["challenger/error_percent"] == 5 and found["difference/mean"] == 1.2
     assert found["images/test"] == 1000 and "difference/p_value" not in found
+
+
+def test_the_page_tells_what_the_decisions_have_spent(tmp_path: Path) -> None:
+    judged = {"difference": {"mean": 0.1, "low": -0.2, "high": 0.4, "p_value": 0.4, "discordant": 9}}
+    nightly = [decision("kept", 1, number, gate=Gate(horizon=365).model_dump(), **judged) for number in range(2, 75)]
+    earlier = decision("kept", 1, 75, gate={"rule": "superiority", "margin": 0, "confidence": 0.95}, **judged)
+    records = [HISTORY[0], *nightly, earlier]
+    assert comparisons(records) == (74, pytest.approx(0.025 * (73 / 365 + 1)))
+    write_page(tmp_path / "page.html", records, "digits")
+    page = (tmp_path / "page.html").read_text()
+    assert "compared 74 times" in page and "at most 0.03 false promotions" in page
+    assert page.count("held over 365 decisions") == 73

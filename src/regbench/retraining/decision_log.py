@@ -116,6 +116,7 @@ class _JudgedBy(BaseModel):
     rule: str
     margin: Finite
     confidence: Finite
+    horizon: Annotated[int, Field(ge=1)] = 1
 
 
 def decision_key(*parts: Any) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Data
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
-from regbench.data.sources.packed import PackedSource, Pixels, Spool
+from regbench.data.sources.packed import PackedSource, Pixels, Spool, are_images
 from regbench.data.sources.source import Source
 from regbench.errors import InputError, reason_of
 
@@ -39,8 +39,11 @@ def read_idx(source: Source, data: Data) -> Listing | None:
     given = len(set(splits.values())) > 1 and all(splits.values())
     for part in sorted(images, key=lambda part: (part not in labels, splits.get(part, "") == "test", part)):
         pixels = read_array(source, images[part])
-        if pixels.ndim not in (3, 4):
-            raise InputError(f"{source.path}: {images[part]}: {pixels.ndim} axes: must be 3 or 4: give files of images")
+        if not are_images(pixels.shape):
+            raise InputError(
+                f"{source.path}: {images[part]}: shape = {pixels.shape}: must be (N, height, width) or (N, height, "
+                "width, 1, 3 or 4): give files of images"
+            )
         packed[part] = Pixels(pixels)
         names = [f"{part}/{number}.png" for number in range(len(pixels))]
         answers = read_array(source, labels[part]).astype(str).tolist() if part in labels else []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Data
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
-from regbench.data.sources.packed import PackedSource, Pixels, Spool
+from regbench.data.sources.packed import PackedSource, Pixels, Spool, are_images
 from regbench.data.sources.source import Source
 from regbench.data.sources.zip import BROKEN
 from regbench.errors import InputError, reason_of
@@ -90,7 +90,7 @@ def _roles(where: str, arrays: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _pixels(where: str, name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3, 4)):
+    if not are_images(array.shape):
         raise InputError(
             f"{where}: {name}: shape = {array.shape}: must be (N, height, width) or (N, height, width, 1, 3 or 4): "
             "reshape it"
