@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro ui test test-slow test-all check lock lock-peers bench clean
+.PHONY: help install repro ui test test-slow test-all fuzz check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,13 @@ test-slow: install ## run the tests that take longer: whole pipelines, kills, be
 	@python -m pytest -m slow $(TESTFLAGS)
 
 test-all: test test-slow ## run all tests
+
+INPUTS ?= 10000
+SEED   ?= $(shell date +%s)
+fuzz: install ## damage what readers read, INPUTS times a reader (default 10000), by a printed SEED
+	@echo "fuzz: seed $(SEED), $(INPUTS) inputs a reader"
+	@INPUTS=$(INPUTS) python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --timeout=0 \
+	    $(TESTFLAGS)
 
 check: install ## lint, formatting, types and the direction of imports
 	@ruff check .

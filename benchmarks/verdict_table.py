@@ -11,17 +11,17 @@ def markdown(table: pd.DataFrame) -> str:
     groups = table.groupby(["variances", "variants"], sort=False)
     worst = groups.agg({"family_error": "max", "family_error_some": "max", "coverage": "min", "equal_error": "max"})
     parts = [f"# Verdicts, simulated: {table['draws'].min():,} draws a setting", "", "Worst over seeds and noises:", ""]
-    parts += _rows(worst.reset_index())
+    parts += rows(worst.reset_index())
     default = table[table["noise"] == "default data"]
     parts += ["", "Power with the default data's noise, 18 variants:", ""]
-    parts += _rows(default[["seeds", *COLUMNS]])
+    parts += rows(default[["seeds", *COLUMNS]])
     parts += ["", f"Settings with a family-wise error above {MOST}:", ""]
     above = table[(table["family_error"] > MOST) | (table["family_error_some"] > MOST)]
-    parts += _rows(above[["variants", "seeds", "variances", "noise", *COLUMNS]]) if len(above) else ["none"]
+    parts += rows(above[["variants", "seeds", "variances", "noise", *COLUMNS]]) if len(above) else ["none"]
     return "\n".join(parts) + "\n"
 
 
-def _rows(table: pd.DataFrame) -> list[str]:
+def rows(table: pd.DataFrame) -> list[str]:
     lines = ["| " + " | ".join(str(column).replace("_", " ") for column in table.columns) + " |"]
     lines += ["|" + " --- |" * len(table.columns)]
     for _, row in table.iterrows():

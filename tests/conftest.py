@@ -1,13 +1,14 @@
 """Fixtures that several test modules share."""
 
 import zipfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from support.fuzzing import Tally, report_counts
 from support.project import Project
 from support.raw_images import write_canonical
 
@@ -31,6 +32,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many inputs the fuzz tests tried, and what came of them."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    seed = terminalreporter.config.getoption("--hypothesis-seed")
+    lines = report_counts([report for report in reports if getattr(report, "when", "") == "teardown"])
+    for line in lines:
+        terminalreporter.write_line(f"fuzz: {line}")
+    if lines and seed is not None:
+        terminalreporter.write_line(f"fuzz: seed {seed}")
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Tally]:
+    """Yield what counts the inputs of a fuzz test."""
+    found = Tally(request.node.name.removeprefix("test_"))
+    yield found
+    record_property("fuzz", [found.name, found.read, found.refused])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from typing import Self
 
 CURES = {
@@ -18,14 +19,24 @@ CURES = {
 """Number of an operating system's error -> what to do about it."""
 
 
+CONTROL = re.compile(r"[^\n -~\xa0-\U0010ffff]|[\u2028\u2029]")
+"""What moves a terminal's cursor, changes its colours, or breaks a line where nobody sees it."""
+LONGEST_REASON = 200
+"""Characters of what a library says."""
+
+
 class RegbenchError(Exception):
     """Base of every failure that is explained to the user without a traceback.
 
     The message names the dotted key, or the file and row, then the value, the rule and the cure. Several problems
-    found together are several lines.
+    found together are several lines. Control characters, which names and cells of other people's data may hold, are
+    escaped, so that a message does nothing to a terminal or a log.
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return escape_controls(super().__str__())
 
 
 class WorkerDiedError(RegbenchError):
@@ -81,3 +92,14 @@ class BusyError(RegbenchError):
     """Another scheduled job is under way: try again later (EX_TEMPFAIL)."""
 
     exit_code = 75
+
+
+def escape_controls(text: str) -> str:
+    """Return a text with its control characters, apart from line breaks, as Python writes them in a literal."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an exception of a library says, in one short line; its type's name where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 3]}..."

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
-from regbench.errors import StorageError
+from regbench.errors import StorageError, reason_of
 
 if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without tables does.
     import pandas as pd
@@ -124,8 +125,14 @@ def write_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Ite
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """Memory-map a `.npy` file; writing to the array changes this process's copy only. Pickles raise ValueError."""
-    array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    """Memory-map a `.npy` file; writing to the array changes this process's copy only.
+
+    ValueError for a pickle, and for a damaged header.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (TokenError, SyntaxError, TypeError, OverflowError) as error:
+        raise ValueError(f"not a .npy file: {reason_of(error)}") from None  # Its header is Python's text.
     return array
 
 

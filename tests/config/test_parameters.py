@@ -169,6 +169,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "retrain.gate.rule": ("non_inferiority", decide_at_gate),
     "retrain.gate.margin": (0.1, decide_at_gate),
     "retrain.gate.confidence": (0.6, decide_at_gate),
+    "retrain.gate.horizon": (365, decide_at_gate),
     "retrain.gate.class_veto": (False, decide_at_gate),
     "retrain.gate.max_megabytes": (1.0, decide_at_gate),
     "retrain.gate.max_milliseconds": (1.0, decide_at_gate),

@@ -10,7 +10,7 @@ from conftest import MakeRaw
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
-from benchmarks import cases, cnn, orders, races, run, search, tables, verdicts
+from benchmarks import cases, cnn, gate, orders, races, run, search, tables, verdicts
 from benchmarks.machine import peer_versions
 from benchmarks.race import BenchmarkError, Contender, race
 from benchmarks.verdict_draws import Draws
@@ -194,3 +194,11 @@ def test_races_train_less_and_agree() -> None:
     setting = races.Setting("two", (3.0, 0.0), looks=(4, 6, 9, 14, 16))
     found = races.measure(setting, 3, 0)
     assert found["family_error"] == found["contradiction"] == 0 and found["trainings"] < 1
+
+
+def test_simulated_nights_hold_the_level_of_their_horizon(tmp_path: Path) -> None:
+    """Few years: of equal networks a horizon of a year lets none through, and a clearly better one gets through."""
+    night, year = (gate.simulate(gate.Setting("locked", 1_000, horizon, 0.0), 4, 0) for horizon in (1, 365))
+    assert night["false_a_year"] > year["false_a_year"] == 0
+    assert gate.simulate(gate.Setting("locked", 1_000, 365, 8.0), 2, 0)["promoted_in_30_nights"] == 1
+    assert gate.promotes(6, 0, 1_000, 1) and not gate.promotes(6, 0, 1_000, 365)

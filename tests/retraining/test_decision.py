@@ -38,6 +38,24 @@ def test_superiority_is_the_exact_test(wins: int, losses: int, promote: bool) ->
     assert promoted(wins, losses) == promote
 
 
+@pytest.mark.parametrize("horizon", [1, 2, 30, 365])
+@pytest.mark.parametrize("discordant", [4, 20, 200])
+def test_a_horizon_divides_the_level_of_each_decision(horizon: int, discordant: int) -> None:
+    """By summing over all outcomes of equal networks: in as many decisions, at most 2.5 % false ones together."""
+    chances = binom.pmf(np.arange(discordant + 1), discordant, 0.5)
+    won = [promoted(wins, discordant - wins, horizon=horizon) for wins in range(discordant + 1)]
+    false = float(chances[won].sum())
+    assert horizon * false <= 0.025
+    if discordant == 200:
+        assert horizon * false > 0.01, "and not many times less, where the outcomes are fine enough"
+
+
+def test_a_horizon_is_told_in_the_reason() -> None:
+    champion, challenger, labels = pair(60, 5, 1000)
+    decision = decide(champion, challenger, labels, CLASSES, Gate(horizon=365), 15)
+    assert decision.promote and "(99.9863 % interval +" in decision.reasons[0]
+
+
 @pytest.mark.parametrize("discordant", [0.002, 0.01, 0.05, 0.3])
 @pytest.mark.parametrize("images", [100, 1000])
 @pytest.mark.parametrize("points", [-2, -1, -0.5, -0.2, 0, 0.5, 1])

@@ -1,40 +1,16 @@
 """The decision log and the page that is made from it."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.decisions import HISTORY, decision
 
 from regbench.config.retraining import Gate
 from regbench.errors import IntegrityError
-from regbench.retraining.decision_log import Log, Party, Record, champions, decision_key, rolled_back
+from regbench.retraining.decision_log import Log, champions, rolled_back
 from regbench.retraining.page import write_page
-from regbench.retraining.wording import markdown, numbers
-
-SCORES = {"error_percent": 5.0, "low": 4.0, "high": 6.5, "log_loss": 0.2, "calibration_error": 0.01}
-SCORES |= {"megabytes": 5.6, "milliseconds": 0.4}
-
-
-def party(number: int) -> Party:
-    return Party(str(number), f"key-{number}", "l2", "128", SCORES)
-
-
-def decision(outcome: str, champion: int | None, challenger: int | None, **fields: object) -> Record:
-    parties = {"champion": champion and party(champion), "challenger": challenger and party(challenger)}
-    key = decision_key(outcome, champion, challenger)
-    record = Record(outcome=outcome, reasons=("Because.",), key=key, gate=Gate().model_dump(), **parties)  # type: ignore[arg-type]
-    return replace(record, **fields).dated()  # type: ignore[arg-type]
-
-
-HISTORY = [
-    decision("promoted", None, 1),
-    decision("kept", 1, 2),
-    decision("promoted", 1, 3),
-    decision("rejected", 3, None),
-    decision("rolled back", 3, 1),
-    decision("promoted", 1, 4),
-]
+from regbench.retraining.wording import comparisons, markdown, numbers
 
 
 def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
@@ -171,3 +147,15 @@ def test_words_and_numbers_for_mlflow() -> None:
     found = numbers(record)
     assert found["challenger/error_percent"] == 5 and found["difference/mean"] == 1.2
     assert found["images/test"] == 1000 and "difference/p_value" not in found
+
+
+def test_the_page_tells_what_the_decisions_have_spent(tmp_path: Path) -> None:
+    judged = {"difference": {"mean": 0.1, "low": -0.2, "high": 0.4, "p_value": 0.4, "discordant": 9}}
+    nightly = [decision("kept", 1, number, gate=Gate(horizon=365).model_dump(), **judged) for number in range(2, 75)]
+    earlier = decision("kept", 1, 75, gate={"rule": "superiority", "margin": 0, "confidence": 0.95}, **judged)
+    records = [HISTORY[0], *nightly, earlier]
+    assert comparisons(records) == (74, pytest.approx(0.025 * (73 / 365 + 1)))
+    write_page(tmp_path / "page.html", records, "digits")
+    page = (tmp_path / "page.html").read_text()
+    assert "compared 74 times" in page and "at most 0.03 false promotions" in page
+    assert page.count("held over 365 decisions") == 73

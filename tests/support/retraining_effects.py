@@ -33,7 +33,7 @@ RECORD = {"outcome": "kept", "text": "kept: it is no better"}
 def decide_at_gate(params: Params, _: Path) -> Any:
     """Decisions on challengers that win by more or less, that lose a class, and that are dear."""
     labels, policy = np.repeat([0, 1], 500), params.retrain.gate
-    pairs = [pair(60, 5, 1000), pair(30, 2, 1000), pair(22, 2, 1000), pair(1, 9, 1000)]
+    pairs = [pair(60, 5, 1000), pair(45, 5, 1000), pair(30, 2, 1000), pair(22, 2, 1000), pair(1, 9, 1000)]
     made = [decide(champion, challenger, found, CLASSES, policy, 15).promote for champion, challenger, found in pairs]
     champion, challenger = np.ones((2, 1000), dtype=bool)
     champion[:90], challenger[500:520] = False, False

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.augmentation.zca import Whitening
-from regbench.errors import IntegrityError
+from regbench.errors import IntegrityError, reason_of
 from regbench.files import read_array, read_json, sha256
 
 COPIES, WHITENING = "copies.npy", "whitening.safetensors"
@@ -34,7 +34,7 @@ def _has(folder: Path, name: str) -> bool:
         expected = read_json(folder / SUMS).get(name)
         found = expected and sha256(folder / name)
     except (OSError, ValueError, AttributeError) as error:
-        raise IntegrityError(f"{folder}: unreadable ({error}): run `dvc repro --force augment`") from None
+        raise IntegrityError(f"{folder}: unreadable ({reason_of(error)}): run `dvc repro --force augment`") from None
     if found != expected:
         raise IntegrityError(
             f"{folder / name}: its SHA-256 is not that in {SUMS}: it was changed after it was written: run "

@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Iterable, Sized
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
 LONGEST_VALUE = 60
 """Characters of a value that are shown."""
+LONGEST_KEY = 200
+"""Characters of a dotted key that are shown."""
 
 RULES = {
     "int_type": "must be a whole number",
@@ -51,29 +53,29 @@ def _follows(problem: dict[str, Any]) -> bool:
 def _line(problem: dict[str, Any], root: type[BaseModel], prefix: tuple[str, ...], suffix: tuple[str, ...] = ()) -> str:
     location = problem["loc"]
     # Parts in brackets are no keys: pydantic's own '[key]' of a wrong key in a dict, and tags of config.ranges.
-    key = ".".join(str(part) for part in (*prefix, *location, *suffix) if not str(part).startswith("["))
+    key = dotted(part for part in (*prefix, *location, *suffix) if not str(part).startswith("["))
     match problem["type"]:
         case "extra_forbidden":
             hint = nearest(str(location[-1]), _fields(root, location[:-1]))
-            return f"{key} = {_short(problem['input'])}: unknown key: {hint}"
+            return f"{key} = {short(problem['input'])}: unknown key: {hint}"
         case "missing":
             return f"{key}: missing: add it"
         case "tuple_type" | "list_type":
             example = _example(problem["input"], get_args(_annotation(root, location)))
-            return f"{key} = {_short(problem['input'])}: must be a list, such as [{example}]"
+            return f"{key} = {short(problem['input'])}: must be a list, such as [{example}]"
         case "too_short":
             fewest = problem["ctx"]["min_length"]
-            return f"{key} = {_short(problem['input'])}: must not be empty: give at least {fewest}"
+            return f"{key} = {short(problem['input'])}: must not be empty: give at least {fewest}"
         case "string_type":
-            value = _short(problem["input"])
+            value = short(problem["input"])
             cure = f": quote it: '{value}'" if isinstance(problem["input"], (int, float)) else ""
             return f"{key} = {value}: must be text{cure}"
         case "model_type" | "model_attributes_type":
             keys = ", ".join(_fields(root, location))
-            return f"{key} = {_short(problem['input'])}: must hold keys with values; its keys are {keys}"
+            return f"{key} = {short(problem['input'])}: must hold keys with values; its keys are {keys}"
         case kind:
             rule = problem["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
-            return f"{key or 'the file'} = {_short(problem['input'])}: {RULES.get(kind, rule)}"
+            return f"{key or 'the file'} = {short(problem['input'])}: {RULES.get(kind, rule)}"
 
 
 def _fields(root: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
@@ -91,6 +93,8 @@ def _annotation(root: type[BaseModel], location: tuple[Any, ...]) -> Any:
             annotation = next(member for member, tag in _tagged(annotation) if part == tag)
         else:
             annotation = get_args(annotation)[-1]
+        while get_origin(annotation) is Annotated:  # A dict's values; pydantic itself has unwrapped those of fields.
+            annotation = get_args(annotation)[0]
     return annotation
 
 
@@ -104,9 +108,16 @@ def _example(value: Any, entries: tuple[Any, ...]) -> str:
     """Return a value as the entries of a list in YAML; `entries` are their types, or one type and an ellipsis."""
     if value is None or isinstance(value, dict):
         return "1, 2"
-    return ", ".join([_short(value)] * (1 if Ellipsis in entries else max(1, len(entries))))
+    return ", ".join([short(value)] * (1 if Ellipsis in entries else max(1, len(entries))))
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as messages show it, cut off where it is long."""
     text = "null" if value is None else repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+
+
+def dotted(parts: Iterable[object]) -> str:
+    """Return a dotted key as messages show it, cut off where it is long."""
+    key = ".".join(str(part) for part in parts)
+    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 3]}..."

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from regbench.config.drift import DriftSettings
 from regbench.config.notify import NotifySettings
-from regbench.config.section import Name, Section, Strength
+from regbench.config.section import Count, Name, Section, Strength
 
 BEST = "best"
 
@@ -22,6 +22,11 @@ class Gate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Level of the paired interval: of challengers that are just as far from the champion as `margin` allows, at most
     the part (1 - confidence) / 2 is promoted."""
+    horizon: Count = 1
+    """Decisions over which that part is held: each of them spends an equal share of it, so that in any `horizon`
+    decisions in a row (365: a year of nights) the expected number of false promotions, and so the probability of any,
+    is at most (1 - confidence) / 2, however alike the networks and whatever the test images (Bonferroni's inequality).
+    1: each decision for itself."""
     class_veto: bool = True
     """Whether a challenger that is significantly worse on any class is refused, Holm's correction included."""
     max_megabytes: Strength = 0
@@ -32,6 +37,11 @@ class Gate(Section):
     """Expected calibration error of the challenger, a fraction, at most (`evaluate.calibration_bins`); 1: no limit."""
     require_commit: bool = True
     """Whether uncommitted code or parameters, or a project without git, refuse promotion."""
+
+    @property
+    def level(self) -> float:
+        """Probability of a false promotion in one decision, at most."""
+        return (1 - self.confidence) / 2 / self.horizon
 
     @model_validator(mode="after")
     def _has_a_margin(self) -> Self:

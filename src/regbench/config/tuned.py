@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from regbench.config.experiment import Experiment
 from regbench.config.loading import tuples
 from regbench.config.variants import Variant
-from regbench.errors import IntegrityError
+from regbench.errors import IntegrityError, reason_of
 from regbench.files import read_json, write_json
 
 E = TypeVar("E", bound=Experiment)
@@ -28,7 +28,7 @@ def read_tuned(path: Path) -> Variant:
     try:
         return Variant.model_validate(tuples(read_json(path)))
     except (OSError, ValueError, ValidationError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise IntegrityError(f"{path}: cannot be read: {reason}: run `dvc repro`") from None
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench import files
-from regbench.errors import IntegrityError
+from regbench.errors import IntegrityError, reason_of
 
 SplitName = Literal["train", "validation", "test", "unlabelled"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test", "unlabelled")
@@ -81,7 +81,9 @@ def load_shape(path: Path) -> DataShape:
     except FileNotFoundError:
         raise IntegrityError(f"{path}: no such file: run the stage ingest (dvc repro ingest)") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise IntegrityError(f"{path}: not a data set's shape ({error}): run the stage ingest again") from None
+        raise IntegrityError(
+            f"{path}: not a data set's shape ({reason_of(error)}): run the stage ingest again"
+        ) from None
 
 
 def load_split(data_dir: Path, name: SplitName) -> Split:
@@ -99,7 +101,7 @@ def load_split(data_dir: Path, name: SplitName) -> Split:
     except FileNotFoundError as error:
         raise IntegrityError(f"{error.filename}: no such file: run the stage ingest (dvc repro ingest)") from None
     except (ValueError, EOFError, KeyError) as error:
-        raise IntegrityError(f"{folder}: unreadable ({error}): run the stage ingest again") from None
+        raise IntegrityError(f"{folder}: unreadable ({reason_of(error)}): run the stage ingest again") from None
     if images.dtype != np.uint8 or images.shape != (len(index), *shape.image):
         raise IntegrityError(
             f"{folder / IMAGES} = {images.dtype} {images.shape}: must be uint8 {(len(index), *shape.image)}, "

@@ -14,7 +14,7 @@ from torchvision import datasets
 from tqdm import tqdm
 
 from regbench.data.raw import write_raw
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
 NAMES = ("MNIST", "FashionMNIST", "KMNIST", "EMNIST", "CIFAR10")
 
@@ -63,7 +63,7 @@ def _open(name: str, root: Path, train: bool, download: bool, split: str) -> Any
         return getattr(datasets, name)(root=str(root), train=train, download=download, **options)
     except (RuntimeError, OSError, ValueError) as error:
         if download:
-            reason = " ".join(str(error).split()).rstrip(".")
+            reason = reason_of(error).rstrip(".")
             raise InputError(f"{root}: {name}: cannot be fetched ({reason}): give its files as --root") from None
         wanted = "cifar-10-batches-py" if name == "CIFAR10" else f"{name}/raw/*-ubyte"
         raise InputError(f"{root}: {name}: no {wanted}: give the folder that holds its files as --root") from None

@@ -15,7 +15,7 @@ from regbench import files
 from regbench.config.data import Data
 from regbench.data.layouts.listing import Listing, describe
 from regbench.data.messages import join_lines
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
 LAYOUT = Data()
 """The default paths inside a raw data set are the canonical layout."""
@@ -84,7 +84,7 @@ def _content(listed: Listing, name: str) -> bytes:
     try:
         return listed.source.read(name)
     except OSError as error:
-        raise InputError(f"{listed.source.path}: {name}: {error}: copy or pack it again") from None
+        raise InputError(f"{listed.source.path}: {name}: {reason_of(error)}: copy or pack it again") from None
 
 
 def _unique_names(rows: pd.DataFrame) -> list[str]:

@@ -9,7 +9,7 @@ from regbench.config.network import Model
 from regbench.config.params import Params
 from regbench.config.variants import SearchableVariant
 from regbench.engine.experiment_spec import weights_digest
-from regbench.errors import InputError, IntegrityError
+from regbench.errors import InputError, IntegrityError, reason_of
 from regbench.networks.architecture import Architecture
 from regbench.networks.building import STRUCTURAL, explain_untaken, find_function, structural_strengths
 from regbench.networks.classifier import Classifier
@@ -73,7 +73,7 @@ def _probe(network: Classifier) -> None:
     try:
         logits = [network.train(mode).logits(images) for mode in (True, False)]
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise InputError(f"{name}: does not take images of {takes.image}: {reason}: change one of them") from error
     for found in logits:
         if not isinstance(found, torch.Tensor) or found.shape != (2, len(takes.classes)):

@@ -30,19 +30,19 @@ def write_results(
 
 
 def adopt_results(store: Store, runs: Path, timings: Path) -> None:
-    """Enter into the store what `runs` holds and the store lacks: in a new clone, what `dvc pull` brought."""
+    """Enter into the store what `runs` holds and the store lacks: in a new clone, what `dvc pull` brought.
+
+    A run whose spec or timings cannot be read is left out, and so trained again.
+    """
     for folder in sorted(runs.glob("*/seed-*")):
-        if not (folder / SPEC).is_file():
-            continue  # Of a version before the store.
-        name = f"{digest(read_json(folder / SPEC))}/{folder.name}"
-        table = timings / f"{folder.parent.name}.csv"
-        if store.find(RUNS, name) is None and table.is_file():
-            rows = _read_timings(table)
+        try:
+            name = f"{digest(read_json(folder / SPEC))}/{folder.name}"
+            if store.find(RUNS, name) is not None:
+                continue
+            rows = pd.read_csv(timings / f"{folder.parent.name}.csv")
             own = rows[rows["seed"] == int(folder.name.removeprefix("seed-"))]
-            with store.write(RUNS, name) as entry:
-                copy_entry(folder, entry)
-                write_csv(entry / TIMINGS, own.drop(columns="seed"))
-
-
-def _read_timings(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path)
+        except (FileNotFoundError, ValueError, KeyError):  # pandas's own errors are ValueErrors.
+            continue
+        with store.write(RUNS, name) as entry:
+            copy_entry(folder, entry)
+            write_csv(entry / TIMINGS, own.drop(columns="seed"))

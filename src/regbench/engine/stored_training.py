@@ -11,7 +11,7 @@ from regbench.engine.live import live_file, report_live
 from regbench.engine.store import Store
 from regbench.engine.tasks import HISTORY, RESULT, RUNS, SPEC, TIMINGS, TrainingTask
 from regbench.engine.training_run import load_training_data, save_network, train_network
-from regbench.errors import DivergedError
+from regbench.errors import DivergedError, IntegrityError, reason_of
 from regbench.files import write_csv, write_json
 from regbench.networks.classifier import Classifier
 from regbench.runtime.machine import peak_megabytes, processor, software
@@ -39,14 +39,23 @@ def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]
 
 
 def read_history(folder: Path) -> list[EpochRecord]:
-    """Return the epochs of a finished run, to the bit."""
+    """Return the epochs of a finished run, to the bit.
+
+    Raises:
+        IntegrityError: the file is missing, or is no history.
+    """
     names = [field.name for field in fields(EpochRecord) if field.name != "epoch"]
-    with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
-        # An empty cell is the loss of a split without images.
-        return [
-            EpochRecord(epoch=int(row["epoch"]), **{name: float(row[name] or "nan") for name in names})
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
+            # An empty cell is the loss of a split without images.
+            return [
+                EpochRecord(epoch=int(row["epoch"]), **{name: float(row[name] or "nan") for name in names})
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise IntegrityError(
+            f"{folder / HISTORY}: not a training's history ({reason_of(error)}): remove {folder}, then `dvc repro`"
+        ) from None
 
 
 def _train(

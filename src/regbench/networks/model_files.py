@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from regbench.errors import InputError, IntegrityError
+from regbench.errors import InputError, IntegrityError, reason_of
 from regbench.files import atomic, read_json, write_json
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
+from regbench.networks.own import is_own
 
 
 def save_model(folder: Path, model: Classifier) -> None:
@@ -28,16 +29,33 @@ def load_model(folder: Path) -> Classifier:
     """
     path = folder / "model.safetensors"
     try:
-        fields = read_json(folder / "model.json")
-        model = Classifier(Architecture.from_json(fields))
+        architecture = Architecture.from_json(read_json(folder / "model.json"))
+        _refuse_other_sizes(path, architecture)
+        model = Classifier(architecture)
         state = load_file(path)
         model.load_state_dict(state)
     except InputError as error:
         raise IntegrityError(f"{folder / 'model.json'}: {error}") from None
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise IntegrityError(f"{path}: cannot be loaded: {reason}: restore it by `dvc checkout`") from None
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise IntegrityError(f"{path}: {broken[0]} holds a number that is not finite: train again")
     return model.eval()
+
+
+def _refuse_other_sizes(path: Path, architecture: Architecture) -> None:
+    """Raise ValueError unless a file has the tensors of an architecture, before memory is taken for any of them."""
+    with safe_open(path, "pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+    if len(architecture.hidden) > len(found):
+        raise ValueError(f"{len(architecture.hidden):,} hidden layers in model.json, and {len(found)} tensors")
+    if is_own(architecture.network):
+        return  # Its code may not know of tensors without memory.
+    with torch.device("meta"):
+        needed = {name: tuple(value.shape) for name, value in Classifier(architecture).state_dict().items()}
+    for name in sorted(needed.keys() | found.keys()):
+        if needed.get(name) != found.get(name):
+            shapes = [str(sizes.get(name, "not there")) for sizes in (found, needed)]
+            raise ValueError(f"{name} is {shapes[0]}, and by model.json {shapes[1]}")

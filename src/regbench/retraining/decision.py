@@ -1,7 +1,7 @@
 """The gate: whether a challenger takes the champion's place. Pure: predictions in, a decision with its reasons out.
 
 Both networks answer for the same images, so the comparison is paired, image by image (McNemar's design). A promotion
-needs both of two tests, each at (1 - confidence) / 2 on its side: the interval of `paired_difference`, which is exact
+needs both of two tests, each at `Gate.level` on its side: the interval of `paired_difference`, which is exact
 at margin 0, and the score test of `above_margin`, which holds its level where few images are discordant and the margin
 is not 0. Whatever cannot be told keeps the champion.
 """
@@ -71,7 +71,7 @@ def decide(
     right = [answers.probabilities.argmax(1) == labels for answers in (challenger, champion)]
     units = Units.of(labels, groups or None)
     scores = [units.cells(answers[np.newaxis]) for answers in right]
-    difference = paired_difference(scores[0], scores[1], policy.confidence)
+    difference = paired_difference(scores[0], scores[1], 1 - 2 * policy.level)
     enough, verdict = _verdict(right[0], right[1], difference, policy)
     lost = class_losses(right[0][np.newaxis], right[1][np.newaxis], labels, policy.confidence, units)
     names = tuple(classes[label] for label in lost)
@@ -135,9 +135,9 @@ def _verdict(
     if not wins + losses:
         return False, f"Both are right on the same of {images:,} test images: a tie keeps the champion."
     margin = (1 if policy.rule == "superiority" else -1) * policy.margin / 100
-    level = (1 - policy.confidence) / 2
-    enough = difference.low > margin and above_margin(wins, losses, images, margin) <= level
-    interval = f"{100 * policy.confidence:g} % interval {100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
+    enough = difference.low > margin and above_margin(wins, losses, images, margin) <= policy.level
+    confidence = 100 * (1 - 2 * policy.level)
+    interval = f"{confidence:.6g} % interval {100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
     measured = (
         f"{100 * difference.mean:+.2f} points of accuracy on {images:,} test images ({interval}; only the challenger "
         f"is right on {wins:,}, only the champion on {losses:,})"

@@ -12,32 +12,43 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from regbench.errors import IntegrityError
-from regbench.files import open_to_append, read_json, write_json
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from regbench.errors import IntegrityError, reason_of
+from regbench.files import open_to_append, write_json
 
 Outcome = Literal["promoted", "kept", "rejected", "rolled back"]
 MOVES = ("promoted", "rolled back")
 """Outcomes after which another version is champion."""
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Numbers = Mapping[str, Finite | None]
+"""None is a number that was not finite."""
+
+
 @dataclass(frozen=True)
 class Party:
     """One of the two models, with its scores on the judged images."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     version: str
     key: str
     """Hash of the network."""
     variant: str
     seed: str
-    scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Numbers = field(default_factory=dict)
     """As `promotion.summary`; empty where nothing was judged."""
 
 
 @dataclass(frozen=True)
 class Record:
     """One decision."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     outcome: Outcome
     reasons: tuple[str, ...]
@@ -52,7 +63,7 @@ class Record:
     """The champion before."""
     challenger: Party | None = None
     """Whoever wanted its place; in a rollback, whoever got it back."""
-    difference: Mapping[str, float] = field(default_factory=dict)
+    difference: Numbers = field(default_factory=dict)
     """Points of accuracy that the challenger is ahead: mean, low, high; and p_value, discordant images."""
     lost_classes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -75,11 +86,16 @@ class Record:
         return self.challenger if self.outcome in MOVES else self.champion
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """Rebuild what `to_json` made; TypeError or KeyError for other fields."""
-        parties = {who: fields[who] and Party(**fields[who]) for who in ("champion", "challenger")}
-        lists = {name: tuple(fields[name]) for name in ("reasons", "lost_classes", "warnings")}
-        return cls(**{**fields, **parties, **lists})
+    def from_json(cls, text: bytes) -> "Record":
+        """Rebuild what `to_json` and JSON made; ValueError for other fields, types or values."""
+        record = _RECORDS.validate_json(text, strict=True)
+        if record.outcome in MOVES and record.challenger is None:
+            raise ValueError(f"outcome = {record.outcome!r}: challenger must name who became champion")
+        if record.gate:
+            _JudgedBy.model_validate(record.gate)
+        if record.time:
+            datetime.fromisoformat(record.time)
+        return record
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON knows it: a number that is not finite becomes null."""
@@ -89,6 +105,18 @@ class Record:
     def dated(self) -> "Record":
         """Return the record with the time of now."""
         return replace(self, time=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+_RECORDS = TypeAdapter(Record)
+
+
+class _JudgedBy(BaseModel):
+    """What the page shows of a gate; other settings come and go with versions."""
+
+    rule: str
+    margin: Finite
+    confidence: Finite
+    horizon: Annotated[int, Field(ge=1)] = 1
 
 
 def decision_key(*parts: Any) -> str:
@@ -114,10 +142,10 @@ class Log:
         records = []
         for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
             try:
-                records.append(Record.from_json(json.loads(line)))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                records.append(Record.from_json(line))
+            except ValueError as error:
                 raise IntegrityError(
-                    f"{self.path}: line {number}: not a decision ({error}): restore the file from a backup"
+                    f"{self.path}: line {number}: not a decision ({reason_of(error)}): restore the file from a backup"
                 ) from None
         return records
 
@@ -157,11 +185,11 @@ class Log:
 
     def _begun(self) -> Record:
         try:
-            return Record.from_json(read_json(self.pending))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return Record.from_json(self.pending.read_bytes())
+        except ValueError as error:
             raise IntegrityError(
-                f"{self.pending}: not a decision ({error}): restore the file from a backup, or remove it if the "
-                "registry's champion is the one that the log ends with"
+                f"{self.pending}: not a decision ({reason_of(error)}): restore the file from a backup, or remove it if "
+                "the registry's champion is the one that the log ends with"
             ) from None
 
 
@@ -171,7 +199,7 @@ def champions(records: list[Record]) -> list[Party]:
     for record in records:
         if record.outcome == "promoted" and record.challenger:
             line.append(record.challenger)
-        elif record.outcome == "rolled back":
+        elif record.outcome == "rolled back" and line:
             line.pop()
     return line
 

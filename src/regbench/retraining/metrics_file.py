@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from prometheus_client import CollectorRegistry, Enum, Gauge, Info, write_to_textfile
 
@@ -73,5 +74,5 @@ def _judged(champion: Party, records: Sequence[Record]) -> Party | None:
     return next((party for party in parties if party and party.version == champion.version and party.scores), None)
 
 
-def _finite(value: float | None) -> bool:
+def _finite(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)

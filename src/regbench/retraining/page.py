@@ -7,7 +7,7 @@ import jinja2
 
 from regbench.files import atomic
 from regbench.retraining.decision_log import Party, Record, champions
-from regbench.retraining.wording import heading, named, table
+from regbench.retraining.wording import comparisons, heading, named, table
 
 
 def write_page(path: Path, records: list[Record], model: str) -> None:
@@ -25,6 +25,7 @@ def write_page(path: Path, records: list[Record], model: str) -> None:
         champion=line[-1] if line else None,
         judged=_judged(records, line[-1] if line else None),
         records=list(reversed(records)),
+        comparisons=comparisons(records),
     )
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -37,6 +37,15 @@ def named(party: Party | None) -> str:
     return f"version {party.version} ({party.variant}, seed {party.seed})" if party else "none"
 
 
+def comparisons(records: Sequence[Record]) -> tuple[int, float]:
+    """Return in how many decisions two networks were compared, and what levels these spent together.
+
+    That sum is the expected number of false promotions, at most, if no challenger had been better than the gate asks.
+    """
+    gates = [record.gate for record in records if record.difference and record.gate]
+    return len(gates), sum((1 - gate["confidence"]) / 2 / gate.get("horizon", 1) for gate in gates)
+
+
 def markdown(record: Record) -> str:
     """Return a decision as Markdown."""
     lines = [f"**{heading(record)[0].upper()}{heading(record)[1:]}.**", ""]
@@ -71,7 +80,7 @@ def numbers(record: Record) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _error(scores: Mapping[str, float]) -> str:
+def _error(scores: Mapping[str, float | None]) -> str:
     error, low, high = (_number(scores.get(name), 1, 2) for name in ("error_percent", "low", "high"))
     return f"{error} ({low} to {high})"
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from regbench.config.search import Search
 from regbench.engine.executor import Executor
-from regbench.errors import DivergedError, IntegrityError
+from regbench.errors import DivergedError, IntegrityError, reason_of
 from regbench.files import open_to_append
 from regbench.search.space import Space, budget, directions, distribution, given, pruner, sampler
 
@@ -95,7 +95,7 @@ class Journal:
             )
         except (ValueError, KeyError) as error:
             raise IntegrityError(
-                f"{path}: cannot be read: {error}: move it away, then its studies start anew"
+                f"{path}: cannot be read: {reason_of(error)}: move it away, then its studies start anew"
             ) from None
 
     @property

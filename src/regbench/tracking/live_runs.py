@@ -1,16 +1,16 @@
 """Running trainings in MLflow, epoch by epoch, from the files that they write; the final runs take their place."""
 
 import hashlib
-import json
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
+from pydantic import BaseModel, ConfigDict, Field
 
 from regbench.runtime.processes import is_alive
 from regbench.tracking.experiments import Experiments
@@ -46,17 +46,37 @@ class Training:
 
 
 def read_training(path: Path) -> Training | None:
-    """Return what a file tells; None where it is gone, or has no whole line yet."""
+    """Return what a file tells; None where it is gone, damaged, or has no whole line yet."""
     try:
         # The last piece is empty, or a line that is being written.
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        first, *rest = path.read_bytes().split(b"\n")[:-1]
+        begun, lines = _Begun.model_validate_json(first), [_Line.model_validate_json(line) for line in rest]
     except (OSError, ValueError):
         return None
-    if not lines:
-        return None
-    begun, *rest = lines
-    ended = rest.pop()["ended"] if rest and "ended" in rest[-1] else None
-    return Training(begun, rest, ended or ("RUNNING" if is_alive(begun["process"]) else "KILLED"))
+    ended = lines.pop().ended if lines and lines[-1].ended else ""
+    status = ended or ("RUNNING" if is_alive(begun.process) else "KILLED")
+    return Training(begun.model_dump(), [line.model_dump(exclude={"ended"}) for line in lines], status)
+
+
+class _Begun(BaseModel):
+    """The first line of a training's file."""
+
+    time: int
+    variant: str
+    seed: int
+    epochs: int = 0
+    process: Annotated[int, Field(gt=0, lt=2**31)]
+
+
+class _Line(BaseModel):
+    """Another line: the numbers of an epoch, or how the training ended."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float]
+
+    time: int
+    epoch: int = 0
+    ended: Literal["", "FINISHED", "FAILED"] = ""
 
 
 class Watcher:

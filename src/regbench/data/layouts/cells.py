@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from regbench.data.sources.source import Source
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 DELIMITERS = (",", ";", "\t")
@@ -26,7 +26,7 @@ def read_cells(source: Source, name: str) -> pd.DataFrame:
     try:
         content = source.read(name)
     except OSError as error:
-        raise InputError(f"{where}: {error}: copy or pack it again") from None
+        raise InputError(f"{where}: {reason_of(error)}: copy or pack it again") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,7 +76,7 @@ def _json_lines(where: str, text: str) -> pd.DataFrame:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: row {number}: not JSON ({error}): correct that row") from None
+            raise InputError(f"{where}: row {number}: not JSON ({reason_of(error)}): correct that row") from None
         if not isinstance(record, dict):
             raise InputError(f"{where}: row {number}: must be a JSON object such as {{...}}: correct that row")
         rows[number] = {str(key).strip(): _text(value) for key, value in record.items()}

@@ -8,9 +8,11 @@ import pandera.pandas as pa
 from regbench.data.messages import join_lines
 from regbench.errors import InputError
 
+CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+"""What moves a terminal's cursor or breaks a line: control characters, and Unicode's own separators of lines."""
 PRESENT = pa.Check(lambda cells: cells != "", error="must not be blank: fill it in or remove the row")
 PRINTABLE = pa.Check(
-    lambda cells: ~cells.str.contains(r"[\x00-\x1f\x7f]"), error="has a control character or a line break: remove it"
+    lambda cells: ~cells.str.contains(CONTROL), error="has a control character or a line break: remove it"
 )
 INSIDE = pa.Check(
     lambda names: ~names.str.contains(r"^/|\\|(?:^|/)\.\.(?:/|$)"),
@@ -58,7 +60,7 @@ def check_names(where: str, rows: pd.DataFrame) -> None:
     """Check filenames and labels of images that no table lists; raises InputError as `check_cells`."""
     lines = []
     for column, what in (("filename", "file name"), ("label", "label")):
-        broken = rows[column].str.contains(r"[\x00-\x1f\x7f]")
+        broken = rows[column].str.contains(CONTROL)
         lines += [
             f"{where}: {name!r}: its {what} has a control character or a line break: rename it"
             for name in rows["filename"][broken]

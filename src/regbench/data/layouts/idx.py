@@ -3,6 +3,7 @@
 import gzip
 import re
 import struct
+import zlib
 from pathlib import PurePosixPath
 from typing import IO, cast
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Data
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
-from regbench.data.sources.packed import PackedSource, Pixels, Spool
+from regbench.data.sources.packed import PackedSource, Pixels, Spool, are_images
 from regbench.data.sources.source import Source
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
 LAYOUT = "idx"
 FILE = re.compile(r"(?P<part>.*?)[-_.]?(?P<kind>images|labels)[-_.]idx(?P<axes>[1-4])[-_.]ubyte(\.gz)?$")
@@ -38,8 +39,11 @@ def read_idx(source: Source, data: Data) -> Listing | None:
     given = len(set(splits.values())) > 1 and all(splits.values())
     for part in sorted(images, key=lambda part: (part not in labels, splits.get(part, "") == "test", part)):
         pixels = read_array(source, images[part])
-        if pixels.ndim not in (3, 4):
-            raise InputError(f"{source.path}: {images[part]}: {pixels.ndim} axes: must be 3 or 4: give files of images")
+        if not are_images(pixels.shape):
+            raise InputError(
+                f"{source.path}: {images[part]}: shape = {pixels.shape}: must be (N, height, width) or (N, height, "
+                "width, 1, 3 or 4): give files of images"
+            )
         packed[part] = Pixels(pixels)
         names = [f"{part}/{number}.png" for number in range(len(pixels))]
         answers = read_array(source, labels[part]).astype(str).tolist() if part in labels else []
@@ -68,8 +72,10 @@ def read_array(source: Source, name: str) -> NDArray[np.uint8]:
             raise ValueError(f"begins with {header.hex(' ')} and not with 00 00 08")
         shape = struct.unpack(f">{header[3]}I", spool.array(np.uint8, (4 * header[3],), 4).tobytes())
         return spool.array(np.uint8, shape, 4 + 4 * header[3])
-    except (OSError, EOFError, ValueError, struct.error) as error:
-        raise InputError(f"{source.path}: {name}: not an IDX file of bytes ({error}): copy it again") from None
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        raise InputError(
+            f"{source.path}: {name}: not an IDX file of bytes ({reason_of(error)}): copy it again"
+        ) from None
 
 
 def _pairs(source: Source) -> tuple[dict[str, str], dict[str, str]]:

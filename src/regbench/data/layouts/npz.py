@@ -1,6 +1,7 @@
 """An .npz of images and labels, such as Keras's `mnist.npz` and the files of MedMNIST; pickles are never read."""
 
 import zipfile
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from regbench.config.data import Data
 from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
-from regbench.data.sources.packed import PackedSource, Pixels, Spool
+from regbench.data.sources.packed import PackedSource, Pixels, Spool, are_images
 from regbench.data.sources.source import Source
-from regbench.errors import InputError
+from regbench.data.sources.zip import BROKEN
+from regbench.errors import InputError, reason_of
 
 LAYOUT = "npz"
 IMAGES = ("x", "images", "image", "data", "imgs", "arr_0")
@@ -44,8 +46,10 @@ def read_npz(source: Source, data: Data) -> Listing | None:
                 rows = [f"{part}/{number}.png" for number in range(len(pixels))]
                 given = split if len([pair for pair in roles.values() if pair[1]]) > 1 else ""
                 parts.append(make_rows(rows, labels=answers or "", split=given))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        raise InputError(f"{where}: not a readable .npz ({error}): write it again with numpy.savez") from None
+    except (*BROKEN, OSError, KeyError, RuntimeError) as error:
+        raise InputError(
+            f"{where}: not a readable .npz ({reason_of(error)}): write it again with numpy.savez"
+        ) from None
     return Listing(LAYOUT, concat(parts), PackedSource(source.path, packed))
 
 
@@ -53,7 +57,10 @@ def read_npy(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """Return a member of an .npz, in a temporary file and not in memory; ValueError for a pickle."""
     with archive.open(f"{name}.npy") as file:
         version = npy.read_magic(file)
-        header = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
+        try:
+            header = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
+        except (TokenError, SyntaxError, MemoryError) as error:  # It is Python's text, which Python parses.
+            raise ValueError(reason_of(error)) from None
         shape, fortran, dtype = header
         if dtype.hasobject:
             raise ValueError(f"{name} holds Python objects, which only a pickle could read")
@@ -83,7 +90,7 @@ def _roles(where: str, arrays: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _pixels(where: str, name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3, 4)):
+    if not are_images(array.shape):
         raise InputError(
             f"{where}: {name}: shape = {array.shape}: must be (N, height, width) or (N, height, width, 1, 3 or 4): "
             "reshape it"

@@ -13,7 +13,7 @@ from regbench.data.layouts.listing import SPLIT_OF, Listing, concat, make_rows
 from regbench.data.messages import name_columns
 from regbench.data.sources.packed import Encoded, PackedSource, Spool
 from regbench.data.sources.source import Source
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
 if TYPE_CHECKING:  # Importing it takes a quarter of a second, for one layout of many.
     import pyarrow.parquet as pq
@@ -71,7 +71,7 @@ def _read(source: Source, name: str, data: Data) -> tuple[Encoded, list[str], li
             if label:
                 labels += [_name(value, classes) for value in batch.column(label).to_pylist()]
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{where}: not a readable Parquet file ({error}): copy it again") from None
+        raise InputError(f"{where}: not a readable Parquet file ({reason_of(error)}): copy it again") from None
     if "" in labels:
         raise InputError(f"{where}: row {labels.index('') + 1}: {label} = '': must not be blank: fill it in")
     return Encoded(images.array(np.uint8, (images.length,)), ends), labels, ignored

@@ -57,6 +57,11 @@ class Packed(Protocol):
         """Return the bytes that it is stored as."""
 
 
+def are_images(shape: tuple[int, ...]) -> bool:
+    """Return whether an array's shape is (N, H, W) or (N, H, W, C), of images with a pixel, C of 1, 3 or 4."""
+    return len(shape) in (3, 4) and 0 not in shape[1:] and shape[3:] in ((), (1,), (3,), (4,))
+
+
 class Pixels:
     """Images as an array of bytes, (N, H, W) or (N, H, W, C), with C of 1, 3 or 4."""
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from regbench.data.sources.source import checksum_text, refuse_large, unsafe_path, visible
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
 MAX_EXPANSION = 1_000
 """A compressed archive that grows more than this many times is refused while it is unpacked."""
@@ -30,7 +30,7 @@ class TarSource:
             with tarfile.open(fileobj=self._bytes, mode="r:") as archive:
                 members = [member for member in archive if not member.isdir()]
         except (tarfile.TarError, ValueError, EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{path}: not a readable tar ({error}): pack or copy it again") from None
+            raise InputError(f"{path}: not a readable tar ({reason_of(error)}): pack or copy it again") from None
         self._refuse_unsafe(members)
         self._names = frozenset(filter(visible, (_plain_name(m.name) for m in members)))
         self._places = {_plain_name(m.name): (m.offset_data, m.size) for m in members}

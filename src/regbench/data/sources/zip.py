@@ -1,5 +1,6 @@
 """Raw files in a .zip, read member by member; nothing is extracted."""
 
+import io
 import lzma
 import mmap
 import stat
@@ -8,16 +9,24 @@ import zipfile
 import zlib
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from regbench.data.sources.source import checksum_text, refuse_large, unsafe_path, visible
-from regbench.errors import InputError
+from regbench.errors import InputError, reason_of
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+T = TypeVar("T")
 MAX_EXPANSION = 100
 """A member over 1 MB that grows more than this many times is refused: neither table nor image does."""
-BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, IndexError)
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, ValueError, IndexError),
+)
 """What zipfile raises on damaged archives, besides OSError."""
 
 
@@ -26,6 +35,34 @@ class _ForkSafeMap(mmap.mmap):
 
     def seekable(self) -> bool:
         return True
+
+
+class _Stream(io.RawIOBase):
+    """A member as it is unpacked; OSError where it is damaged, whatever its method of compression raises."""
+
+    def __init__(self, member: IO[bytes]) -> None:
+        self._member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._whole(lambda: self._member.seek(offset, whence))
+
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer)
+        content = self._whole(lambda: self._member.read(len(view)))
+        view[: len(content)] = content
+        return len(content)
+
+    def _whole(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except BROKEN as error:
+            raise _damaged(error) from None
 
 
 class ZipSource:
@@ -42,7 +79,7 @@ class ZipSource:
                 self._bytes = _ForkSafeMap(file.fileno(), 0, access=mmap.ACCESS_READ)
             members = _Directory(cast(IO[bytes], self._bytes)).members
         except (*BROKEN, OSError) as error:
-            raise InputError(f"{path}: not a readable zip ({error}): pack or copy it again") from None
+            raise InputError(f"{path}: not a readable zip ({reason_of(error)}): pack or copy it again") from None
         self._refuse_unsafe(members)
         self._fields = members.fields
         self._names = frozenset(filter(visible, members.names))
@@ -67,12 +104,15 @@ class ZipSource:
             if len(content) != length or zlib.crc32(content) != crc:
                 raise zipfile.BadZipFile("wrong length or checksum")
             return content
-        except (*BROKEN, lzma.LZMAError) as error:
-            raise OSError(f"damaged in the zip ({error})") from None
+        except BROKEN as error:
+            raise _damaged(error) from None
 
     def open(self, name: str) -> IO[bytes]:
         self._member(name)
-        return self._archive.open(name)
+        try:
+            return io.BufferedReader(_Stream(self._archive.open(name)))
+        except BROKEN as error:
+            raise _damaged(error) from None
 
     def checksum(self, name: str) -> str:
         _, _, _, length, crc = self._member(name)
@@ -137,6 +177,10 @@ class _Directory(zipfile.ZipFile):
         self.filelist = self.members = _Members()
         self.NameToInfo = _Nothing()
         super()._RealGetContents()  # type: ignore[misc]
+
+
+def _damaged(error: Exception) -> OSError:
+    return OSError(f"damaged in the zip ({reason_of(error)})")
 
 
 def _unsafe(member: zipfile.ZipInfo) -> str | None:
