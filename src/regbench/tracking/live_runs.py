@@ -56,7 +56,12 @@ def read_training(path: Path) -> Training | None:
         return None
     begun, *rest = lines
     ended = rest.pop()["ended"] if rest and "ended" in rest[-1] else None
-    return Training(begun, rest, ended or ("RUNNING" if is_alive(begun["process"]) else "KILLED"))
+    return Training(begun, rest, ended or ("RUNNING" if _may_be_alive(begun) else "KILLED"))
+
+
+def _may_be_alive(begun: dict[str, Any]) -> bool:
+    """Return whether a training's process works still; of another host's processes nothing is known here."""
+    return begun.get("host", socket.gethostname()) != socket.gethostname() or is_alive(begun["process"])
 
 
 class Watcher:
