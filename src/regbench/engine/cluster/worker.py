@@ -55,8 +55,8 @@ def open_parcel(parcel: Parcel, fetcher: Fetcher) -> Delivery:
     """
     refuse_other("code", identity_of(*parcel.modules), parcel.code, "check out the same commit there, and restart it")
     refuse_other("versions", versions(), parcel.versions, "install the same requirements.txt there, and restart it")
-    places = {each.folder: locate(each, fetcher) for each in parcel.inputs}
-    project = next((places[each.folder] for each in parcel.inputs if each.is_project), None)
+    places = {each.folder: locate(each, fetcher) for each in parcel.inputs if not each.is_project}
+    project = next((locate(each, fetcher) for each in parcel.inputs if each.is_project), None)
     with _store(parcel, fetcher) as (store, is_home), chdir(project) if project else nullcontext():
         function, arguments = pickle.loads(parcel.content)
         value = pickle.dumps(function(*move(arguments, {**places, parcel.store: store})))
