@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import os
 import zipfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -28,7 +29,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     if report.failed and folder is not None:
         for process in psutil.process_iter(["cwd"]):
-            if process.info["cwd"] and Path(process.info["cwd"]).is_relative_to(folder):
+            if process.pid != os.getpid() and process.info["cwd"] and Path(process.info["cwd"]).is_relative_to(folder):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
     return report

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cluster_effects import choose_executor, share_gpu, use_dask, use_slurm
 from support.parameter_effects import (
     augment,
     augment_elastic,
@@ -126,6 +127,19 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "compute.workers": (3, count_workers),
     "compute.checkpoint_epochs": (2, run_pipeline),
     "compute.store_gigabytes": (0.0, run_pipeline),
+    "compute.executor": ("dask", choose_executor),
+    "compute.dask.address": ("tcp://10.0.0.5:8786", use_dask),
+    "compute.dask.cache": ("cache", use_dask),
+    "compute.dask.cache_gigabytes": (1.0, use_dask),
+    "compute.slurm.partition": ("gpu", use_slurm),
+    "compute.slurm.account": ("science", use_slurm),
+    "compute.slurm.minutes": (5, use_slurm),
+    "compute.slurm.cpus": (3, use_slurm),
+    "compute.slurm.gpus": (1, use_slurm),
+    "compute.slurm.array_size": (9, use_slurm),
+    "compute.slurm.at_once": (2, use_slurm),
+    "compute.slurm.trainings": (4, use_slurm),
+    "compute.trainings_per_gpu": (4, share_gpu),
     "variants.v.recipe": ("r", run_rotated),
     "variants.v.l1": (0.01, train),
     "variants.v.l2": (0.01, train),

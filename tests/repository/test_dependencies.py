@@ -21,7 +21,8 @@ def normal(name: str) -> str:
 
 def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {normal(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in project["dependencies"]}
+    extras = [*project["optional-dependencies"]["dask"], *project["optional-dependencies"]["slurm"]]
+    return {normal(re.split(r"[\[<>=!~; ]", named)[0]) for named in [*project["dependencies"], *extras]}
 
 
 def imported(path: Path) -> set[str]:

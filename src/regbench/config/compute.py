@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from regbench.config.cluster import Dask, Slurm
 from regbench.config.section import Count, Precision, Section, Strength
 
 
@@ -27,6 +28,15 @@ class Compute(Section):
     store_gigabytes: Strength = 10
     """Size, 10^9 bytes, to which the store of finished trainings is cut back, least recently used first: going back to
     earlier hyperparameters trains nothing while their networks are in it. What is in use now is always kept."""
+
+    executor: Literal["local", "dask", "slurm"] = "local"
+    """Who does the trainings: processes of this machine, a Dask cluster, or Slurm. Does not change any result."""
+    dask: Dask = Dask()
+    """Read where `executor` is `dask`."""
+    slurm: Slurm = Slurm()
+    """Read where `executor` is `slurm`."""
+    trainings_per_gpu: Count = 1
+    """Trainings that share a GPU. Does not change any result."""
 
     @property
     def processes(self) -> int:

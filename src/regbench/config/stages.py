@@ -25,7 +25,15 @@ STAGES: dict[str, type[Section]] = {
 """The cached stages, in their order. `check` reads the whole file, and `track` runs always."""
 UNUSED = {"tune": {"seeds"}}
 """Sections that a stage loads with others and does not use: searches have seeds of their own."""
-UNIMPORTANT = ("workers", "checkpoint_epochs", "store_gigabytes")
+UNIMPORTANT = (
+    "workers",
+    "checkpoint_epochs",
+    "store_gigabytes",
+    "executor",
+    "dask",
+    "slurm",
+    "trainings_per_gpu",
+)
 """Keys of `compute` that change no result."""
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,22 @@ from regbench.files import open_to_append
 
 if TYPE_CHECKING:
     from regbench.training.history import EpochRecord
+
+
+Line = dict[str, Any]
+
+
+def append_line(path: Path, line: Line) -> None:
+    """Append a line to the file of a training; one that cannot be written never stops a training."""
+    with suppress(OSError):
+        if "variant" in line:
+            path.unlink(missing_ok=True)
+        with open_to_append(path) as file:
+            file.write(json.dumps(line).encode() + b"\n")
+
+
+WRITER: ContextVar[Callable[[Path, Line], None]] = ContextVar("takes lines of running trainings", default=append_line)
+"""What is done with a line: a worker without the head's files sends it there."""
 
 
 def live_file(folder: Path, label: str, seed: int) -> Path:
@@ -24,19 +42,16 @@ def live_file(folder: Path, label: str, seed: int) -> Path:
 def report_live(path: Path | None, variant: str, seed: int, epochs: int) -> "Iterator[Callable[[EpochRecord], None]]":
     """Yield a function that appends an epoch to the file `path`; without a path it does nothing.
 
-    The first line says what is trained, for how many epochs and by which process, the last one how it ended; where that
-    is missing and the process is gone, it was killed. A file that cannot be written never stops a training.
+    The first line says what is trained, for how many epochs and by which process of which host, the last one how it
+    ended; where that is missing and the process is gone, it was killed.
     """
 
-    def append(line: dict[str, Any]) -> None:
+    def append(line: Line) -> None:
         if path is not None:
-            with suppress(OSError), open_to_append(path) as file:
-                file.write(json.dumps({"time": round(1000 * time.time()), **line}).encode() + b"\n")
+            WRITER.get()(path, {"time": round(1000 * time.time()), **line})
 
-    if path is not None:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-    append({"variant": variant, "seed": seed, "epochs": epochs, "process": os.getpid()})
+    place = {"process": os.getpid(), "host": socket.gethostname()}
+    append({"variant": variant, "seed": seed, "epochs": epochs, **place})
     try:
         yield lambda record: append(asdict(record))
     except BaseException:

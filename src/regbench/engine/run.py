@@ -4,7 +4,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from tqdm import tqdm
 
 from regbench.config.compute import Compute
 from regbench.engine.executor import Executor
-from regbench.engine.live import count_epochs, live_file
 from regbench.engine.local import local_executor
+from regbench.engine.progress import wait_for
 from regbench.engine.spec import TrainingSpec
 from regbench.engine.store import Store
 from regbench.engine.tasks import RUNS, TrainingTask, run_training, settle_hardware
@@ -25,8 +24,6 @@ from regbench.layout import STORE
 from regbench.runtime.hardware import Hardware
 
 T = TypeVar("T")
-SECONDS = 1.0
-"""Between two looks at running trainings, where a terminal shows them."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +49,43 @@ class Training:
 
 @contextmanager
 def open_engine(compute: Compute, store: Path = STORE, most: int = sys.maxsize) -> Iterator[Engine]:
-    """Yield an engine of local worker processes, `most` at most.
+    """Yield an engine of local worker processes, `most` at most, or of the cluster that the parameters name.
 
     Raises:
-        InputError: a GPU is asked for and there is none.
+        ClusterError: the cluster cannot be used.
+        InputError: a GPU is asked for and there is none, or what the cluster needs is not installed.
         WorkerDiedError: a worker was killed, or there was no memory for it.
     """
     memory = store / "hardware.json"
     try:
+        if compute.executor != "local":
+            from regbench.engine.cluster.opening import cluster_executor
+
+            with cluster_executor(compute, Store(store)) as cluster:
+                yield Engine(cluster, Store(store), compute, _settle(cluster.far, compute, memory))
+                return
         with local_executor(max(1, min(compute.processes, most))) as executor:
-            hardware, sentence = executor.submit(settle_hardware, compute, memory).result()
-            if sentence:
-                print(sentence, flush=True)
+            hardware = _settle(executor, compute, memory)
             if hardware.device == "cpu":
                 yield Engine(executor, Store(store), compute, hardware)
                 return
-        with local_executor(1) as executor:  # One process has the GPU to itself.
+        with local_executor(min(compute.trainings_per_gpu, most)) as executor:
             yield Engine(executor, Store(store), compute, hardware)
     except BrokenProcessPool:
         raise WorkerDiedError(
             f"a worker process was killed; perhaps memory ran out: lower compute.workers = {compute.processes}, then "
             "start again: what was finished is kept"
         ) from None
+
+
+def _settle(executor: Executor, compute: Compute, memory: Path) -> Hardware:
+    """Return what the executor's workers compute on, and say so where it was measured."""
+    if compute.device == "cpu" and compute.precision != "auto":
+        return Hardware("cpu", compute.threads, compute.precision)
+    hardware, sentence = executor.submit(settle_hardware, compute, memory).result()
+    if sentence:
+        print(sentence, flush=True)
+    return hardware
 
 
 def train(engine: Engine, trainings: Sequence[Training], seeds: Sequence[int], data: Path, live: Path) -> None:
@@ -143,35 +155,12 @@ def _train(engine: Engine, missing: Sequence[TrainingTask], keep: Collection[str
     """Train what is missing, in this order, and cut the store back to its size, but for the runs to `keep`."""
     begun = missing if time.monotonic() < deadline else ()
     futures = {engine.executor.submit(run_training, task): task for task in begun}
-    diverged = [str(error) for error in _follow(futures, deadline) if error is not None]
+    diverged = []
+    for future in wait_for(futures, deadline):
+        try:
+            future.result()
+        except DivergedError as error:
+            diverged.append(str(error))
     engine.store.prune(engine.compute.store_gigabytes * 1e9, {engine.store.place(RUNS, name) for name in keep})
     if diverged:
         raise DivergedError("\n".join(diverged))
-
-
-def _follow(futures: Mapping[Future[Path], TrainingTask], deadline: float) -> Iterator[DivergedError | None]:
-    """Wait for trainings, showing epochs on a terminal; yield how each ended; after `deadline` none begins."""
-    total = sum(task.spec.train.epochs for task in futures.values())
-    pending = set(futures)
-    ended = 0
-    with tqdm(total=total, desc="train", unit="epoch", disable=None) as bar:
-        while pending:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                pending -= {future for future in pending if future.cancel()}
-            limit = min([*([] if bar.disable else [SECONDS]), *([left] if 0 < left < math.inf else [])], default=None)
-            done, pending = wait(pending, limit, FIRST_COMPLETED)
-            for future in done:
-                ended += futures[future].spec.train.epochs
-                error = future.exception()
-                if error is not None and not isinstance(error, DivergedError):
-                    raise error
-                yield error
-            if not bar.disable:
-                running = sum(_epochs(futures[future]) for future in pending if future.running())
-                bar.n = max(bar.n, ended + running)
-                bar.set_postfix_str(f"{len(futures) - len(pending)} of {len(futures)} runs")
-
-
-def _epochs(task: TrainingTask) -> int:
-    return count_epochs(live_file(task.live, task.label, task.seed)) if task.live else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.config.compute import Compute
+from regbench.engine.inputs import Input, augmentation, learned_data, project_files
 from regbench.engine.spec import TrainingSpec
 from regbench.runtime.hardware import Hardware
 
@@ -44,6 +45,18 @@ class TrainingTask:
     def name(self) -> str:
         """Name of its entry in the store."""
         return self.spec.run(self.seed)
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.label} seed {self.seed}"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What a worker needs to do it."""
+        spec = self.spec
+        own = project_files(spec.model.network, spec.model.weights)
+        return learned_data(self.data, spec.data), augmentation(self.augmentation, spec.augmentation), *own
 
 
 def settle_hardware(compute: Compute, memory: Path) -> tuple[Hardware, str]:

@@ -6,8 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from regbench.data.dataset import INDEX, SplitName
+from regbench.engine.inputs import Input, project_files, split_data
 from regbench.engine.run import Engine, run_all
-from regbench.files import digest, sha256
+from regbench.files import digest, read_json, sha256
 from regbench.runtime.code_identity import identity_of
 from regbench.runtime.hardware import Hardware
 
@@ -43,6 +44,18 @@ class EvaluationTask:
                 "code": identity_of(CODE),
             }
         )
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"evaluate {'/'.join(self.run.parts[-2:])}"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What a worker needs to do it."""
+        network = Input.of("network", self.run, ("model.json", "model.safetensors"))
+        own = project_files(read_json(self.run / "model.json").get("network", ""))
+        return network, split_data(self.data, self.split), *own
 
 
 def evaluate_missing(engine: Engine, tasks: Sequence[EvaluationTask], quiet: bool = False) -> list[Path]:

@@ -15,6 +15,7 @@ from regbench.config.ranges import Value
 from regbench.config.search import Search
 from regbench.config.variants import Variant
 from regbench.engine.experiment_spec import training_spec
+from regbench.engine.inputs import Input, augmentation, learned_data, project_files
 from regbench.engine.store import Store
 from regbench.engine.tasks import RESULT, TrainingTask, run_training
 from regbench.files import read_json
@@ -39,6 +40,22 @@ class Trainer:
     """Folder of what was done to the images."""
     augmentation_digest: str
     store: Path
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.variant
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What a worker needs to train."""
+        model = self.experiment.network(self.variant)
+        own = project_files(model.network, model.weights)
+        return (
+            learned_data(self.data, self.data_digest),
+            augmentation(self.augmentation, self.augmentation_digest),
+            *own,
+        )
 
     @property
     def search(self) -> Search:

@@ -54,7 +54,7 @@ def read_training(path: Path) -> Training | None:
     except (OSError, ValueError):
         return None
     ended = lines.pop().ended if lines and lines[-1].ended else ""
-    status = ended or ("RUNNING" if is_alive(begun.process) else "KILLED")
+    status = ended or ("RUNNING" if _may_be_alive(begun) else "KILLED")
     return Training(begun.model_dump(), [line.model_dump(exclude={"ended"}) for line in lines], status)
 
 
@@ -66,6 +66,8 @@ class _Begun(BaseModel):
     seed: int
     epochs: int = 0
     process: Annotated[int, Field(gt=0, lt=2**31)]
+    host: str = ""
+    """Empty: this one."""
 
 
 class _Line(BaseModel):
@@ -77,6 +79,11 @@ class _Line(BaseModel):
     time: int
     epoch: int = 0
     ended: Literal["", "FINISHED", "FAILED"] = ""
+
+
+def _may_be_alive(begun: _Begun) -> bool:
+    """Return whether a training's process works still; of another host's processes nothing is known here."""
+    return begun.host not in ("", socket.gethostname()) or is_alive(begun.process)
 
 
 class Watcher:

@@ -1,0 +1,1 @@
+"""The executors on clusters: what they carry, and how it comes home."""

@@ -1,0 +1,77 @@
+"""Waits for trainings, and shows on a terminal how far they are."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from tqdm import tqdm
+
+from regbench.engine.live import count_epochs, live_file
+from regbench.engine.tasks import TrainingTask
+
+SECONDS = 1.0
+"""Between two looks at running trainings, where a terminal shows them."""
+
+Futures = Mapping[Future[Path], TrainingTask]
+
+
+def wait_for(futures: Futures, deadline: float = math.inf) -> Iterator[Future[Path]]:
+    """Yield trainings as they end; those that have not begun at `deadline`, of `time.monotonic`, are cancelled then.
+
+    A training that ends costs the same however many there are.
+    """
+    ended: SimpleQueue[Future[Path]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    progress = _Progress(futures)
+    left = len(futures)
+    try:
+        while left:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
+                deadline, seconds = math.inf, math.inf
+                for future in futures:
+                    future.cancel()
+            limit = min(seconds, math.inf if progress.bar.disable else SECONDS)
+            try:
+                future = ended.get(timeout=limit if limit < math.inf else None)
+            except Empty:
+                progress.show()
+                continue
+            left -= 1
+            progress.count(future)
+            if not future.cancelled():
+                yield future
+    finally:
+        progress.bar.close()
+
+
+class _Progress:
+    """A bar of epochs: those of trainings that ended, and those that running ones have written so far."""
+
+    def __init__(self, futures: Futures) -> None:
+        self.futures, self.ended, self.epochs, self.shown = futures, 0, 0, 0.0
+        total = sum(task.spec.train.epochs for task in futures.values())
+        self.bar = tqdm(total=total, desc="train", unit="epoch", disable=None)
+
+    def count(self, future: Future[Path]) -> None:
+        """Take note of a training that ended."""
+        self.ended += 1
+        self.epochs += self.futures[future].spec.train.epochs
+        if time.monotonic() - self.shown >= SECONDS or self.ended == len(self.futures):
+            self.show()
+
+    def show(self) -> None:
+        """Draw the bar where there is a terminal."""
+        if not self.bar.disable:
+            self.shown = time.monotonic()
+            running = sum(_epochs(task) for future, task in self.futures.items() if future.running())
+            self.bar.n = max(self.bar.n, self.epochs + running)
+            self.bar.set_postfix_str(f"{self.ended} of {len(self.futures)} runs")
+
+
+def _epochs(task: TrainingTask) -> int:
+    return count_epochs(live_file(task.live, task.label, task.seed)) if task.live else 0
