@@ -4,9 +4,9 @@
     python -m benchmarks.gate --years 20
 
 Each night one challenger meets the champion on test images: the same ones all year, or new ones each night. An image is
-easy or hard, which all networks share, and each network is right on it or not by a draw of its own: about 6 % of errors,
-of which two networks share half. Decisions are those of `regbench.retraining.decision`. In the first kind of year no
-challenger is better; in the second all challengers are better than the champion of the first night, by some points.
+easy or hard, which all networks share, and each network is right on it or not by a draw of its own: about 6 % of
+errors, of which two networks share half. Decisions are those of `regbench.retraining.decision`. In the first kind of
+year no challenger is better; in the second all are better than the champion of the first night, by some points.
 """
 
 import argparse

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -21,7 +23,7 @@ from regbench.data import decoding
 from regbench.data import report as data_report
 from regbench.data.dataset import SPLITS, load_shape, load_split
 from regbench.data.ingest import ingest, write
-from regbench.errors import InputError
+from regbench.errors import InputError, WorkerDiedError
 from regbench.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,9 +103,46 @@ def test_workers_give_the_same_as_one_process(
     raw = make_raw(tmp_path / "raw.zip", images=120)
     run(raw, tmp_path / "one")
     monkeypatch.setattr(decoding, "CHUNK", 7)
-    monkeypatch.setattr(decoding.os, "sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.setattr(decoding, "available_cores", lambda: 3)
     run(raw, tmp_path / "many")
     assert contents(tmp_path / "one") == contents(tmp_path / "many")
+
+
+def test_without_fork_one_process_decodes_the_same(
+    tmp_path: Path, make_raw: MakeRaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = make_raw(tmp_path / "raw.zip", images=40)
+    run(raw, tmp_path / "one")
+    monkeypatch.setattr(decoding, "CHUNK", 7)
+    monkeypatch.setattr(decoding, "available_cores", lambda: 3)
+    monkeypatch.setattr(decoding, "FORKS", False)
+    monkeypatch.setattr(decoding, "ProcessPoolExecutor", None)
+    run(raw, tmp_path / "macos")
+    assert contents(tmp_path / "one") == contents(tmp_path / "macos")
+
+
+def test_a_process_that_is_killed_while_it_decodes_is_one_line(
+    tmp_path: Path, make_raw: MakeRaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does where memory runs out; what was there stays."""
+    raw = make_raw(tmp_path / "raw.zip", images=40)
+    run(raw, tmp_path / "data")
+    before = contents(tmp_path / "data")
+    decode = decoding.decode
+    owner = os.getpid()
+
+    def die(encoded: bytes, conversion: decoding.Conversion) -> tuple[bytes, tuple[int, int]]:
+        if os.getpid() != owner:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(encoded, conversion)
+
+    monkeypatch.setattr(decoding, "CHUNK", 7)
+    monkeypatch.setattr(decoding, "available_cores", lambda: 2)
+    monkeypatch.setattr(decoding, "decode", die)
+    grown = make_raw(tmp_path / "grown.zip", images=60)
+    with pytest.raises(WorkerDiedError, match=r"grown\.zip: a process that decodes images was killed; perhaps memory"):
+        run(grown, tmp_path / "data")
+    assert contents(tmp_path / "data") == before
 
 
 def test_a_grown_data_set_keeps_splits_and_decodes_only_what_is_new(

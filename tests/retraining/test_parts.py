@@ -10,6 +10,7 @@ import torch
 from support.gate_inputs import refusals
 from support.git import git
 from support.outputs import small_params
+from support.tracking_store import free_port
 
 from regbench.config.compute import Compute
 from regbench.config.params import Params
@@ -26,6 +27,8 @@ from regbench.retraining.pipeline import PipelineError, publish
 from regbench.retraining.predictions import ask
 from regbench.runtime.git import Branch, GitError, current_branch
 from regbench.tracking.provenance import Provenance
+
+CANARY = "canary7f3a"
 
 
 def with_retrain(params: Params, **settings: object) -> Params:
@@ -171,6 +174,17 @@ def test_what_cannot_be_pushed_is_not_committed_and_is_published_later(published
     assert git(published, "log", "--format=%s") == "all"
     assert publish(published, Publish(push=True, remote="store"), "Retrained")
     assert git(published, "log", "--format=%s", "-1") == "Retrained"
+
+
+def test_what_dvc_says_of_a_remote_is_passed_on_without_its_secrets(
+    published: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = f"http://user:{CANARY}@127.0.0.1:{free_port()}/store?token={CANARY}"
+    subprocess.run(["dvc", "remote", "add", "-q", "secret", address], cwd=published, check=True)
+    with pytest.raises(PipelineError, match="dvc push failed"):
+        publish(published, Publish(push=True, remote="secret"), "Retrained")
+    said = capfd.readouterr()
+    assert "127.0.0.1" in said.err and CANARY not in said.out + said.err
 
 
 def test_publishing_needs_git(tmp_path: Path) -> None:

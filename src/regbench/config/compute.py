@@ -41,7 +41,7 @@ class Compute(Section):
     @property
     def processes(self) -> int:
         """Worker processes to start."""
-        return self.workers or max(1, _cores() // self.threads)
+        return self.workers or max(1, available_cores() // self.threads)
 
 
 class ComputeSections(Section):
@@ -50,6 +50,6 @@ class ComputeSections(Section):
     compute: Compute
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Return the cores that this process may use; macOS does not say, there it is all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

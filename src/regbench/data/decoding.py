@@ -3,12 +3,13 @@
 import gc
 import hashlib
 import mmap
-import os
+import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from tempfile import TemporaryFile
 
 import numpy as np
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from regbench.config.compute import available_cores
 from regbench.data.dataset import pixel_hash
 from regbench.data.earlier_ingest import RECORD, EarlierIngest, Records
 from regbench.data.images import Conversion, ImageError, decode, decoder_id
 from regbench.data.sources.source import Source
+from regbench.errors import WorkerDiedError
 
+FORKS = "fork" in get_all_start_methods() and sys.platform != "darwin"
+"""Whether a process may go on to use libraries after a fork."""
 CHUNK = 250
 """Images that a worker takes at a time; fewer than two chunks are decoded without workers."""
 
@@ -84,26 +89,36 @@ def decode_all(
     """Return the pixels of all images, shape (N, C * H * W), their records, and why each cannot be used ("": it can).
 
     Images without a name are left out. The pixels are in a temporary file, so that they take no memory of their own.
-    Processes are used, since most of the time goes into Pillow's Python code, where threads wait for each other.
+    Processes are used, since most of the time goes into Pillow's Python code, where threads wait for each other. They
+    inherit all by fork, which macOS's own libraries do not survive: there one process decodes everything.
+
+    Raises:
+        WorkerDiedError: a process was killed.
     """
     length = conversion.channels * conversion.size[0] * conversion.size[1]
     pixels = _shared(len(names) * length, in_file=True).reshape(len(names), length)
     records = _shared(len(names) * RECORD.itemsize).view(RECORD)
     job = Job(source, names, conversion, earlier, pixels, records, f"{decoder_id()} {conversion}")
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
-    workers = len(os.sched_getaffinity(0))
+    workers = available_cores() if FORKS else 1
     problems: list[str] = []
     if len(chunks) < 2 or workers < 2:
         _start(job)
         for chunk in chunks:
             problems += _decode_chunk(chunk)
         return pixels, records, problems
-    with ProcessPoolExecutor(workers, get_context("fork"), _start_worker, (job,)) as pool:
-        done = pool.map(_decode_chunk, chunks)
-        with tqdm(total=len(names), desc="decode", unit=" images", disable=None) as progress:
-            for part in done:
-                problems += part
-                progress.update(len(part))
+    try:
+        with ProcessPoolExecutor(workers, get_context("fork"), _start_worker, (job,)) as pool:
+            done = pool.map(_decode_chunk, chunks)
+            with tqdm(total=len(names), desc="decode", unit=" images", disable=None) as progress:
+                for part in done:
+                    problems += part
+                    progress.update(len(part))
+    except BrokenProcessPool:
+        raise WorkerDiedError(
+            f"{source.path}: a process that decodes images was killed; perhaps memory ran out: free some, or give this "
+            "process fewer cores (taskset), then start again: earlier arrays are as they were"
+        ) from None
     return pixels, records, problems
 
 

@@ -9,6 +9,7 @@ from regbench.config.retraining import Publish
 from regbench.errors import RegbenchError
 from regbench.runtime.git import Branch, ask_git, current_branch
 from regbench.runtime.processes import JOB, follow_parent
+from regbench.runtime.redaction import redact
 
 
 class PipelineError(RegbenchError):
@@ -21,7 +22,7 @@ def repro(project: Path, *arguments: str) -> None:
     Raises:
         PipelineError: it failed; outputs of stages that had finished stay.
     """
-    if _run(project, _dvc("repro", *arguments)):
+    if _run(project, _dvc("repro", *arguments), passed_on=False):
         raise PipelineError("dvc repro failed, as it says above: nothing was decided, the champion is as it was")
 
 
@@ -55,11 +56,23 @@ def _dvc(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "dvc", *arguments]
 
 
-def _run(project: Path, command: list[str]) -> int:
+def _run(project: Path, command: list[str], passed_on: bool = True) -> int:
+    """Run a command; return its exit code.
+
+    What it says is `passed_on` line by line, without the secrets that addresses of remotes may hold; otherwise it has
+    the terminal to itself, for its progress bars. All of it is progress: the result is what this process prints.
+    """
     # Stages are started as `python`: it must be this one, also where cron knows of no environment.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {**os.environ, "PATH": path, JOB: str(os.getpid())}
-    # All that they say is progress: what this process prints itself is the result.
-    return subprocess.run(
-        command, cwd=project, env=environment, stdout=sys.stderr, preexec_fn=follow_parent, check=False
-    ).returncode
+    stdout, stderr = (subprocess.PIPE, subprocess.STDOUT) if passed_on else (sys.stderr, None)
+    with subprocess.Popen(
+        command, cwd=project, env=environment, stdout=stdout, stderr=stderr, preexec_fn=follow_parent
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                print(redact(line.decode(errors="replace")), end="", file=sys.stderr, flush=True)
+            return process.wait()
+        except BaseException:  # Ctrl-C, or SIGTERM: it ends with this process.
+            process.kill()
+            raise

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,8 +19,9 @@ def follow_parent() -> None:
 
     Where the job that it belongs to died before this was called, it ends at once.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):  # Linux; elsewhere an orphan ends by itself, or is stopped by hand.
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if (job := os.environ.get(JOB)) and not Path(f"/proc/{job}").exists():
             os._exit(1)
 
