@@ -35,7 +35,7 @@ class TrainingTask:
     """Folder of what was done to the images."""
     store: Path
     label: str
-    """What it is called while it runs: the variant."""
+    """Name of the variant."""
     checkpoint_epochs: int = 0
     live: Path | None = None
     """Folder of the file that shows the running training."""
@@ -44,6 +44,11 @@ class TrainingTask:
     def name(self) -> str:
         """Name of its entry in the store."""
         return self.spec.run(self.seed)
+
+    @property
+    def shown(self) -> str:
+        """What it is called while it runs."""
+        return f"{self.label}.round-{self.spec.boosting}" if self.spec.boosting else self.label
 
 
 def settle_hardware(compute: Compute, memory: Path) -> tuple[Hardware, str]:

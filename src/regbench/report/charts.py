@@ -153,7 +153,7 @@ def _lines(curves: pd.DataFrame, comparison: Comparison, column: str) -> ChartTy
         alt.Chart(inline(curves[["variant", "epoch", "seeds", column]]))
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("epoch:Q", title="epoch (from 0)", axis=alt.Axis(tickCount=ticks, format="d")),
+            x=alt.X("epoch:Q", title=_epochs(comparison), axis=alt.Axis(tickCount=ticks, format="d")),
             y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color("variant:N", scale=alt.Scale(domain=names, range=hues), legend=legend),
             strokeDash=alt.StrokeDash("variant:N", scale=alt.Scale(domain=names, range=dashes), legend=legend),
@@ -162,6 +162,10 @@ def _lines(curves: pd.DataFrame, comparison: Comparison, column: str) -> ChartTy
         .properties(width=400, height=240, title=CURVES[column], description=f"{CURVES[column]} by epoch and variant")
     )
     return lines
+
+
+def _epochs(comparison: Comparison) -> str:
+    return f"epoch{', or network of an ensemble' if comparison.networks_of else ''} (from 0)"
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,6 @@ from regbench.report.tables import labelled, required
 
 LOSSES = {"sample_loss": "train, clean", "validation_loss": "validation"}
 """Losses that are drawn, and their names in the legend."""
-EPOCHS = alt.X("epoch:Q", title="epoch (from 0)", axis=alt.Axis(tickMinStep=1, tickCount=10, format="d"))
 
 
 def variant_pictures(
@@ -25,9 +24,9 @@ def variant_pictures(
     """
     seeds = f"{len(params.seeds)} {'seed' if len(params.seeds) == 1 else 'seeds'}"
     chart: Spec | None = None
-    for variant in params.variants:
+    for variant in params.names:
         counts = required(evaluation / variant / "confusion.csv", labelled)
-        chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"]))))
+        chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"])), _epochs(bool(params.ensembles))))
         curves = histories[histories["variant"] == variant]
         losses = curves.melt(["seed", "epoch"], list(LOSSES), "loss", "nats").replace({"loss": LOSSES})
         # Right ones are many and would hide them.
@@ -41,20 +40,25 @@ def variant_pictures(
         yield variant, {**chart, "title": f"{variant}: {seeds}", "datasets": tables}
 
 
-def _picture(classes: Sequence[str]) -> ChartType:
+def _picture(classes: Sequence[str], epochs: alt.X) -> ChartType:
     picture: ChartType = alt.hconcat(
-        _losses(), _gap(), _mistakes(classes), spacing=40, bounds="flush", title=""
+        _losses(epochs), _gap(epochs), _mistakes(classes), spacing=40, bounds="flush", title=""
     ).resolve_scale(color="independent")
     return picture
 
 
-def _losses() -> ChartType:
+def _epochs(ensembles: bool) -> alt.X:
+    title = f"epoch{', or network of an ensemble' if ensembles else ''} (from 0)"
+    return alt.X("epoch:Q", title=title, axis=alt.Axis(tickMinStep=1, tickCount=10, format="d"))
+
+
+def _losses(epochs: alt.X) -> ChartType:
     colour = alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES.values()), range=[GREY, TELLING]))
     lines: ChartType = (
         alt.Chart(alt.NamedData("losses"))
         .mark_line(strokeWidth=1.5)
         .encode(
-            x=EPOCHS,
+            x=epochs,
             y=alt.Y("nats:Q", title=None),
             color=colour.legend(title=None, orient="top"),
             detail="seed:N",
@@ -64,11 +68,11 @@ def _losses() -> ChartType:
     return lines
 
 
-def _gap() -> ChartType:
+def _gap(epochs: alt.X) -> ChartType:
     lines: ChartType = (
         alt.Chart(alt.NamedData("gap"))
         .mark_line(strokeWidth=1.5, color=TELLING)
-        .encode(x=EPOCHS, y=alt.Y("points:Q", title=None), detail="seed:N")
+        .encode(x=epochs, y=alt.Y("points:Q", title=None), detail="seed:N")
         .properties(width=300, height=280, title="Generalization gap, points of accuracy")
     )
     return lines

@@ -10,6 +10,8 @@ import numpy as np
 
 Purpose = Literal[
     "weights",
+    "member",
+    "bootstrap",
     "sampling",
     "order",
     "dropout",
