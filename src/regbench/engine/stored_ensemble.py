@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from regbench.engine.ensemble_run import build_ensemble, save_ensemble
@@ -51,6 +52,6 @@ def _timings(entries: Sequence[Path], rows: int, spent: tuple[float, float]) -> 
     sums["peak_megabytes"] = [table["peak_megabytes"].max() for table in tables]
     if rows == 1:
         sums = sums.agg({"wall_seconds": "sum", "cpu_seconds": "sum", "peak_megabytes": "max"}).to_frame().T
-    sums.iloc[-1, :2] += spent
+    sums.iloc[-1, :2] += np.array(spent)
     machine = {name: tables[-1][name].iloc[-1] for name in ("processor", "software")}
     return sums.reset_index(drop=True).rename_axis("epoch").reset_index().assign(**machine)

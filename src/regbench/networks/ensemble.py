@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,9 @@ class EnsembleArchitecture:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        """Rebuild what `to_json` and JSON made of it; TypeError for other fields."""
+        """Rebuild what `to_json` and JSON made of it; TypeError, LookupError or ValueError for other fields."""
+        if fields["ensemble"] not in get_args(Method):
+            raise ValueError(f"there is no ensemble by {fields['ensemble']}")
         return cls(fields["ensemble"], tuple(Architecture.from_json(member) for member in fields["members"]))
 
     def to_json(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def load_saved(folder: Path, build: Callable[[dict[str, Any]], Model]) -> Model:
         model.load_state_dict(state)
     except InputError as error:
         raise IntegrityError(f"{folder / 'model.json'}: {error}") from None
-    except (OSError, KeyError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise IntegrityError(f"{path}: cannot be loaded: {reason}: restore it by `dvc checkout`") from None
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
