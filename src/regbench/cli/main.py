@@ -24,6 +24,8 @@ COMMANDS = {
     "article": "protocols",
     "ablation": "protocols",
     "learning-curve": "protocols",
+    "validation-curve": "curves",
+    "label-noise": "curves",
     "strong-baseline": "protocols",
     "clean": "store",
     "verify": "health",

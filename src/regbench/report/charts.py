@@ -151,7 +151,7 @@ def _lines(curves: pd.DataFrame, comparison: Comparison, column: str) -> ChartTy
     legend = alt.Legend(title=None, columns=1, symbolStrokeWidth=2.5, symbolSize=220, labelLimit=180)
     lines: alt.Chart = (
         alt.Chart(inline(curves[["variant", "epoch", "seeds", column]]))
-        .mark_line(strokeWidth=2)
+        .mark_line(strokeWidth=2, **_points(curves))
         .encode(
             x=alt.X("epoch:Q", title=_epochs(comparison), axis=alt.Axis(tickCount=ticks, format="d")),
             y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)),
@@ -162,6 +162,11 @@ def _lines(curves: pd.DataFrame, comparison: Comparison, column: str) -> ChartTy
         .properties(width=400, height=240, title=CURVES[column], description=f"{CURVES[column]} by epoch and variant")
     )
     return lines
+
+
+def _points(curves: pd.DataFrame) -> dict[str, Any]:
+    """Return the option that marks each epoch, where a curve of a single one would be no line."""
+    return {"point": True} if (curves.groupby("variant").size() == 1).any() else {}
 
 
 def _epochs(comparison: Comparison) -> str:

@@ -24,6 +24,7 @@ Purpose = Literal[
     "corrupt",
     "search",
     "subset",
+    "damage",
     "drift",
 ]
 
