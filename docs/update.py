@@ -1,7 +1,7 @@
 """Keep the results of the last run under a name, and show them in the README: `python docs/update.py NAME`.
 
 Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the README's markers for
-NAME. For `default` the picture is copied too. For a protocol (`article`, `ablation`, `learning-curve`,
+NAME. For `default` the picture is copied too. For a protocol (`article`, `ablation`, `label-noise`, `learning-curve`,
 `strong-baseline`) all comes from its own folder, and the README shows its table only where it has the markers.
 """
 
@@ -24,6 +24,7 @@ KEPT = {
 PROTOCOLS = {
     "article": "article",
     "ablation": "ablation/cocktail",
+    "label-noise": "label-noise",
     "learning-curve": "learning-curve",
     "strong-baseline": "strong-baseline",
 }

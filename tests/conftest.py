@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import os
 import zipfile
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -26,7 +27,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     if report.failed and folder is not None:
-        for process in psutil.process_iter(["cwd"]):
+        others = (process for process in psutil.process_iter(["cwd"]) if process.pid != os.getpid())
+        for process in others:
             if process.info["cwd"] and Path(process.info["cwd"]).is_relative_to(folder):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()

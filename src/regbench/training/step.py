@@ -66,13 +66,14 @@ class TrainingStep:
             inputs, targets = change(inputs, targets)
         return inputs, targets
 
-    def loss(self, logits: Tensor, targets: Tensor, index: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the cross-entropy to be lowered, without penalties; targets as `transform_batch` returns them.
 
-        `index` (N,) says which train images the batch has.
+        `index` (N,) says which train images the batch has; it is needed where images have weights.
         """
         smoothing = self.strengths.label_smoothing
         if self.image_weights is not None:
+            assert index is not None
             return weighted_cross_entropy(logits, targets, self.image_weights[index.to(logits.device)], smoothing)
         return cross_entropy(logits, targets, self.class_weights, smoothing)
 
