@@ -21,7 +21,8 @@ def normal(name: str) -> str:
 
 def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {normal(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in project["dependencies"]}
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["onnx"]]
+    return {normal(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in wanted}
 
 
 def imported(path: Path) -> set[str]:

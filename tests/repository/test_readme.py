@@ -39,6 +39,7 @@ RUN_BY = {
     ),
     "regbench predict new-images": ("tests/stages/test_stages.py", '*REGBENCH, "predict", "mine.zip"'),
     "regbench inspect pets": ("tests/repository/test_own_images.py", "regbench inspect pets"),
+    "regbench export-model": ("tests/stages/test_ensembles.py", '*REGBENCH, "export-model"'),
     "regbench export": ("tests/cli/test_commands.py", '"export", "pets", "pets.zip"'),
     'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"': (
         "tests/cli/test_commands.py",

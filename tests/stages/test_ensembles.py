@@ -70,6 +70,8 @@ def test_an_ensemble_labels_new_images(project: Project, name: str) -> None:
     project.run(*REGBENCH, "predict", "mine.zip", "--model", f"runs/{name}/seed-128", "--out", f"{name}.csv")
     rows = pd.read_csv(project.folder / f"{name}-probabilities.csv").drop(columns="filename")
     assert len(rows) == 5 and rows.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    output = project.run(*REGBENCH, "export-model", "--model", f"runs/{name}/seed-128", "--out", f"exported-{name}")
+    assert f"exported-{name}: model.onnx and model.pt2 of runs/{name}/seed-128" in output
 
 
 def test_an_ensemble_may_become_the_champion(project: Project) -> None:
@@ -80,3 +82,6 @@ def test_an_ensemble_may_become_the_champion(project: Project) -> None:
     assert record["challenger"]["variant"] == "boosted"
     project.run(*REGBENCH, "predict", "mine.zip", "--out", "champion.csv")
     assert len(pd.read_csv(project.folder / "champion.csv")) == 5
+    assert "model.onnx and model.pt2 of the champion, version 1" in project.run(*REGBENCH, "export-model")
+    several = project.run(*REGBENCH, "export-model", "--model", "runs/bagged", code=2)
+    assert several.endswith("runs/bagged: holds 2 runs: name one of them, such as runs/bagged/seed-128\n")

@@ -20,6 +20,7 @@ COMMANDS = {
     "inspect": "images",
     "predict": "images",
     "export": "images",
+    "export-model": "models",
     "decide": "protocols",
     "article": "protocols",
     "ablation": "protocols",

@@ -13,11 +13,11 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from regbench.networks.ensemble import load_predictor
 from regbench.networks.predictor import Description
+from regbench.networks.served import Probabilities
 from regbench.tracking import served_classifier
 from regbench.tracking.run_record import Network
 
@@ -27,19 +27,6 @@ ANSWER = ModelSignature(
     # No inputs: MLflow would refuse all but one of the forms that the classifier takes.
     outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(Array(DataType.double), "probabilities")])
 )
-
-
-class Probabilities(nn.Module):
-    """A classifier that answers with probabilities (N, K) to raw pixels 0..255, uint8, of shape (N, C, H, W)."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return class probabilities, each row summing to 1."""
-        logits: Tensor = self.network(images)
-        return logits.softmax(1)
 
 
 @dataclass(frozen=True)
