@@ -60,8 +60,8 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 	    --no-annotate --no-header --extra test --output-file $(LOCK) pyproject.toml
 
 clean: ## delete the environment and every output (DVC's cache stays)
-	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports submission*.csv \
-	    ablation article decide learning-curve strong-baseline mlflow.db* mlartifacts .regbench
+	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports submission*.csv exported \
+	    ablation article decide label-noise learning-curve strong-baseline validation-curve mlflow.db* mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."

@@ -2,7 +2,7 @@
 
 Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the markers for NAME, in
 the README or the page of docs that has them. For `default` the picture is copied too. For a protocol (`article`,
-`ablation`, `learning-curve`, `strong-baseline`) all comes from its own folder.
+`ablation`, `label-noise`, `learning-curve`, `strong-baseline`) all comes from its own folder.
 """
 
 import re
@@ -24,6 +24,7 @@ KEPT = {
 PROTOCOLS = {
     "article": "article",
     "ablation": "ablation/cocktail",
+    "label-noise": "label-noise",
     "learning-curve": "learning-curve",
     "strong-baseline": "strong-baseline",
 }

@@ -44,6 +44,12 @@ def test_sync_logs_each_result_once_and_show_tells_how_to_repeat_it(project: Pro
         (("ablation", "zca_affine"), "ablation/zca_affine/ablation", 6),
         (("decide", "9", "--seeds", "2"), "decide/decide", 2),
         (("learning-curve", "20", "40", "--variant", "l2"), "learning-curve/learning-curve", 4),
+        (
+            ("validation-curve", "baseline", "l2", "0", "1e-3"),
+            "validation-curve/baseline-l2/validation-curve",
+            2,
+        ),
+        (("label-noise", "0.2", "--variant", "l2"), "label-noise/label-noise", 6),
         (("strong-baseline", "raw.zip", "--params", "params.yaml"), "strong-baseline/strong-baseline", 3),
     ],
 )

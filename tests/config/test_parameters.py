@@ -172,6 +172,7 @@ EFFECTS: dict[str, tuple[Any, Effect]] = {
     "search.top_k": (3, search_range),
     "search.fresh_seeds": ((9,), search_range),
     "search.parallel": (5, search_range),
+    "ensembles": ({"e": {"method": "bagging", "of": ("v",), "networks": 2}}, run_pipeline),
     "evaluate.confidence": (0.8, evaluate),
     "evaluate.margin": (50.0, judge_variants),
     "evaluate.score": ("balanced_error", judge_variants),

@@ -27,6 +27,8 @@ OTHER: dict[str, Any] = {
     "versions": "w",
     "own_code": "c",
     "weights": "s",
+    "bootstrap": True,
+    "boosting": 2,
     "model": Model(hidden=(6, 8)),
     "train": Train(epochs=2, batch_size=17),
     "strengths": Strengths(l2=1e-9),

@@ -10,8 +10,9 @@ from support.outputs import small_params, write_outputs
 
 from regbench.config.params import Params
 from regbench.errors import InputError, IntegrityError
-from regbench.report.comparison import COLUMNS, active_strengths, compare
+from regbench.report.comparison import COLUMNS, compare
 from regbench.report.comparison_json import to_json
+from regbench.report.complexity import active_strengths
 from regbench.report.tables import mean_curves, read_histories, read_timings
 from regbench.statistics.comparison import compare_pairs
 from regbench.statistics.intervals import accuracy_interval

@@ -21,8 +21,9 @@ def normal(name: str) -> str:
 
 def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [*project["optional-dependencies"]["dask"], *project["optional-dependencies"]["slurm"]]
-    return {normal(re.split(r"[\[<>=!~; ]", named)[0]) for named in [*project["dependencies"], *extras]}
+    optional = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *optional["dask"], *optional["onnx"], *optional["slurm"]]
+    return {normal(re.split(r"[\[<>=!~; ]", named)[0]) for named in wanted}
 
 
 def imported(path: Path) -> set[str]:

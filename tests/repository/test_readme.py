@@ -38,6 +38,11 @@ RUN_BY = {
     "regbench decide 30": ("tests/cli/test_projects.py", '"decide", "9"'),
     "regbench ablation cocktail": ("tests/cli/test_projects.py", '"ablation", "zca_affine"'),
     "regbench learning-curve 500 1000 3000": ("tests/cli/test_projects.py", '"learning-curve", "20", "40"'),
+    "regbench validation-curve baseline l2 0 1e-5 1e-4 1e-3": (
+        "tests/cli/test_projects.py",
+        '"validation-curve", "baseline", "l2", "0", "1e-3"',
+    ),
+    "regbench label-noise 0 0.1 0.2 0.4": ("tests/cli/test_projects.py", '"label-noise", "0.2"'),
     "regbench strong-baseline identify-the-digits.zip": ("tests/cli/test_projects.py", '"strong-baseline", "raw.zip"'),
     "regbench retrain": ("tests/support/retraining_project.py", '*REGBENCH, "retrain"'),
     "regbench rollback": ("tests/support/retraining_project.py", '*REGBENCH, "rollback"'),
@@ -51,6 +56,12 @@ RUN_BY = {
     "regbench rollback --reason 'It misreads sevens.'": (
         "tests/retraining/test_job.py",
         '"--reason", "It misreads sevens."',
+    ),
+    "regbench export-model": ("tests/stages/test_ensembles.py", '*REGBENCH, "export-model"'),
+    "regbench export": ("tests/cli/test_commands.py", '"export", "pets", "pets.zip"'),
+    'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"': (
+        "tests/cli/test_commands.py",
+        'eval "$(_REGBENCH_COMPLETE=bash_source regbench)"',
     ),
     "dvc exp run -S data.raw=pets -S 'data.image_size=[32,32]' -S data.channels=3": (
         "tests/stages/test_stages.py",

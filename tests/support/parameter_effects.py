@@ -229,7 +229,7 @@ def ingest_small(params: Params, folder: Path) -> Path:
 
 
 def run_pipeline(params: Params, folder: Path) -> dict[str, Any]:
-    """Augment and train as the stages do; return the weights, the number of checkpoints, and what the store keeps."""
+    """Augment and train as the stages do; return weights, names, the number of checkpoints, and what is kept."""
     data = ingest_small(params, folder)
     with TemporaryDirectory(dir=folder) as name, patch.object(fit_module, "save_checkpoint") as save:
         place = Path(name)
@@ -240,7 +240,8 @@ def run_pipeline(params: Params, folder: Path) -> dict[str, Any]:
         train_variants(engine, params, data, *(place / part for part in ("augmented", "runs", "timings", "live")))
         weights = (place / f"runs/v/seed-{params.seeds[0]}/model.safetensors").read_bytes()
         kept = engine.store.find(RUNS, "former/seed-1") is not None
-        return {"weights": weights, "checkpoints": save.call_count, "former run kept": kept}
+        names = sorted(run.name for run in (place / "runs").iterdir())
+        return {"weights": weights, "checkpoints": save.call_count, "former run kept": kept, "names": names}
 
 
 def run_rotated(params: Params, folder: Path) -> dict[str, Any]:

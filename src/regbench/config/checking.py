@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from regbench.config.ensembles import ensemble_problems
 from regbench.config.loading import read_yaml
 from regbench.config.messages import explain, nearest
 from regbench.config.params import Params
@@ -53,9 +54,10 @@ def _cross_checks(params: Params) -> list[str]:
     problems += _colour_problems(params)
     problems += _imbalance_problems(params.train.model_dump(), "train")
     challenger = params.retrain.challenger
-    if challenger not in (BEST, *params.variants):
-        hint = nearest(challenger, (BEST, *params.variants))
+    if challenger not in (BEST, *params.names):
+        hint = nearest(challenger, (BEST, *params.names))
         problems.append(f"retrain.challenger = {challenger!r}: must be {BEST!r} or a key of variants: {hint}")
+    problems += ensemble_problems(params.ensembles, params.variants, params.train)
     for name, variant in params.variants.items():
         if variant.recipe not in params.recipes:
             hint = nearest(variant.recipe, params.recipes)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from regbench.config.augmentation import Augment, Recipe
 from regbench.config.compute import Compute
+from regbench.config.ensembles import Ensemble
 from regbench.config.evaluation import Evaluate
 from regbench.config.network import Model
 from regbench.config.search import Search
@@ -27,6 +28,13 @@ class Experiment(Section):
     """One training a variant and seed."""
     compute: Compute
     variants: Annotated[dict[Name, SearchableVariant], Field(min_length=1)]
+    ensembles: dict[Name, Ensemble] = Field(default={})
+    """Several networks that answer as one, by name; compared like variants."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that is compared: the variants, then the ensembles, in the order of `params.yaml`."""
+        return (*self.variants, *self.ensembles)
 
     def recipe(self, variant: str) -> Recipe:
         """Return the recipe that a variant names."""

@@ -23,8 +23,8 @@ STAGES: dict[str, type[Section]] = {
     "compare": EvaluatedExperiment,
 }
 """The cached stages, in their order. `check` reads the whole file, and `track` runs always."""
-UNUSED = {"tune": {"seeds"}}
-"""Sections that a stage loads with others and does not use: searches have seeds of their own."""
+UNUSED = {"tune": {"ensembles", "seeds"}}
+"""Sections that a stage loads with others and does not use: searches are of variants, and have seeds of their own."""
 UNIMPORTANT = (
     "workers",
     "checkpoint_epochs",
@@ -43,5 +43,5 @@ def stage_params(params: Params, stage: str) -> dict[str, Any]:
     if "compute" in found:
         found["compute"] = {key: value for key, value in found["compute"].items() if key not in UNIMPORTANT}
     if "variants" in found:
-        found["order"] = list(params.variants)  # JSON's keys are sorted.
+        found["order"] = list(params.variants if stage == "tune" else params.names)  # JSON's keys are sorted.
     return found

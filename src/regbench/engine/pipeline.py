@@ -5,15 +5,16 @@ from pathlib import Path
 from regbench.config.experiment import Experiment
 from regbench.data.dataset import data_digest
 from regbench.engine.augment import read_digest
+from regbench.engine.ensembles import train_all
 from regbench.engine.experiment_spec import training_spec
 from regbench.engine.results import adopt_results, write_results
-from regbench.engine.run import Engine, Training, train
+from regbench.engine.run import Engine, Training
 
 
 def train_variants(
     engine: Engine, experiment: Experiment, data: Path, augmented: Path, runs: Path, timings: Path, live: Path
 ) -> None:
-    """Train what is missing of an experiment without ranges, and leave just its runs in `runs` and `timings`.
+    """Make what is missing of an experiment without ranges, and leave just its runs in `runs` and `timings`.
 
     Raises:
         DivergedError: losses are no longer finite: a line each, after all other runs were trained.
@@ -27,7 +28,5 @@ def train_variants(
         trainings.append(
             Training(name, training_spec(experiment, name, engine.hardware, images, read_digest(place)), place)
         )
-    train(engine, trainings, experiment.seeds, data, live)
-    write_results(
-        engine.store, {training.label: training.spec for training in trainings}, experiment.seeds, runs, timings
-    )
+    specs = train_all(engine, experiment, trainings, data, live)
+    write_results(engine.store, specs, experiment.seeds, runs, timings)

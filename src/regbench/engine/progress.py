@@ -54,13 +54,13 @@ class _Progress:
 
     def __init__(self, futures: Futures) -> None:
         self.futures, self.ended, self.epochs, self.shown = futures, 0, 0, 0.0
-        total = sum(task.spec.train.epochs for task in futures.values())
+        total = sum(task.spec.epochs for task in futures.values())
         self.bar = tqdm(total=total, desc="train", unit="epoch", disable=None)
 
     def count(self, future: Future[Path]) -> None:
         """Take note of a training that ended."""
         self.ended += 1
-        self.epochs += self.futures[future].spec.train.epochs
+        self.epochs += self.futures[future].spec.epochs
         if time.monotonic() - self.shown >= SECONDS or self.ended == len(self.futures):
             self.show()
 
@@ -74,4 +74,4 @@ class _Progress:
 
 
 def _epochs(task: TrainingTask) -> int:
-    return count_epochs(live_file(task.live, task.label, task.seed)) if task.live else 0
+    return count_epochs(live_file(task.live, task.shown, task.seed)) if task.live else 0

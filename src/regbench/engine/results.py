@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from regbench.engine.ensemble_spec import EnsembleSpec
 from regbench.engine.spec import TrainingSpec
 from regbench.engine.store import Store, copy_entry, keep_only
 from regbench.engine.tasks import RUNS, SPEC, TIMINGS
@@ -12,7 +13,11 @@ from regbench.files import digest, read_json, write_csv
 
 
 def write_results(
-    store: Store, specs: Mapping[str, TrainingSpec], seeds: Sequence[int], runs: Path, timings: Path | None = None
+    store: Store,
+    specs: Mapping[str, TrainingSpec | EnsembleSpec],
+    seeds: Sequence[int],
+    runs: Path,
+    timings: Path | None = None,
 ) -> None:
     """Fill `runs/VARIANT/seed-SEED` and `timings/VARIANT.csv` from the store; nothing else is left in these folders."""
     for variant, spec in specs.items():

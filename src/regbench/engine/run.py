@@ -97,14 +97,25 @@ def train(engine: Engine, trainings: Sequence[Training], seeds: Sequence[int], d
     Raises:
         DivergedError: losses are no longer finite: a line each, after all other runs were trained.
     """
-    wanted = _tasks(engine, [(training, seed) for seed in seeds for training in trainings], data, live)
+    train_runs(engine, [(training, seed) for seed in seeds for training in trainings], data, live)
+
+
+def train_runs(
+    engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path, keep: Collection[Path] = ()
+) -> None:
+    """Train runs, (variant, seed), as `train`; entries of the store in `keep` stay, beside those of these runs.
+
+    Raises:
+        DivergedError: as `train`.
+    """
+    wanted = _tasks(engine, runs, data, live)
     missing = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
     print(
-        f"train: {len(trainings) * len(seeds)} runs needed, {len(wanted) - len(missing)} of {len(wanted)} different "
+        f"train: {len(runs)} runs needed, {len(wanted) - len(missing)} of {len(wanted)} different "
         f"ones found, {len(missing)} to train",
         flush=True,
     )
-    _train(engine, sorted(missing, key=lambda task: -task.spec.cost), wanted)
+    _train(engine, sorted(missing, key=lambda task: -task.spec.cost), wanted, keep=keep)
 
 
 def train_until(
@@ -151,8 +162,14 @@ def _tasks(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, liv
     return wanted
 
 
-def _train(engine: Engine, missing: Sequence[TrainingTask], keep: Collection[str], deadline: float = math.inf) -> None:
-    """Train what is missing, in this order, and cut the store back to its size, but for the runs to `keep`."""
+def _train(
+    engine: Engine,
+    missing: Sequence[TrainingTask],
+    wanted: Mapping[str, TrainingTask],
+    deadline: float = math.inf,
+    keep: Collection[Path] = (),
+) -> None:
+    """Train what is missing, in this order, and cut the store back to its size, but for the runs wanted and `keep`."""
     begun = missing if time.monotonic() < deadline else ()
     futures = {engine.executor.submit(run_training, task): task for task in begun}
     diverged = []
@@ -161,6 +178,7 @@ def _train(engine: Engine, missing: Sequence[TrainingTask], keep: Collection[str
             future.result()
         except DivergedError as error:
             diverged.append(str(error))
-    engine.store.prune(engine.compute.store_gigabytes * 1e9, {engine.store.place(RUNS, name) for name in keep})
+    used = {engine.store.place(RUNS, spec.run(task.seed)) for task in wanted.values() for spec in task.spec.rounds}
+    engine.store.prune(engine.compute.store_gigabytes * 1e9, {*used, *keep})
     if diverged:
         raise DivergedError("\n".join(diverged))

@@ -1,6 +1,6 @@
 """What decides the bits of a training: settled once, then all that a worker is told."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,12 +34,17 @@ class TrainingSpec:
     """Identity of the code of a network of the user's own, else empty."""
     weights: str = ""
     """SHA-256 of the file of starting weights; empty where there is none."""
+    bootstrap: bool = False
+    """Whether it learns from a bootstrap sample of the train split, which its seed keys."""
+    boosting: int = 0
+    """Number of its round, from 1, where it is a part of boosting: it is trained after the rounds before it, under the
+    same seed, with the weights that they gave the images; 0: no part."""
 
     @cached_property
     def content(self) -> dict[str, Any]:
         """The spec as plain values, for JSON."""
         sections = {name: getattr(self, name).model_dump(mode="json") for name in ("model", "train", "strengths")}
-        names = ("data", "augmentation", "code", "versions", "own_code", "weights")
+        names = ("data", "augmentation", "code", "versions", "own_code", "weights", "bootstrap", "boosting")
         return sections | {"hardware": asdict(self.hardware)} | {name: getattr(self, name) for name in names}
 
     @cached_property
@@ -52,6 +57,16 @@ class TrainingSpec:
         return f"{self.digest}/seed-{seed}"
 
     @property
+    def rounds(self) -> "tuple[TrainingSpec, ...]":
+        """The rounds of boosting up to this one, which is the last; itself alone where it is no part of boosting."""
+        return (*(replace(self, boosting=number) for number in range(1, self.boosting)), self)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that a training takes at most, with those of the rounds before it."""
+        return self.train.epochs * max(1, self.boosting)
+
+    @property
     def cost(self) -> float:
         """Estimate of the time a training takes, relative to others on the same data."""
-        return self.train.epochs * self.model.work
+        return self.epochs * self.model.work

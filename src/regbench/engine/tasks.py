@@ -36,7 +36,7 @@ class TrainingTask:
     """Folder of what was done to the images."""
     store: Path
     label: str
-    """What it is called while it runs: the variant."""
+    """Name of the variant."""
     checkpoint_epochs: int = 0
     live: Path | None = None
     """Folder of the file that shows the running training."""
@@ -57,6 +57,11 @@ class TrainingTask:
         spec = self.spec
         own = project_files(spec.model.network, spec.model.weights)
         return learned_data(self.data, spec.data), augmentation(self.augmentation, spec.augmentation), *own
+
+    @property
+    def shown(self) -> str:
+        """What it is called while it runs."""
+        return f"{self.label}.round-{self.spec.boosting}" if self.spec.boosting else self.label
 
 
 def settle_hardware(compute: Compute, memory: Path) -> tuple[Hardware, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from regbench.augmentation.reading import read_copies, read_whitening
 from regbench.augmentation.zca import Whitening
@@ -23,7 +24,9 @@ from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
 from regbench.networks.weights import load_weights
 from regbench.runtime.arithmetic import prepare
-from regbench.training.epoch import Score, run_epoch
+from regbench.training.boosting import Round, weigh_images
+from regbench.training.bootstrap import bootstrap_rows
+from regbench.training.epoch import Score, compute_logits, run_epoch
 from regbench.training.examples import Examples, in_order
 from regbench.training.fit import FitResult, fit
 from regbench.training.history import EpochRecord
@@ -105,8 +108,11 @@ def train_network(
     checkpoint: Path | None = None,
     checkpoint_epochs: int = 0,
     on_resume: Callable[[list[EpochRecord]], None] = lambda records: None,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[Classifier, FitResult]:
     """Train one network and return it with its best epoch's weights; arguments are as for `fit`.
+
+    `weights` are those of the train images in a round of boosting, (N,), summing to 1; None: all alike.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -124,6 +130,8 @@ def train_network(
         seed,
         on_epoch,
         spec.hardware.precision,
+        rows=bootstrap_rows(len(data.train), seed) if spec.bootstrap else None,
+        image_weights=None if weights is None else torch.from_numpy(len(weights) * weights).float(),
         checkpoint=checkpoint,
         checkpoint_epochs=checkpoint_epochs,
         on_resume=on_resume,
@@ -155,6 +163,14 @@ def save_network(
         "temperature": temperature,
         **describe_sparsity(network, folder / "model.safetensors"),
     }
+
+
+def end_round(network: Classifier, data: TrainingData, weights: NDArray[np.float64] | None, first: bool) -> Round:
+    """Return what a round of boosting comes to, from its trained network; `weights` as for `train_network`."""
+    labels = data.train.labels.numpy()
+    wrong = compute_logits(network, data.train).numpy().argmax(1) != labels
+    even = np.full(len(labels), 1 / len(labels))
+    return weigh_images(wrong, even if weights is None else weights, len(data.shape.classes), first)
 
 
 def _score(network: Classifier, examples: Examples) -> Score:

@@ -46,8 +46,8 @@ def evaluate_all(
     """
     evaluated = load_evaluated(data)
     labels = evaluated.split.labels
-    keep_only(out, experiment.variants)
-    keep_only(metrics, [f"{variant}.json" for variant in experiment.variants])
+    keep_only(out, experiment.names)
+    keep_only(metrics, [f"{variant}.json" for variant in experiment.names])
     listed = pd.DataFrame({"filename": evaluated.split.filenames, "label": labels})
     if evaluated.split.groups:
         listed["group"] = list(evaluated.split.groups)
@@ -61,7 +61,7 @@ def evaluate_all(
             "seeds": list(experiment.seeds),
         },
     )
-    folders = {v: [runs / v / f"seed-{seed}" for seed in experiment.seeds] for v in experiment.variants}
+    folders = {v: [runs / v / f"seed-{seed}" for seed in experiment.seeds] for v in experiment.names}
     tasks = {
         variant: [
             EvaluationTask(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from regbench.data.dataset import SplitName, load_split, sample_rows
 from regbench.evaluation.corruption import CORRUPTIONS, SEVERITIES, corrupted
-from regbench.networks.classifier import Classifier
-from regbench.networks.model_files import load_model
+from regbench.networks.ensemble import load_predictor
+from regbench.networks.predictor import Predictor
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
 
@@ -24,7 +24,7 @@ def predict_split(
     """Return the probabilities of a split's images, and the accuracy on some of them under each corruption."""
     prepare(hardware)
     images = load_split(data, split)
-    network = load_model(run).to(hardware.device)
+    network = load_predictor(run).to(hardware.device)
     labels = images.labels[sample_rows(images.hashes, robustness_images)]
     rows = [
         (kind, severity, float((_predict(network, changed).argmax(1) == labels).mean()))
@@ -46,6 +46,6 @@ def corrupted_images(data: Path, split: SplitName, count: int) -> dict[tuple[str
     return {(kind, severity): corrupted(images, kind, severity) for kind in CORRUPTIONS for severity in SEVERITIES}
 
 
-def _predict(network: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _predict(network: Predictor, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     probabilities: NDArray[np.float32] = network.probabilities(torch.from_numpy(images)).numpy()
     return probabilities

@@ -17,8 +17,8 @@ from regbench.data.ingest import decode_rows
 from regbench.data.layouts.recognize import read_unlabelled as read_unlabelled_rows
 from regbench.data.sources import open_source
 from regbench.errors import InputError, IntegrityError
-from regbench.networks.classifier import Classifier
-from regbench.networks.model_files import load_model
+from regbench.networks.ensemble import load_predictor
+from regbench.networks.predictor import Predictor
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.device import device
 
@@ -34,7 +34,7 @@ class Unlabelled:
     """A line for each unusable row, of which there are at most `data.max_rejected`."""
 
 
-def load_networks(folder: Path) -> list[Classifier]:
+def load_networks(folder: Path) -> list[Predictor]:
     """Return the network saved in `folder`, or those in its folders `seed-*`, which are the runs of a variant.
 
     Raises:
@@ -44,14 +44,14 @@ def load_networks(folder: Path) -> list[Classifier]:
     folders = [folder] if (folder / "model.json").is_file() else sorted(folder.glob("seed-*"))
     if not folders:
         raise InputError(f"{folder}: holds no run: name a variant that was trained (dvc repro)")
-    networks = [load_model(found) for found in folders]
+    networks = [load_predictor(found) for found in folders]
     for found, network in zip(folders, networks, strict=True):
         if _answers_like(network) != _answers_like(networks[0]):
             raise IntegrityError(f"{found}: has other classes or images than {folders[0]}: remove what is out of date")
     return networks
 
 
-def read_unlabelled(raw: Path, data: Data, network: Classifier) -> Unlabelled:
+def read_unlabelled(raw: Path, data: Data, network: Predictor) -> Unlabelled:
     """Read the unlabelled images of a raw data set in any layout, converted to what a network takes.
 
     These are the images that `data.test_csv` lists, else those without label, else all of them.
@@ -69,7 +69,7 @@ def read_unlabelled(raw: Path, data: Data, network: Classifier) -> Unlabelled:
     return Unlabelled(tuple(decoded.rows["filename"]), images, decoded.rejected)
 
 
-def predict(networks: Sequence[Classifier], images: NDArray[np.uint8], compute: Compute) -> NDArray[np.float32]:
+def predict(networks: Sequence[Predictor], images: NDArray[np.uint8], compute: Compute) -> NDArray[np.float32]:
     """Return the mean of the networks' class probabilities, (N, K), for images (N, C, H, W), 0..255."""
     prepare(compute)
     pixels = torch.from_numpy(images)
@@ -91,6 +91,6 @@ def write_submission(
     return beside
 
 
-def _answers_like(network: Classifier) -> tuple[object, ...]:
+def _answers_like(network: Predictor) -> tuple[object, ...]:
     takes = network.architecture
     return takes.classes, takes.channels, takes.height, takes.width

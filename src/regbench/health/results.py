@@ -27,7 +27,7 @@ def parameters(place: JobPaths) -> Iterator[Finding]:
     except RegbenchError as error:
         yield from (Finding(line, "correct it") for line in str(error).splitlines())
     else:
-        yield Finding(f"{place.params}: {len(params.variants)} variants, {len(params.seeds)} seeds")
+        yield Finding(f"{place.params}: {len(params.names)} variants, {len(params.seeds)} seeds")
 
 
 def pipeline(place: JobPaths) -> Iterator[Finding]:

@@ -35,6 +35,11 @@ class Architecture:
         return {name: value for name, value in asdict(self).items() if LATER.get(name) != value}
 
     @property
+    def members(self) -> "tuple[Architecture, ...]":
+        """Itself: it describes a single network."""
+        return (self,)
+
+    @property
     def inputs(self) -> int:
         """Numbers that describe an image."""
         return self.channels * self.height * self.width

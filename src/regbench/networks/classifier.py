@@ -12,9 +12,10 @@ from regbench.networks.architecture import Architecture
 from regbench.networks.building import build_layers
 from regbench.networks.kernels import kernel_layers, output_layer
 from regbench.networks.layers import Dropout
+from regbench.networks.predictor import Predictor
 
 
-class Classifier(nn.Module):
+class Classifier(Predictor):
     """Pixels to logits: scale to 0..1, whiten if fitted, then the layers of the network that the architecture names.
 
     `forward` takes raw pixels 0..255 of shape (N, C, H, W), uint8 or float32, and returns logits (N, K). Training
@@ -30,7 +31,7 @@ class Classifier(nn.Module):
             InputError: see `regbench.networks.building.build_layers`.
         """
         super().__init__()
-        self.architecture = architecture
+        self._architecture = architecture
         # Empty where there is no whitening, so that every model has the same fields.
         whitened = architecture.inputs if architecture.whitening else 0
         self.mean = nn.Buffer(torch.zeros(whitened))
@@ -39,9 +40,14 @@ class Classifier(nn.Module):
         self.layers = build_layers(architecture, dropout, seed)
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Labels in output order."""
-        return self.architecture.classes
+    def architecture(self) -> Architecture:
+        """What builds it."""
+        return self._architecture
+
+    @property
+    def networks(self) -> list["Classifier"]:
+        """Itself."""
+        return [self]
 
     @property
     def output(self) -> nn.Linear | None:
@@ -120,10 +126,3 @@ class Classifier(nn.Module):
         if self.architecture.whitening:
             images = Whitening(self.mean, self.matrix).apply(images)
         return self.logits(images)
-
-    @torch.inference_mode()
-    def probabilities(self, pixels: Tensor, batch: int = 1000) -> Tensor:
-        """Return class probabilities (N, K), float32, summing to 1, for raw pixels 0..255 of shape (N, C, H, W)."""
-        self.eval()
-        parts = [self(part.to(self.mean.device)).softmax(1).cpu() for part in torch.split(pixels, batch)]
-        return torch.cat(parts) if parts else torch.zeros(0, len(self.classes))

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regbench import files
 from regbench.config.params import Params
-from regbench.data.dataset import IMAGES, INDEX, load_split, read_index
+from regbench.data.dataset import load_split, read_index
 from regbench.errors import InputError
+from regbench.protocols.conditions import judge_conditions
+from regbench.protocols.damaged_images import write_train
 from regbench.protocols.protocol import run_protocol
 from regbench.protocols.protocol_files import interval, points, write_study
 from regbench.report.comparison import Comparison
@@ -18,7 +19,6 @@ from regbench.report.drawing import to_png
 from regbench.report.size_chart import size_chart
 from regbench.report.summary import NO_TEST_SPLIT, text_table
 from regbench.runtime.randomness import generator
-from regbench.statistics.comparison import compare_pairs
 
 
 def write_learning_curve(params: Params, sizes: Sequence[int], data: Path, out: Path, seed: int) -> str:
@@ -50,11 +50,7 @@ def subset_order(data: Path, seed: int) -> NDArray[np.int64]:
 def write_subset(data: Path, out: Path, rows: NDArray[np.int64]) -> None:
     """Write `data` to `out` with these train rows alone, in their old order; the other splits are linked."""
     kept = np.sort(rows)
-    files.write_array(out / "train" / IMAGES, load_split(data, "train").images[kept])
-    files.write_csv(out / "train" / INDEX, read_index(data, "train").iloc[kept])
-    for name in ("dataset.json", "validation", "test"):
-        (out / name).unlink(missing_ok=True)
-        (out / name).symlink_to((data / name).resolve())
+    write_train(data, out, load_split(data, "train").images[kept], read_index(data, "train").iloc[kept])
 
 
 def judge_sizes(comparisons: Mapping[int, Comparison]) -> pd.DataFrame:
@@ -62,33 +58,7 @@ def judge_sizes(comparisons: Mapping[int, Comparison]) -> pd.DataFrame:
 
     All comparisons of the table are one family.
     """
-    variants, baseline = _names(comparisons)
-    confidence = next(iter(comparisons.values())).confidence
-    scores = {(size, name): cells for size, found in comparisons.items() for name, cells in found.scores.items()}
-    pairs = [((size, name), (size, baseline)) for size, name in scores if name != baseline]
-    results = {pair[0]: found for pair, found in zip(pairs, compare_pairs(scores, pairs, confidence), strict=True)}
-    rows = []
-    for size, comparison in comparisons.items():
-        for name in variants:
-            accuracy = comparison.judgement.standings[name].accuracy
-            row: dict[str, object] = {
-                "train_images": size,
-                "variant": name,
-                "seeds": len(comparison.seeds),
-                "error_percent": 100 * (1 - accuracy.mean),
-                "error_low": 100 * (1 - accuracy.high),
-                "error_high": 100 * (1 - accuracy.low),
-            }
-            if found := results.get((size, name)):
-                row |= {
-                    "difference": found.difference.mean,
-                    "difference_low": found.difference.low,
-                    "difference_high": found.difference.high,
-                    "adjusted_p": found.adjusted_p,
-                    "verdict": found.verdict,
-                }
-            rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame([{"train_images": size, **row} for size, row in judge_conditions(comparisons)])
 
 
 def markdown(rows: pd.DataFrame, comparisons: Mapping[int, Comparison]) -> str:

@@ -11,9 +11,10 @@ from regbench.data import ingest
 from regbench.data import report as data_report
 from regbench.data.dataset import data_digest, load_split
 from regbench.engine.augment import make_augmentations
+from regbench.engine.ensembles import train_all
 from regbench.engine.experiment_spec import training_spec
 from regbench.engine.results import write_results
-from regbench.engine.run import Engine, Training, open_engine, train
+from regbench.engine.run import Engine, Training, open_engine
 from regbench.errors import InputError
 from regbench.evaluation.evaluate import evaluate_all
 from regbench.layout import LIVE, STORE
@@ -34,8 +35,7 @@ def run_protocol(params: Params, data: Path, folder: Path, store: Path = STORE) 
     """
     with open_engine(params.compute, store) as engine:
         trainings = prepare_trainings(engine, params, data)
-        train(engine, trainings, params.seeds, data, LIVE / "protocols")
-        specs = {training.label: training.spec for training in trainings}
+        specs = train_all(engine, params, trainings, data, LIVE / "protocols")
         write_results(engine.store, specs, params.seeds, folder / "runs")
         evaluate_all(engine, params, data, folder / "runs", folder / "evaluation", folder / "metrics")
     return compare(params, folder / "evaluation")
@@ -74,7 +74,7 @@ def ingest_raw(settings: Data, raw: Path, folder: Path) -> Path:
 
 
 def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Params:
-    """Return the parameters with these variants only, their ranges replaced by what the stage tune chose.
+    """Return the parameters with these variants only, without ensembles; what the stage tune chose replaces ranges.
 
     Raises:
         InputError: there is no such variant.
@@ -88,7 +88,7 @@ def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Pa
         chosen[name] = read_tuned(tuned / f"{name}.json") if searched else params.strengths(name)
     # Studies ask for accuracies alone.
     plain = params.evaluate.model_copy(update={"robustness_images": 0})
-    return params.model_copy(update={"variants": chosen, "evaluate": plain})
+    return params.model_copy(update={"variants": chosen, "ensembles": {}, "evaluate": plain})
 
 
 def select_variants(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:

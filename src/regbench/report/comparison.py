@@ -13,6 +13,7 @@ from regbench.config.experiment import EvaluatedExperiment
 from regbench.errors import IntegrityError
 from regbench.files import read_json
 from regbench.report.answers import read_answers
+from regbench.report.complexity import complexity_of
 from regbench.report.tables import required, table
 from regbench.report.verdict_columns import VERDICT_COLUMNS, log_loss_verdicts, verdict_row
 from regbench.statistics.intervals import Interval
@@ -43,6 +44,8 @@ COLUMNS = (
 )
 """Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats. The
 columns `test_...` are by `evaluate.score`; `error_percent` counts every image alike."""
+NETWORKS = "networks"
+"""A further column where there are ensembles: networks of each, mean over seeds."""
 
 UNBALANCED = 3
 """Images of the largest class for each one of the smallest, from which balanced error is shown too."""
@@ -106,6 +109,11 @@ class Comparison:
         return bool(present) and max(present) >= UNBALANCED * min(present)
 
     @property
+    def networks_of(self) -> dict[str, float]:
+        """How many networks each variant has, mean over seeds; empty where there are no ensembles."""
+        return dict(zip(self.order, self.table[NETWORKS], strict=True)) if NETWORKS in self.table else {}
+
+    @property
     def best(self) -> str:
         """Name of the variant with the highest accuracy."""
         return str(self.table["variant"].iloc[0])
@@ -128,29 +136,30 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
     split = required(evaluation / "split.json", read_json)
     labels, groups = _images(evaluation / "labels.csv")
     shape = (len(params.seeds), split["images"], len(split["classes"]))
-    answers = {name: read_answers(evaluation / name / "probabilities.npy", labels, shape) for name in params.variants}
+    answers = {name: read_answers(evaluation / name / "probabilities.npy", labels, shape) for name in params.names}
     correct = {name: found.correct for name, found in answers.items()}
     units, groups_alone = Units.of(labels, groups, params.evaluate.score), Units.of(labels, groups)
     losses = {name: groups_alone.cells(found.losses) for name, found in answers.items()}
     networks = {name: found.digest for name, found in answers.items()}
-    scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.variants}
+    scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.names}
     baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
-    complexity = {name: active_strengths(params, name) for name in params.variants}
+    complexity = {name: complexity_of(params, name) for name in params.names}
     confidence, margin = params.evaluate.confidence, params.evaluate.margin / 100
     judgement = judge(correct, labels, baseline, complexity, confidence, margin, networks, units)
     by_loss = log_loss_verdicts(losses, baseline, confidence, networks)
     rows = [
         _row(name, judgement.standings[name].accuracy, scores[name])
         | verdict_row(judgement.standings[name], by_loss.get(name))
-        for name in params.variants
+        for name in params.names
     ]
     cells = {name: units.cells(matrix) for name, matrix in correct.items()}
-    ranked = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
+    columns = [*COLUMNS, *([NETWORKS] if params.ensembles else [])]
+    ranked = pd.DataFrame(rows, columns=columns).sort_values(
         ["test_accuracy", "log_loss"], ascending=[False, True], kind="stable", ignore_index=True
     )
     return Comparison(
         table=ranked,
-        variants=tuple(params.variants),
+        variants=params.names,
         judgement=judgement,
         seed_errors=_seed_errors(params.seeds, cells),
         split=split["split"],
@@ -165,15 +174,6 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
     )
 
 
-def active_strengths(params: EvaluatedExperiment, variant: str) -> int:
-    """Count the strengths of a variant and of its recipe that are not off."""
-    records = (
-        params.variants[variant].model_dump(exclude={"recipe", "model", "train", "search"}),
-        params.recipe(variant).strengths,
-    )
-    return sum(bool(strength) for record in records for strength in record.values())
-
-
 def _row(variant: str, accuracy: Interval, scores: pd.DataFrame) -> dict[str, Any]:
     return {
         "variant": variant,
@@ -183,6 +183,7 @@ def _row(variant: str, accuracy: Interval, scores: pd.DataFrame) -> dict[str, An
         "test_accuracy_high": accuracy.high,
         "test_error_percent": 100 * (1 - accuracy.mean),
         **{name: float(scores[name].mean()) for name in MEANS},
+        NETWORKS: float(scores[NETWORKS].mean()) if NETWORKS in scores else 1.0,
     }
 
 

@@ -62,7 +62,7 @@ def curve_chart(
     names = PICKED if picked is None else json.dumps(list(picked))
     is_picked = f"indexof({names}, datum.variant) >= 0"
     base = alt.Chart(inline(curves[["variant", "epoch", "seeds", column]])).encode(
-        x=_epochs(curves, width), y=_values(curves, column)
+        x=_epochs(comparison, curves, width), y=_values(curves, column)
     )
     tooltip = ["variant:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".4f"), "seeds:Q"]
     hue, dash = _signs(comparison.variants, picked)
@@ -98,11 +98,12 @@ def _signs(variants: Sequence[str], picked: Sequence[str] | None) -> tuple[alt.C
     )
 
 
-def _epochs(curves: pd.DataFrame, width: int | None) -> alt.X:
+def _epochs(comparison: Comparison, curves: pd.DataFrame, width: int | None) -> alt.X:
     # No more ticks than epochs: Vega would otherwise put ticks between them, and round their labels.
     last = int(curves["epoch"].max())
     axis = alt.Axis(tickCount=few_ticks(width, 34, min(12, max(1, last))), format="d")
-    return alt.X("epoch:Q", title="epoch (from 0)", axis=axis, scale=alt.Scale(domain=[0, last], nice=False))
+    title = f"epoch{', or network of an ensemble' if comparison.networks_of else ''} (from 0)"
+    return alt.X("epoch:Q", title=title, axis=axis, scale=alt.Scale(domain=[0, last], nice=False))
 
 
 def _values(curves: pd.DataFrame, column: str) -> alt.Y:

@@ -71,7 +71,7 @@ def write_reports(
         "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation, further),
         "plots.html": dvc_page,
     }
-    bar = tqdm(total=len(pages) + 1 + len(params.variants), desc="compare", unit="page", disable=None)
+    bar = tqdm(total=len(pages) + 1 + len(params.names), desc="compare", unit="page", disable=None)
     # Altair's checks of every object take a fifth of the time; a test checks all charts of a page.
     with bar, debug_mode(False), ThreadPoolExecutor(1) as renderer:
         # Pictures are rendered by native code, while the next chart is described here.

@@ -21,7 +21,7 @@ def robustness(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
     same for all). Empty where `evaluate.robustness_images` is 0.
     """
     rows = []
-    for variant in params.variants:
+    for variant in params.names:
         scores = required(evaluation / variant / "robustness.csv", table)
         for (corruption, severity), group in scores.groupby(["corruption", "severity"], sort=False):
             error = mean_interval(100 * (1 - group["accuracy"].to_numpy()), params.evaluate.confidence)

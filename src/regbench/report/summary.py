@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from regbench.errors import InputError
-from regbench.report.comparison import Comparison
+from regbench.report.comparison import NETWORKS, Comparison
 from regbench.report.findings import advice, finding, groups, log_loss_verdict, power, verdict, vetoes
 
 _BESIDE = ["error %", "balanced error %", "F1"]
@@ -62,6 +62,7 @@ def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     error = f"{comparison.measure} %"
     level = f"{100 * comparison.confidence:g} % interval"
     header = ["variant", error, level, "gain", "P(wins)", "verdict", "log-loss", "by log-loss", "ECE %", "gap", "seeds"]
+    header += [NETWORKS] if comparison.networks_of else []
     header += _BESIDE if comparison.unbalanced else []
     rows = []
     for _, row in comparison.table.iterrows():
@@ -78,6 +79,7 @@ def table_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
                 f"{100 * row['calibration_error']:.2f}",
                 f"{100 * row['gap']:.2f}",
                 f"{row['seeds']}",
+                *([f"{row[NETWORKS]:g}"] if comparison.networks_of else []),
             ]
         )
     if comparison.unbalanced:
@@ -119,10 +121,12 @@ def _versus(comparison: Comparison, variant: str) -> list[str]:
 def timing_rows(comparison: Comparison, timings: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return the header and the formatted cells of the timing table, in the order of the comparison."""
     header = ["variant", "wall s a run", "CPU s a run", "CPU s an epoch", "epochs", "seeds"]
+    header += [NETWORKS] if comparison.networks_of else []
     rows = []
     for _, row in timings.set_index("variant").loc[comparison.order].reset_index().iterrows():
         wall, cpu, epochs = row["train_wall_seconds"], row["train_cpu_seconds"], row["epochs"]
         cells = [f"{wall:.1f}", f"{cpu:.1f}", f"{cpu / epochs:.2f}", f"{epochs:.1f}", f"{row['seeds']}"]
+        cells += [f"{comparison.networks_of[str(row['variant'])]:g}"] if comparison.networks_of else []
         rows.append([str(row["variant"]), *cells])
     return header, rows
 
@@ -143,6 +147,7 @@ def notes(comparison: Comparison) -> str:
         "error and by log-loss. Undecided: in brackets the seeds a variant that would decide it at the observed "
         "difference (power 0.8), where any number would. ECE: expected calibration error. Gap: train accuracy minus "
         f"{comparison.split} accuracy, points."
+        + (" Networks: that answer as one, mean over seeds." if comparison.networks_of else "")
         + (" Balanced error: 1 - mean recall of the classes. F1: mean over classes." if comparison.unbalanced else "")
         + "\n"
     )

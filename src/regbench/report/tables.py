@@ -39,7 +39,7 @@ def read_histories(params: EvaluatedExperiment, runs: Path) -> pd.DataFrame:
     """Return variant, seed, epoch (0-based) and each further column of the runs' histories."""
     tables = [
         required(runs / variant / f"seed-{seed}" / "history.csv", table).assign(variant=variant, seed=seed)
-        for variant in params.variants
+        for variant in params.names
         for seed in params.seeds
     ]
     return pd.concat(tables, ignore_index=True)
@@ -59,7 +59,7 @@ def mean_curves(histories: pd.DataFrame) -> pd.DataFrame:
 def read_timings(params: EvaluatedExperiment, timings: Path) -> pd.DataFrame:
     """Return variant, seeds, train_wall_seconds, train_cpu_seconds and epochs: means of one run, in params' order."""
     rows = []
-    for variant in params.variants:
+    for variant in params.names:
         epochs = required(timings / f"{variant}.csv", table)
         runs = epochs[epochs["seed"].isin(params.seeds)].groupby("seed")
         rows.append(

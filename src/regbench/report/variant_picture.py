@@ -14,7 +14,6 @@ from regbench.report.tables import labelled, required
 
 LOSSES = {"sample_loss": "train, clean", "validation_loss": "validation"}
 """Losses that are drawn, and their names in the legend."""
-EPOCHS = alt.X("epoch:Q", title="epoch (from 0)", axis=alt.Axis(tickMinStep=1, tickCount=10, format="d"))
 
 
 def variant_pictures(
@@ -28,9 +27,10 @@ def variant_pictures(
     chart: Spec | None = None
     # One epoch makes no line.
     point = bool(histories.groupby(["variant", "seed"]).size().min() == 1)
-    for variant in params.variants:
+    epochs = _epochs(bool(params.ensembles))
+    for variant in params.names:
         counts = required(evaluation / variant / "confusion.csv", labelled)
-        chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"])), point))
+        chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"])), epochs, point))
         curves = histories[histories["variant"] == variant]
         losses = curves.melt(["seed", "epoch"], list(LOSSES), "loss", "nats").replace({"loss": LOSSES})
         # Right ones are many and would hide them.
@@ -45,20 +45,25 @@ def variant_pictures(
         yield variant, {**chart, "title": f"{variant}: {seeds}", "datasets": tables}
 
 
-def _picture(classes: Sequence[str], point: bool) -> ChartType:
+def _picture(classes: Sequence[str], epochs: alt.X, point: bool) -> ChartType:
     picture: ChartType = alt.hconcat(
-        _losses(point), _gap(point), _mistakes(classes), spacing=30, title=""
+        _losses(epochs, point), _gap(epochs, point), _mistakes(classes), spacing=30, title=""
     ).resolve_scale(color="independent")
     return picture
 
 
-def _losses(point: bool) -> ChartType:
+def _epochs(ensembles: bool) -> alt.X:
+    title = f"epoch{', or network of an ensemble' if ensembles else ''} (from 0)"
+    return alt.X("epoch:Q", title=title, axis=alt.Axis(tickMinStep=1, tickCount=10, format="d"))
+
+
+def _losses(epochs: alt.X, point: bool) -> ChartType:
     colour = alt.Color("loss:N", scale=alt.Scale(domain=list(LOSSES.values()), range=[GREY, TELLING]))
     lines: ChartType = (
         alt.Chart(alt.NamedData("losses"))
         .mark_line(strokeWidth=1.5, point=point)
         .encode(
-            x=EPOCHS,
+            x=epochs,
             y=alt.Y("nats:Q", title=None),
             color=colour.legend(title=None, orient="bottom"),
             detail="seed:N",
@@ -68,11 +73,11 @@ def _losses(point: bool) -> ChartType:
     return lines
 
 
-def _gap(point: bool) -> ChartType:
+def _gap(epochs: alt.X, point: bool) -> ChartType:
     lines: ChartType = (
         alt.Chart(alt.NamedData("gap"))
         .mark_line(strokeWidth=1.5, color=TELLING, point=point)
-        .encode(x=EPOCHS, y=alt.Y("points:Q", title=None), detail="seed:N")
+        .encode(x=epochs, y=alt.Y("points:Q", title=None), detail="seed:N")
         .properties(width=300, height=280, title="Generalization gap, points of accuracy")
     )
     return lines

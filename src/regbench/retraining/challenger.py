@@ -31,7 +31,7 @@ def choose(params: Params, runs: Path) -> Challenger:
         InputError: a run is missing, or none has a finite accuracy.
     """
     named = params.retrain.challenger
-    names = list(params.variants) if named == BEST else [named]
+    names = params.names if named == BEST else (named,)
     candidates = [[_read(runs, name, seed) for seed in params.seeds] for name in names]
     usable = [variant for variant in candidates if all(np.isfinite(c.validation_accuracy) for c in variant)]
     if not usable:

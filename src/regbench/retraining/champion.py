@@ -8,7 +8,7 @@ from regbench.tracking.store import configure_client, find_store
 
 
 def fetch_champion(model: str, decisions: Path, out: Path) -> str:
-    """Fetch the champion of a registered model into `out`, proven, ready for `load_model`; return its version.
+    """Fetch the champion of a registered model into `out`, proven, ready for `load_predictor`; return its version.
 
     `decisions` is the folder of the project's decision log, which proves the files once more; it may be absent.
 

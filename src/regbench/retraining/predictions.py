@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from regbench.config.compute import Compute
 from regbench.data.dataset import DataShape, Split
 from regbench.errors import InputError
-from regbench.networks.classifier import Classifier
-from regbench.networks.model_files import load_model
+from regbench.networks.ensemble import load_predictor
+from regbench.networks.predictor import Predictor
 from regbench.retraining.decision import Predictions
 from regbench.runtime.arithmetic import prepare
 
@@ -29,7 +29,7 @@ def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Predi
         IntegrityError: the network cannot be loaded, or holds a number that is not finite.
         InputError: it takes images of another shape.
     """
-    network = load_model(folder)
+    network = load_predictor(folder)
     known = network.architecture
     if (known.channels, known.height, known.width) != shape.image:
         raise InputError(
@@ -52,7 +52,7 @@ def respond(
     Raises:
         IntegrityError: the network cannot be loaded.
     """
-    network = load_model(folder)
+    network = load_predictor(folder)
     known = network.architecture
     if images.shape[1:] != (known.channels, known.height, known.width):
         return None
@@ -71,7 +71,7 @@ def _arranged(found: NDArray[np.float32], known: tuple[str, ...], wanted: tuple[
     return np.where(total > 0, arranged / np.maximum(total, np.finfo(np.float32).tiny), 1 / len(wanted))
 
 
-def _milliseconds(network: Classifier, split: Split) -> float:
+def _milliseconds(network: Predictor, split: Split) -> float:
     images = torch.from_numpy(np.ascontiguousarray(split.images[:REPEATS]))
     if not len(images):
         return float("nan")

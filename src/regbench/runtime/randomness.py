@@ -10,6 +10,8 @@ import numpy as np
 
 Purpose = Literal[
     "weights",
+    "member",
+    "bootstrap",
     "sampling",
     "order",
     "dropout",
@@ -22,6 +24,7 @@ Purpose = Literal[
     "corrupt",
     "search",
     "subset",
+    "damage",
     "drift",
 ]
 

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as draw
 
 from regbench.files import atomic
+from regbench.search.grid_plot import draw_grid
 from regbench.search.study import Plan
 from regbench.search.study_files import frozen_study, importances
 
@@ -24,7 +25,7 @@ def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list
     """Draw what the study allows into `folder` and return the pictures.
 
     Always the history and slices; with pruning the curves of trials; with several ranges their importances, contours
-    and parallel coordinates; with two objectives the Pareto front.
+    and parallel coordinates; with two objectives the Pareto front. A grid of two ranges is drawn as a table of colours.
     """
     study = frozen_study(plan, trials)
     target: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": plan.search.objective}
@@ -38,6 +39,8 @@ def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list
     if len(plan.space) > 1 and len(complete) > 1:
         drawn["contour"] = lambda: draw.plot_contour(study, **target)
         drawn["parallel_coordinate"] = lambda: draw.plot_parallel_coordinate(study, **target)
+    if plan.search.sampler == "grid" and len(plan.space) == 2:
+        drawn["grid"] = lambda: draw_grid(plan, complete)
     if shares := importances(study):
         drawn["importances"] = lambda: _bars(shares)
     if len(study.directions) > 1:

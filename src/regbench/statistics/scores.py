@@ -19,7 +19,7 @@ def score(
 
     F1 and balanced accuracy are means over the classes that have images. Accuracy, recall and gap are fractions, the
     error is in percent, log-loss in nats. `gap` is the accuracy on the whole train split, unchanged, minus the accuracy
-    here, both by the best epoch's weights.
+    here, both by the best epoch's weights. Of an ensemble, `networks` says how many networks it has.
     """
     from sklearn.metrics import log_loss
 
@@ -46,6 +46,7 @@ def score(
         "train_accuracy": result["train_accuracy"],
         "validation_accuracy": result["validation_accuracy"],
         "temperature": result["temperature"],
+        **{name: result[name] for name in ("networks",) if name in result},
     }
 
 

@@ -22,8 +22,8 @@ def read_records(params: Params, results: Results) -> list[RunRecord]:
     """
     try:
         reader = FinalsReader(params, results)
-        variants = [reader.variant(name) for name in params.variants]
-        seeds = [reader.seed(name, seed) for name in params.variants for seed in params.seeds]
+        variants = [reader.variant(name) for name in params.names]
+        seeds = [reader.seed(name, seed) for name in params.names for seed in params.seeds]
         searches = [record for name in params.variants for record in read_search(params, results, name)]
         return variants + seeds + searches
     except FileNotFoundError as error:

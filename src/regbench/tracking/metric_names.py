@@ -55,6 +55,7 @@ SCORES: dict[str, tuple[Named, ...]] = {
     "compressed_bytes": (Named("weights/compressed_bytes"),),
     "temperature": (Named("weights/temperature"),),
     "parameters": (Named("weights/count"),),
+    "networks": (Named("work/networks"),),
     "epochs": (Named("work/epochs"),),
     "best_epoch": (Named("work/best_epoch"),),
 }

@@ -13,11 +13,11 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from regbench.networks.architecture import Architecture
-from regbench.networks.model_files import load_model
+from regbench.networks.ensemble import load_predictor
+from regbench.networks.predictor import Description
+from regbench.networks.served import Probabilities
 from regbench.tracking import served_classifier
 from regbench.tracking.run_record import Network
 
@@ -27,19 +27,6 @@ ANSWER = ModelSignature(
     # No inputs: MLflow would refuse all but one of the forms that the classifier takes.
     outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(Array(DataType.double), "probabilities")])
 )
-
-
-class Probabilities(nn.Module):
-    """A classifier that answers with probabilities (N, K) to raw pixels 0..255, uint8, of shape (N, C, H, W)."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return class probabilities, each row summing to 1."""
-        logits: Tensor = self.network(images)
-        return logits.softmax(1)
 
 
 @dataclass(frozen=True)
@@ -61,11 +48,11 @@ class ModelFolders:
     """
 
     def __init__(self) -> None:
-        self._templates: dict[Architecture, Template] = {}
+        self._templates: dict[Description, Template] = {}
 
     def write(self, path: Path, network: Network, run_id: str, model_id: str, artifact_path: str) -> None:
         """Write the folder of a saved network; the last three are fields of MLflow's `Model`."""
-        trained = load_model(network.folder)
+        trained = load_predictor(network.folder)
         servable = Probabilities(trained).eval()
         if trained.architecture not in self._templates:
             made = make_template(servable, trained.architecture, network.example)
@@ -93,7 +80,7 @@ class ModelFolders:
         ).save(str(path / DESCRIPTION))
 
 
-def make_template(servable: Probabilities, architecture: Architecture, example: NDArray[np.uint8]) -> Template:
+def make_template(servable: Probabilities, architecture: Description, example: NDArray[np.uint8]) -> Template:
     """Let MLflow save a model, and return what it wrote, with our loader as the one that serves it."""
     # Unnamed: MLflow would pass named tensors as a dictionary, which its PyTorch models refuse.
     inputs = TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))

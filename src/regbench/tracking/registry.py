@@ -119,7 +119,7 @@ class Registry:
                     raise
 
     def folder(self, version: Version, out: Path, key: str = "") -> Path:
-        """Fetch a version's files into `out`, prove them, and return `out`, ready for `model.load_model`.
+        """Fetch a version's files into `out`, prove them, and return `out`, ready for `load_predictor`.
 
         `key` is the network's key as a record of our own holds it; empty if there is no such record.
 

@@ -72,7 +72,7 @@ def _machine(run: LoggedRun) -> Iterator[str]:
 
 def _parameters(run: LoggedRun, params: Params) -> Iterator[str]:
     variant = run.tag("variant")
-    if variant not in params.variants:
+    if variant not in params.names:
         yield f"Parameters: there is no variants.{variant} now"
         return
     now = settings(params, variant)

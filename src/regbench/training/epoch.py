@@ -10,6 +10,7 @@ from torch import Tensor
 from regbench.augmentation.zca import scale
 from regbench.config.section import Precision
 from regbench.networks.classifier import Classifier
+from regbench.training.examples import Examples, in_order
 from regbench.training.step import TrainingStep
 
 
@@ -50,10 +51,20 @@ def run_epoch(
                 inputs, targets = training.transform_batch(inputs, targets)
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 logits = model.logits(inputs).float()
-            loss = F.cross_entropy(logits, targets) if training is None else training.loss(logits, targets)
+            loss = F.cross_entropy(logits, targets) if training is None else training.loss(logits, targets, index)
             if training is not None:
                 training.step(loss)
             losses += loss.detach() * len(index)
             correct += (logits.detach().argmax(1) == (targets if targets.dim() == 1 else targets.argmax(1))).sum()
             count += len(index)
     return Score(float(losses) / count, int(correct) / count) if count else Score(float("nan"), float("nan"))
+
+
+@torch.no_grad()
+def compute_logits(network: Classifier, examples: Examples) -> Tensor:
+    """Return the logits (N, K) of a network in evaluation mode for all examples, float64, on the CPU."""
+    network.eval()
+    images, device = examples.inputs(), network.mean.device
+    taken = [images[index] for index in in_order(len(examples))]
+    parts = [part if part.is_floating_point() else scale(part) for part in taken]
+    return torch.cat([network.logits(part.to(device)).double().cpu() for part in parts])

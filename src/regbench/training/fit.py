@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from regbench.config.section import Precision
 from regbench.config.strengths import Strengths
@@ -45,6 +47,8 @@ def fit(
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     precision: Precision = "float32",
     *,
+    rows: Tensor | None = None,
+    image_weights: Tensor | None = None,
     checkpoint: Path | None = None,
     checkpoint_epochs: int = 0,
     on_resume: Callable[[list[EpochRecord]], None] = lambda records: None,
@@ -64,6 +68,8 @@ def fit(
         seed: key of all randomness.
         on_epoch: called after each epoch that is trained here; what it raises ends the training.
         precision: of the matrix products while learning.
+        rows: those of `train` that are learnt, (M,), int64; one that is there twice counts twice. None: all, once.
+        image_weights: of each example of `train` in the loss, (N,), float32, with a mean of 1; None: all alike.
         checkpoint: file that the training continues from, if it is there and fits; else it starts from the beginning.
             Its name must be unique to this training: settings, strengths, seed, data and precision are not compared.
             The caller removes it.
@@ -75,8 +81,10 @@ def fit(
         DivergedError: the loss is no longer finite.
         StorageError: `checkpoint` cannot be written.
     """
-    weights = class_weights(settings.class_weights, train.labels, len(model.classes))
-    training = TrainingStep(model, settings, strengths, seed, batch_count(len(train), settings.batch_size), weights)
+    rows = torch.arange(len(train)) if rows is None else rows
+    labels, steps = train.labels[rows], batch_count(len(rows), settings.batch_size)
+    weights = class_weights(settings.class_weights, labels, len(model.classes))
+    training = TrainingStep(model, settings, strengths, seed, steps, weights, image_weights)
     mode: Literal["max", "min"] = "max" if settings.monitor == "validation_accuracy" else "min"
     state = TrainingState(BestEpoch(mode, strengths.patience, settings.min_delta))
     if checkpoint and load_checkpoint(checkpoint, training, state):
@@ -87,7 +95,7 @@ def fit(
         started = time.perf_counter(), time.process_time()
         images = train.inputs(epoch) if len(train.pixels) > 1 else images
         training.begin_epoch(epoch)
-        drawn = draw_rows(settings.sampling, train.labels, generator(seed, "sampling", epoch))
+        drawn = rows[draw_rows(settings.sampling, labels, generator(seed, "sampling", epoch))]
         order = (drawn[part] for part in batches(len(drawn), settings.batch_size, generator(seed, "order", epoch)))
         learnt = run_epoch(model, images, train.labels, order, training, precision)
         with training.evaluation_weights():

@@ -1,4 +1,4 @@
-"""Classes of unequal size: weights in the loss, or equal shares of an epoch."""
+"""Images that count differently: weights of classes or images in the loss, or equal shares of an epoch."""
 
 from typing import Literal
 
@@ -36,6 +36,16 @@ def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None, label
         return F.cross_entropy(logits, targets, weights, label_smoothing=label_smoothing)
     total = F.cross_entropy(logits, targets, weights, reduction="sum", label_smoothing=label_smoothing)
     return total / (targets @ weights).sum()
+
+
+def weighted_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, label_smoothing: float) -> Tensor:
+    """Return the mean of the images' cross-entropies (N, K) -> (N,), nats, each times its weight (N,).
+
+    The sum is divided by the number of images, not by their weights: so the mean over the batches of an epoch is the
+    weighted loss of the train split, whatever the batches are.
+    """
+    losses = F.cross_entropy(logits, targets, reduction="none", label_smoothing=label_smoothing)
+    return (weights * losses).mean()
 
 
 def draw_rows(method: Literal["shuffled", "balanced"], labels: Tensor, random: np.random.Generator) -> Tensor:

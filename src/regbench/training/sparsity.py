@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from regbench.networks.classifier import Classifier
 from regbench.networks.kernels import kernel_layers
+from regbench.networks.predictor import Predictor
 
 LEVEL = 9
 """Of zlib: what `gzip -9` leaves. LZMA leaves up to an eighth less, and takes two seconds for the article's network."""
 
 
-def describe_sparsity(model: Classifier, weights: Path) -> dict[str, float]:
+def describe_sparsity(model: Predictor, weights: Path) -> dict[str, float]:
     """Return what `result.json` says of a network's sparsity; `weights` is the file of its weights."""
     return {
         "zero_weights": zero_weights(model),
@@ -22,9 +23,10 @@ def describe_sparsity(model: Classifier, weights: Path) -> dict[str, float]:
     }
 
 
-def zero_weights(model: Classifier) -> float:
+def zero_weights(model: Predictor) -> float:
     """Return the fraction of hidden kernel entries that are exactly 0."""
-    return float((torch.cat([kernel.detach().flatten() for kernel in model.hidden_kernels]) == 0).double().mean())
+    kernels = [kernel.detach().flatten() for network in model.networks for kernel in network.hidden_kernels]
+    return float((torch.cat(kernels) == 0).double().mean())
 
 
 def nonzero_weights(model: Classifier, zero_below: float) -> float:
@@ -33,13 +35,17 @@ def nonzero_weights(model: Classifier, zero_below: float) -> float:
     return float((kernels.abs() >= zero_below).double().mean())
 
 
-def dead_units(model: Classifier) -> int:
+def dead_units(model: Predictor) -> int:
     """Return how many hidden units, or filters, have only zeros coming in, or only zeros going out.
 
     An image changes nothing there: such a unit can be removed, its constant output being added to the biases of the
     next layer. What goes out is known where layers follow one another, in an `nn.Sequential`; elsewhere only what comes
     in counts.
     """
+    return sum(map(_dead_units, model.networks))
+
+
+def _dead_units(model: Classifier) -> int:
     layers = kernel_layers(model.layers)
     chained = isinstance(model.layers, nn.Sequential) and set(layers) <= set(model.layers)
     following = [*layers[1:], None] if chained else [None] * len(layers)

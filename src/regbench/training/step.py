@@ -11,7 +11,7 @@ from regbench.networks.classifier import Classifier
 from regbench.runtime.arithmetic import seed_torch
 from regbench.runtime.randomness import generator
 from regbench.training.averaging import Average
-from regbench.training.imbalance import cross_entropy
+from regbench.training.imbalance import cross_entropy, weighted_cross_entropy
 from regbench.training.optimizer import Adam, FlatParameters, rate_factor
 from regbench.training.regularization import add_noise, add_penalty_gradients_, clip_norms_, mix_pairs
 
@@ -33,9 +33,12 @@ class TrainingStep:
         seed: int,
         epoch_steps: int,
         class_weights: Tensor | None = None,
+        image_weights: Tensor | None = None,
     ) -> None:
         self.model, self.settings, self.strengths = model, settings, strengths
-        self.class_weights = None if class_weights is None else class_weights.to(model.mean.device)
+        device = model.mean.device
+        self.class_weights = None if class_weights is None else class_weights.to(device)
+        self.image_weights = None if image_weights is None else image_weights.to(device)
         self.seed, self.epoch_steps = seed, epoch_steps
         self.kernels = model.trained_kernels
         self.parameters = FlatParameters.of(model, self.kernels)
@@ -63,9 +66,16 @@ class TrainingStep:
             inputs, targets = change(inputs, targets)
         return inputs, targets
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the cross-entropy to be lowered, without penalties; targets as `transform_batch` returns them."""
-        return cross_entropy(logits, targets, self.class_weights, self.strengths.label_smoothing)
+    def loss(self, logits: Tensor, targets: Tensor, index: Tensor | None = None) -> Tensor:
+        """Return the cross-entropy to be lowered, without penalties; targets as `transform_batch` returns them.
+
+        `index` (N,) says which train images the batch has; it is needed where images have weights.
+        """
+        smoothing = self.strengths.label_smoothing
+        if self.image_weights is not None:
+            assert index is not None
+            return weighted_cross_entropy(logits, targets, self.image_weights[index.to(logits.device)], smoothing)
+        return cross_entropy(logits, targets, self.class_weights, smoothing)
 
     def step(self, loss: Tensor) -> None:
         """Take a step down the gradient of a loss and the penalties."""

@@ -6,14 +6,13 @@ below 1 where it is not sure enough, as after label smoothing. Predicted classes
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from regbench.augmentation.zca import scale
 from regbench.networks.classifier import Classifier
-from regbench.training.examples import Examples, in_order
+from regbench.training.epoch import compute_logits
+from regbench.training.examples import Examples
 
 LARGEST = 100.0
 """Temperatures are between 1 / LARGEST and LARGEST."""
@@ -38,14 +37,8 @@ def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> f
     return float(np.exp(found.x))
 
 
-@torch.no_grad()
 def scale_temperature(network: Classifier, validation: Examples) -> float:
     """Fit the temperature on validation images, put it into the network's output layer, and return it."""
-    network.eval()
-    images, device = validation.inputs(), network.mean.device
-    taken = [images[index] for index in in_order(len(validation))]
-    parts = [part if part.is_floating_point() else scale(part) for part in taken]
-    logits = torch.cat([network.logits(part.to(device)).double().cpu() for part in parts])
-    temperature = fit_temperature(logits.numpy(), validation.labels.numpy())
+    temperature = fit_temperature(compute_logits(network, validation).numpy(), validation.labels.numpy())
     network.divide_logits(temperature)
     return temperature

@@ -1,0 +1,81 @@
+"""Commands that show errors against a hyperparameter, or against what is wrong with the train images."""
+
+from pathlib import Path
+
+import click
+
+from regbench.cli.options import data_option, out_option, params_option, raw_option, tuned_option
+
+RATES = (0.0, 0.1, 0.2, 0.4)
+share = click.FloatRange(min=0, max=1, max_open=True)
+
+
+@click.command()
+@click.argument("variant")
+@click.argument("key")
+@click.argument("values", type=float, nargs=-1)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: validation-curve/VARIANT-KEY.")
+@raw_option
+@data_option
+@tuned_option
+@params_option
+def validation_curve(
+    variant: str,
+    key: str,
+    values: tuple[float, ...],
+    out: Path | None,
+    raw: Path | None,
+    data: Path,
+    tuned: Path,
+    params: Path,
+) -> None:
+    """Show errors against a hyperparameter.
+
+    Trains VARIANT with each of VALUES for KEY: a strength such as l2 or dropout, recipe.rotate and the like, numbers of
+    the section train such as train.epochs, or width and depth of the perceptron.
+    """
+    from regbench.config.checking import load_params
+    from regbench.protocols.protocol import ingest_raw, resolve_variants
+    from regbench.protocols.validation_curve import write_validation_curve
+
+    out = out or Path("validation-curve", f"{variant}-{key}")
+    settings = resolve_variants(load_params(params), [variant], tuned)
+    data = ingest_raw(settings.data, raw, out) if raw else data
+    click.echo(write_validation_curve(settings, variant, key, values, data, out))
+
+
+@click.command()
+@click.argument("rates", type=share, nargs=-1)
+@click.option("--outliers", type=share, multiple=True, default=[0.2], show_default=True, help="Repeatable; 0: none.")
+@out_option("label-noise")
+@click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
+@click.option("--seed", type=int, default=128, show_default=True, help="Key of which images are changed, and how.")
+@raw_option
+@data_option
+@tuned_option
+@params_option
+def label_noise(
+    rates: tuple[float, ...],
+    outliers: tuple[float, ...],
+    out: Path,
+    variants: tuple[str, ...],
+    seed: int,
+    raw: Path | None,
+    data: Path,
+    tuned: Path,
+    params: Path,
+) -> None:
+    """Compare variants where train labels are wrong.
+
+    RATES are parts of the train images that get a wrong label; default: 0 0.1 0.2 0.4. --outliers are parts whose
+    pixels are shuffled instead. Validation and test images stay as they are.
+    """
+    from regbench.config.checking import load_params
+    from regbench.protocols.label_noise import write_label_noise
+    from regbench.protocols.protocol import ingest_raw, select_variants
+
+    settings, left_out = select_variants(load_params(params), variants, tuned)
+    for name in left_out:
+        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    data = ingest_raw(settings.data, raw, out) if raw else data
+    click.echo(write_label_noise(settings, rates or RATES, outliers, data, out, seed))

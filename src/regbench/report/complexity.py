@@ -1,0 +1,20 @@
+"""How much a variant adds to a plain network: of variants that are equally good, the simplest is recommended."""
+
+from regbench.config.experiment import EvaluatedExperiment
+
+
+def complexity_of(params: EvaluatedExperiment, name: str) -> int:
+    """Return the active strengths of a variant; of an ensemble those of its variants, and one a further network."""
+    if name in params.variants:
+        return active_strengths(params, name)
+    ensemble = params.ensembles[name]
+    return ensemble.size - 1 + sum(active_strengths(params, variant) for variant in ensemble.of)
+
+
+def active_strengths(params: EvaluatedExperiment, variant: str) -> int:
+    """Count the strengths of a variant and of its recipe that are not off."""
+    records = (
+        params.variants[variant].model_dump(exclude={"recipe", "model", "train", "search"}),
+        params.recipe(variant).strengths,
+    )
+    return sum(bool(strength) for record in records for strength in record.values())
