@@ -22,7 +22,7 @@ def outcome(root: Path, names: tuple[str, ...] = ("baseline", "l2", "l1"), **opt
 def test_headline_says_what_was_compared(tmp_path: Path) -> None:
     comparison = outcome(tmp_path)
     text = " ".join(headline(comparison, read_json(tmp_path / "data/report/report.json")))
-    assert "3 variants, each trained under 3 seeds (128, 129, 130) and judged on 60 test images." in text
+    assert "3 variants, each trained under 3 seeds (128, 129, 130) and evaluated on 60 test images." in text
     assert "700 train, 100 validation, 60 test; data hash abababababab." in text
     assert text.startswith(finding(comparison)) and f"Use {comparison.judgement.recommendation}: " in text
     assert "No test split" not in text and "no test split" not in text
@@ -31,7 +31,7 @@ def test_headline_says_what_was_compared(tmp_path: Path) -> None:
 def test_without_a_test_split_every_text_says_validation(tmp_path: Path) -> None:
     comparison = outcome(tmp_path, split="validation")
     text = markdown(comparison, read_json(tmp_path / "data/report/report.json"))
-    assert "judged on 60 validation images" in text
+    assert "evaluated on 60 validation images" in text
     assert "This data set has no test split" in text
     assert "validation error %" in text
     assert "test error" not in text and "test images" not in text

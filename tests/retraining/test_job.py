@@ -126,7 +126,7 @@ def test_killed_while_the_registry_changes_there_is_one_champion_and_the_next_jo
     """The pipeline is done, so that the moments fall where versions, alias, log and page are written."""
     copy_state(project.folder, tmp_path)
     begin, moments, seen = time.monotonic(), random.Random(1), []
-    assert "surely better" in ends(project, PROMOTED)
+    assert "significantly better" in ends(project, PROMOTED)
     whole = time.monotonic() - begin
     for _ in range(KILLS - max(1, KILLS // 4)):
         assert_whole(project)

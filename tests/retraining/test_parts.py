@@ -85,7 +85,7 @@ def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: P
 @pytest.mark.parametrize(
     ("leak", "said"),
     [
-        ("challenger", "1 test images stand among the challenger's training images"),
+        ("challenger", "1 test images are among the challenger's training images"),
         ("champion", "The champion was trained on 1 of today's test images"),
         ("rolled back", "This very network was taken back by `regbench rollback` (yesterday)."),
     ],

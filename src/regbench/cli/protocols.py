@@ -134,7 +134,7 @@ def decide(
 ) -> None:
     """Give more seeds to what is still undecided.
 
-    Begins trainings for MINUTES at most, and ends early when all comparisons are settled. The same command goes on
+    Begins trainings for MINUTES at most, and ends early when all comparisons are decided. The same command continues
     where an earlier one stopped.
     """
     from regbench.config.checking import load_params

@@ -20,7 +20,8 @@ Exit codes:
   4   MLflow failed, or a file cannot be written
   6   a file is not what its record says
 
-After a failure the champion is as it was, unless the message says that a decision stands; the next job completes it."""
+After a failure the champion is as it was, unless the message says that a decision was made. The next job completes
+such a decision."""
 
 wait_option = click.option(
     "--wait", type=float, default=0, show_default=True, metavar="SECONDS", help="Time to wait for another job."
@@ -37,7 +38,7 @@ def retrain(force: bool, zero: bool, wait: float, decisions: Path, params: Path)
     """Retrain, and promote the new model if it is better.
 
     Merges new data, runs the pipeline, and promotes the new model only if it is significantly better than the champion
-    on the locked test images. A schedule runs this: see docs/retraining.md.
+    on the current test set. A schedule runs this: see docs/retraining.md.
     """
     from regbench.retraining.job import EXIT_CODES, retrain
     from regbench.retraining.paths import JobPaths

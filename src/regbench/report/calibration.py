@@ -1,4 +1,4 @@
-"""Calibration: whether a variant's networks are right as often as their confidence says."""
+"""Calibration: whether the accuracy of a variant's networks equals their confidence."""
 
 from pathlib import Path
 

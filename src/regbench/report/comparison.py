@@ -58,7 +58,7 @@ class Comparison:
     table: pd.DataFrame
     """COLUMNS, one row a variant, best first: by accuracy, then log-loss, then the order in `params.yaml`."""
     variants: tuple[str, ...]
-    """In the order of `params.yaml`, which gives each its colour, whatever its rank."""
+    """In the order of `params.yaml`, which gives each its colour, independent of its rank."""
     judgement: Judgement
     """Intervals, verdicts against the baseline and the tie set, by `score`."""
     seed_errors: pd.DataFrame

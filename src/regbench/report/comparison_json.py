@@ -8,7 +8,7 @@ from regbench.report.comparison import Comparison
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
-    """Return the table and what it rests on as plain values; all accuracies and differences are fractions."""
+    """Return the table and its settings as plain values; all accuracies and differences are fractions."""
     judgement = comparison.judgement
     versus = {
         name: {

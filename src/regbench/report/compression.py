@@ -1,4 +1,4 @@
-"""Accuracy against size: whether a regularizer that makes weights zero makes the model smaller, and at what price."""
+"""Size of the compressed weights, and the error beside it: does sparsity make the model smaller?"""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ MATRIX = 40
 """Up to so many classes are a matrix."""
 PAIRS = 25
 """Pairs of classes that are drawn where there are more."""
-WHOLE = "datum.value % 1 ? '' : datum.label"
+WHOLE = "datum.value % 1 ? '' : format(datum.value, ',')"
 """Labels of an axis of counts: there is no half mistake."""
 
 

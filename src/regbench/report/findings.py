@@ -1,4 +1,4 @@
-"""What a comparison found, in the words of its first screen: the finding, what to use, and who stands where."""
+"""The first screen of a comparison in words: the finding, what to use, and groups of variants."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def finding(comparison: Comparison) -> str:
 
 
 def advice(comparison: Comparison) -> str:
-    """Return what to use, what it gains, and why it and no other."""
+    """Return which variant to use, its gain, and the reason."""
     name, best = comparison.judgement.recommendation, comparison.best
     errors = comparison.table.set_index("variant")["test_error_percent"]
     why = "the simplest of the variants that are statistically tied with the best and lose no class"

@@ -12,7 +12,7 @@ COLUMNS = ["name", "error", "error_low", "error_high", "gain", "gain_low", "gain
 def pair_chart(rows: pd.DataFrame, split: str) -> ChartType:
     """Draw errors and gains with their intervals; the order is that of `rows`, as in the table.
 
-    `rows` has COLUMNS: percent and points; `told` is whether the two can be told apart. A row without a comparison has
+    `rows` has COLUMNS: percent and points; `told` is whether the gain is significant. A row without a comparison has
     NaN gains.
     """
     order = alt.Scale(domain=list(rows["name"]))

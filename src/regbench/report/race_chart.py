@@ -1,4 +1,4 @@
-"""How each comparison of a race settled: the gain and its interval, look by look."""
+"""Draws the gain and its interval at each look of a sequential comparison."""
 
 import altair as alt
 import pandas as pd

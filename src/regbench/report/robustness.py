@@ -1,4 +1,4 @@
-"""Robustness: what is left of each variant's accuracy when the images are corrupted."""
+"""Robustness: the error of each variant on corrupted images."""
 
 from pathlib import Path
 

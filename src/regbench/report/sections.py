@@ -30,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Further:
-    """What is told beyond the comparison of single networks; a table may be empty."""
+    """The further sections of the report, beyond the comparison of single networks; a table may be empty."""
 
     comparison: Comparison
     evaluation: Path
@@ -76,9 +76,9 @@ class Further:
         yield Section(
             "calibration",
             "Calibration",
-            "Whether the networks are right as often as their confidence says: below the diagonal they are too "
-            "sure. ECE: expected calibration error. Temperature: what the logits are divided by, fitted on "
-            "validation images where `train.calibration` is `temperature`, else 1.",
+            "Whether accuracy equals confidence: below the diagonal the networks are overconfident. ECE: expected "
+            "calibration error. Temperature: the number that divides the logits, fitted on validation images where "
+            "`train.calibration` is `temperature`, else 1.",
             *calibration_rows(self.calibration, comparison, self.evaluation),
         )
         if len(self.ensembles):
@@ -86,7 +86,7 @@ class Further:
                 "ensembles",
                 "Ensembles",
                 "The networks of all seeds as one, by their mean probability. Interval: images only. Gain: points less "
-                "error than its members' mean, * where it can be told (Holm).",
+                "error than its members' mean; * significant (Holm).",
                 *ensemble_rows(self.ensembles, comparison.split, comparison.confidence),
             )
         if len(self.robustness):

@@ -1,4 +1,4 @@
-"""A study as one page that needs no network: its text, and charts that answer to the pointer."""
+"""Writes a protocol as one page that opens offline: text, charts with tooltips, and a table."""
 
 from collections.abc import Mapping, Sequence
 

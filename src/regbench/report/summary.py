@@ -35,7 +35,7 @@ def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
     """Say what was compared, on how many images, under which seeds, on which data.
 
     Raises:
-        InputError: `data` lacks its hash or its counts.
+        InputError: `data` has no hash or no counts.
     """
     try:
         counts, data_hash = data["images"], str(data["data_hash"])
@@ -45,7 +45,7 @@ def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     return [
         f"{_count(len(comparison.variants), 'variant')}, each trained under {_count(len(comparison.seeds), 'seed')} "
-        f"({seeds}) and judged on {comparison.images:,} {comparison.split} images.",
+        f"({seeds}) and evaluated on {comparison.images:,} {comparison.split} images.",
         f"Images: {images}; data hash {data_hash[:12]}.",
     ]
 
@@ -154,7 +154,7 @@ def notes(comparison: Comparison) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table padded to equal widths, so that it reads well in a terminal; figures stand right."""
+    """Return a Markdown table padded to equal widths, with numbers aligned right, as a terminal shows it."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [header, rule, *rows]

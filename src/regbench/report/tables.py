@@ -1,4 +1,4 @@
-"""What earlier stages left in files, and its tables: learning curves and timings."""
+"""Reads what earlier stages wrote: learning curves, timings and other tables."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One variant in one picture: the learning curves of each of its seeds, and what it confuses."""
+"""Draws one variant in one picture: learning curves of each seed, and the confusion of classes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -53,6 +53,6 @@ def name_additions(
 
 
 def _holds_other(raw: FolderSource, name: str, content: bytes) -> bool:
-    """Whether something else stands under a name; the same bytes are what a killed merge left, and are used."""
+    """Whether a name is taken by other content; equal bytes are left from a killed merge, and are used."""
     path = raw.top / name
     return path.exists() and not (path.is_file() and raw.read(name) == content)

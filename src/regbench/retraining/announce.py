@@ -1,4 +1,4 @@
-"""After a decision: MLflow and the page follow from the log, so that a later job completes what one lacks."""
+"""Updates MLflow and the page from the decision log; a later job completes what is missing."""
 
 from regbench.config.params import Params
 from regbench.files import write_json

@@ -11,10 +11,10 @@ from regbench.tracking.variant_runs import FinalsReader
 
 
 def logged_run(store: Store, params: Params, place: JobPaths, chosen: Challenger) -> str:
-    """Log whatever MLflow lacks, and return its id of the run of a network.
+    """Log missing results to MLflow, and return the id of a network's run.
 
     Raises:
-        TrackingError: MLflow cannot be reached, or somebody deleted the run there.
+        TrackingError: MLflow cannot be reached, or the run was deleted there.
     """
     results = place.results
     receipt = bring_up_to_date(params, results, store, fingerprint([place.params, *results.folders]))

@@ -1,9 +1,9 @@
 """The gate: whether a challenger takes the champion's place. Pure: predictions in, a decision with its reasons out.
 
-Both networks answer for the same images, so the comparison is paired, image by image (McNemar's design). A promotion
+Both networks are scored on the same images, so the comparison is paired, image by image (McNemar's design). A promotion
 needs both of two tests, each at `Gate.level` on its side: the interval of `paired_difference`, which is exact
 at margin 0, and the score test of `above_margin`, which holds its level where few images are discordant and the margin
-is not 0. Whatever cannot be told keeps the champion.
+is not 0. Without clear evidence the champion stays.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from regbench.statistics.units import Units
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one network says of the judged images, and what it costs."""
+    """One model's predictions, size and latency."""
 
     probabilities: NDArray[np.float32]
     """Shape (N, K), each row summing to 1."""
@@ -38,7 +38,7 @@ class Decision:
 
     promote: bool
     reasons: tuple[str, ...]
-    """A sentence each: all that speaks against it, or what it won by."""
+    """A sentence each: the reasons against a promotion, or the gain."""
     difference: Difference | None = None
     """Accuracy of the challenger minus the champion's; None where there was nothing to compare."""
     lost_classes: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ def summary(answers: Predictions, labels: NDArray[np.int64], confidence: float, 
 
 
 def _broken(who: str, answers: Predictions, labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
-    """Return why answers cannot be judged; nothing if they can."""
+    """Return why predictions cannot be evaluated; nothing if they can."""
     if not len(labels):
         return ["There are no test images to judge on: data.split must leave some."]
     found = answers.probabilities
@@ -143,10 +143,10 @@ def _verdict(
         f"is right on {wins:,}, only the champion on {losses:,})"
     )
     asked = {
-        ("superiority", True): "surely better",
-        ("superiority", False): "not surely better",
-        ("non_inferiority", True): "surely not worse",
-        ("non_inferiority", False): "not surely as good",
+        ("superiority", True): "significantly better",
+        ("superiority", False): "not significantly better",
+        ("non_inferiority", True): "significantly not worse",
+        ("non_inferiority", False): "not significantly as good",
     }[policy.rule, enough]
     by = f" by {policy.margin:g} points" if policy.margin else ""
     return enough, f"The challenger is {asked}{by}: {measured}."

@@ -31,7 +31,7 @@ Numbers = Mapping[str, Finite | None]
 
 @dataclass(frozen=True)
 class Party:
-    """One of the two models, with its scores on the judged images."""
+    """One of the two models, with its scores on the test images."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class Party:
     variant: str
     seed: str
     scores: Numbers = field(default_factory=dict)
-    """As `promotion.summary`; empty where nothing was judged."""
+    """As `promotion.summary`; empty where nothing was evaluated."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Record:
     drift: Mapping[str, Any] = field(default_factory=dict)
     """The drift report; empty where there were no new images or no champion."""
     gate: Mapping[str, Any] = field(default_factory=dict)
-    """The section `retrain.gate` that it was judged by."""
+    """The section `retrain.gate` at the time of the decision."""
     commit: str = ""
     dirty: str = ""
     """`true` where code or parameters were not committed."""
@@ -176,7 +176,7 @@ class Log:
         """Complete or forget a move that an earlier job began, by the version number that is champion now.
 
         Raises:
-            IntegrityError: what it wrote down cannot be read.
+            IntegrityError: its record cannot be read.
         """
         if self.pending.exists():
             begun = self._begun()

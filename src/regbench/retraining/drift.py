@@ -1,4 +1,4 @@
-"""GateInputs's new data against what the champion was trained on: distances, and whether chance explains them.
+"""Compares new data with the champion's training data: distances, and whether chance explains them.
 
 Every distance lies in 0..1 and counts only if its p-value, Holm-corrected over all distances of the report, is at most
 `retrain.drift.alpha`: then new data from the old source raise any alarm with that probability at most, whether they
@@ -37,7 +37,7 @@ ALWAYS = Limits(warn=0, stop=0)
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Images as a drift report sees them. Each part may be empty; what needs it is then not judged."""
+    """Images as a drift report sees them. Each part may be empty; what needs it is then not computed."""
 
     images: NDArray[np.uint8]
     """Shape (N, C, H, W), 0..255."""

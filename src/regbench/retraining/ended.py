@@ -1,4 +1,4 @@
-"""How a job ended, and whom that is told."""
+"""How a job ended, and who is notified."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from regbench.runtime.command import TerminationError
 from regbench.runtime.redaction import redact
 
 HURRY = 1.0
-"""Seconds that an attempt to tell somebody may take in a job that was told to stop."""
+"""Timeout of a notification, in seconds, in a job that was asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ended:
     """A line each."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what people and programs are told."""
+        """Return the content of the notification."""
         text = f"{self.outcome}: {' '.join(self.reasons)}" if self.reasons else self.outcome
         return {"outcome": self.outcome, "text": text, "record": self.record and self.record.to_json()}
 

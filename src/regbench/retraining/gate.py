@@ -1,4 +1,4 @@
-"""One challenger before the gate: it is registered, both models are asked, and the alias is moved or not."""
+"""Decides about one challenger: registers it, scores both models, and moves the alias or not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +40,7 @@ class Intake:
 
 @dataclass(frozen=True)
 class GateInputs:
-    """What both models are judged on and by."""
+    """The data and settings of the evaluation of both models."""
 
     params: Params
     place: JobPaths
@@ -86,7 +86,7 @@ def register(registry: Registry, inputs: GateInputs, chosen: Challenger, run_id:
 def judge(registry: Registry, log: Log, inputs: GateInputs, version: Version) -> Record | None:
     """Let a challenger and the champion answer, decide, move the alias if it won, and log the decision.
 
-    Returns None where nothing is new: the challenger is the champion, or was judged under the same circumstances.
+    Returns None where nothing is new: the challenger is the champion, or was evaluated under the same conditions.
     """
     while True:
         champion = registry.champion()
@@ -171,17 +171,17 @@ def party(version: Version) -> Party:
 def refusals_of(
     inputs: GateInputs, test: Split, theirs: Path, records: list[Record], version: Version
 ) -> tuple[str, ...]:
-    """Return what forbids a promotion whatever the scores."""
+    """Return what forbids a promotion, independent of the scores."""
     found = []
     if inputs.params.retrain.gate.require_commit and (doubt := inputs.provenance.doubt):
         found.append(f"Code or parameters {doubt}: commit them, so that the model can be made again.")
     tested = set(test.hashes)
     if leaked := len(tested & learnt(inputs.images())):
-        found.append(f"{leaked:,} test images stand among the challenger's training images: set data.split back.")
+        found.append(f"{leaked:,} test images are among the challenger's training images: set data.split back.")
     if theirs.exists() and (leaked := len(tested & learnt(pd.read_csv(theirs, dtype=str, keep_default_na=False)))):
         found.append(
             f"The champion was trained on {leaked:,} of today's test images, so that its score says nothing: set "
-            "data.split back, or start anew with another retrain.model."
+            "data.split back, or start again with another retrain.model."
         )
     if when := rolled_back(records).get(version.key):
         found.append(f"This very network was taken back by `regbench rollback` ({when}).")

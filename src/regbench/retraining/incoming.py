@@ -34,7 +34,7 @@ class Merged:
     unlabelled: int
     """Rows added to the table of unlabelled images."""
     known: int
-    """Rows whose image stands in the same table already, or earlier in the batch."""
+    """Rows whose image is in the same table already, or earlier in the batch."""
     renamed: tuple[tuple[str, str], ...]
     """Own and new name of each file whose own name was taken by another image."""
     left_out: tuple[str, ...]
@@ -66,7 +66,7 @@ class Plan:
         return tuple(row.label for row in self.additions if row.label)
 
     def carry_out(self) -> Merged:
-        """Write the additions into the raw folder; killed and planned anew, the same bytes result.
+        """Write the additions into the raw folder; after a kill and a new plan, the same bytes result.
 
         Raises:
             InputError: a file cannot be read or written, as on a full disk; the tables are as they were.
@@ -117,7 +117,7 @@ def _compared(incoming: Path, raw: FolderSource, top: str, data: Data, earlier_d
     _refuse_given_splits(held, data)
     batch, present = (_with_table(decode_rows(listed, data, earlier)) for listed in (offered, held))
     _refuse_other_labels(source, batch, raw, present)
-    # One table holds labelled images and the other not: an image may stand once in each.
+    # One table has labelled images, the other unlabelled ones: an image may be in both.
     identity = ["labelled", "hash"]
     known = batch.rows.duplicated(identity) | pd.MultiIndex.from_frame(batch.rows[identity]).isin(
         pd.MultiIndex.from_frame(present.rows[identity])

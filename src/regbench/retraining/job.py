@@ -4,13 +4,13 @@ Four things hold state: the *pipeline* (DVC's outputs), the *registry* (versions
 decisions, and what follows from the log (MLflow's runs, the page, what is published). They change in this order:
 
 1. Lock; complete what a killed job began; see that MLflow answers. Nothing has changed so far.
-2. Incoming images are merged, and `dvc repro` runs: what is finished is never repeated, so a killed job goes on there.
+2. Incoming images are merged, and `dvc repro` runs. What is finished is not repeated, so a killed job continues there.
 3. The challenger becomes a version, found again by the hash of its network.
 4. The record is written to `pending.json`.
 5. The alias is moved: one write, the commit point. Before it the decision never happened, after it it did.
 6. The record is appended to the log. A job killed between 5 and 6 left `pending.json`, and the alias says what became
    of it; the next job appends or forgets it (step 1).
-7. MLflow, the page and what is published are brought up to date with the log, whoever wrote it; people are told.
+7. MLflow, the page and what is published are updated from the log; notifications are sent.
 
 So the registry has a champion at every moment after the first one, never two, and each step may be repeated.
 
@@ -45,7 +45,7 @@ EXIT_CODES = {"promoted": 0, "kept": 10, "nothing new": 11}
 
 
 def retrain(place: JobPaths, force: bool = False, wait: float = 0) -> Ended:
-    """Run the job; `force` trains and decides anew although nothing is new.
+    """Run the job; `force` trains and decides again although nothing is new.
 
     Raises:
         BusyError: another job is under way, and still is after `wait` seconds.
@@ -100,7 +100,7 @@ def recover(registry: "Registry", log: Log) -> None:
     if champion is None and line:
         raise IntegrityError(
             f"{registry.store.shown}: has no champion, and by {log.path} version {line[-1].version} is: restore "
-            f"mlflow.db and mlartifacts from a backup, or move {log.path.parent} away to start anew"
+            f"mlflow.db and mlartifacts from a backup, or move {log.path.parent} away to start again"
         )
 
 

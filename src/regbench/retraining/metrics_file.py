@@ -28,7 +28,7 @@ def write_metrics(path: Path, outcome: str, finished: float, seconds: float, rec
     """Replace the file at `path` by the state after a job.
 
     `outcome` is one of `OUTCOMES`, `finished` a Unix time, `seconds` the job's duration. Champion and scores follow
-    from the log of decisions: of the champion those it was last judged by, and of the challenger of the last decision.
+    from the log of decisions: of the champion those of its last evaluation, and of the challenger of the last decision.
     Without a champion its metrics are absent. A number that is not finite is left out. A file that cannot be written is
     one line on stderr.
     """
@@ -69,7 +69,7 @@ def _write_parties(registry: CollectorRegistry, records: Sequence[Record]) -> No
 
 
 def _judged(champion: Party, records: Sequence[Record]) -> Party | None:
-    """Return the champion as it was last judged: a rollback judges nobody."""
+    """Return the champion with its last scores: a rollback evaluates no model."""
     parties = (party for record in reversed(records) for party in (record.challenger, record.champion))
     return next((party for party in parties if party and party.version == champion.version and party.scores), None)
 

@@ -1,4 +1,4 @@
-"""Tells a webhook and a command how a job ended; whatever goes wrong with that is one line, and never an error."""
+"""Notifies a webhook and a command of how a job ended; a failure of that is one line, never an error."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The decision log as a page: one file, no network needed, newest first."""
+"""Writes the decision log as a page that opens offline, newest first."""
 
 from datetime import datetime
 from pathlib import Path

@@ -13,7 +13,7 @@ from regbench.runtime.redaction import redact
 
 
 class PipelineError(RegbenchError):
-    """A command of DVC or git that failed; what it said stands above."""
+    """A command of DVC or git that failed; its own message is above."""
 
 
 def repro(project: Path, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""All that MLflow is to hold of a project's results, read from the pipeline's files; no mlflow here."""
+"""Reads everything that belongs in MLflow from the pipeline's files; imports no mlflow."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def read_records(params: Params, results: Results) -> list[RunRecord]:
     All in the order of `params.yaml`; a variant that was not searched has no study.
 
     Raises:
-        InputError: a file is missing or lacks a variant or seed: the pipeline has not finished.
+        InputError: a file, a variant or a seed is missing: the pipeline has not finished.
     """
     try:
         reader = FinalsReader(params, results)

@@ -1,4 +1,4 @@
-"""MLflow's experiments: found or made, and described so that whoever opens one sees what it says."""
+"""Finds or creates MLflow's experiments, and describes them."""
 
 from collections.abc import Mapping
 

@@ -97,7 +97,7 @@ class Watcher:
         self.known: dict[str, tuple[Run, int]] = {}
 
     def look(self) -> int:
-        """Log what is new, and return how many trainings are running. Looking again, or from anew, adds no copy."""
+        """Log what is new, and return how many trainings are running. Repeated calls add no copies."""
         running = 0
         for training in self._trainings():
             running += training.status == "RUNNING"

@@ -1,6 +1,6 @@
 """The names under which numbers appear in MLflow.
 
-What stands before the slash becomes a section of the chart page; sections are in alphabetical order, so that `test` is
+The part before the slash becomes a section of the chart page; sections are in alphabetical order, so that `test` is
 the first. Bars show two decimals from zero on, where accuracies of 0.975 and 0.982 look the same: so fractions are
 given in percent, and accuracies as errors too.
 """
@@ -69,7 +69,7 @@ INTERVAL: dict[str, tuple[Named, ...]] = {
     "test_accuracy_low": (_error("SPLIT/error_pct_high"),),
     "test_accuracy_high": (_error("SPLIT/error_pct_low"),),
 }
-"""Columns of the comparison that scores lack."""
+"""Columns of the comparison that the scores do not have."""
 
 BALANCED_INTERVAL: dict[str, tuple[Named, ...]] = {
     "test_accuracy_low": (_error("SPLIT/balanced_error_pct_high"),),

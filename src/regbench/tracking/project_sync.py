@@ -12,7 +12,7 @@ from regbench.tracking.store import find_store
 def sync_project(params_file: Path, results: Results, strict: bool = False) -> None:
     """Log the results that the store of the current folder does not have yet.
 
-    Not `strict`: the store is not asked where no file changed since the last time, and its failure is only printed.
+    Not `strict`: no request is sent where no file changed since the last time, and a failure is only printed.
 
     Raises:
         TrackingError: the store fails, and `strict`.

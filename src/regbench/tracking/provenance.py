@@ -12,7 +12,7 @@ from regbench.runtime.git import GitError, ask_git, last_commit, list_files
 from regbench.tracking.dvc_lock import LOCK, outputs, read_stages, sources
 
 UNKNOWN = "unknown"
-"""What stands where there is no git, no repository or no `dvc.lock`."""
+"""The value where there is no git, no repository or no `dvc.lock`."""
 NAMED = 5
 """Files that are named where code is not committed."""
 

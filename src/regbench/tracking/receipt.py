@@ -1,4 +1,4 @@
-"""What is known to be logged, so that a pipeline without news needs neither mlflow nor pandas (4 seconds)."""
+"""Remembers what is logged already, so that a pipeline without new results imports neither mlflow nor pandas (4 s)."""
 
 import hashlib
 import json

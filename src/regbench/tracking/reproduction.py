@@ -28,7 +28,7 @@ class LoggedRun:
 def describe(run: LoggedRun, params: Params, project: Path) -> str:
     """Return, in lines, the commands that make a run again, and each thing that differs from `project` as it is.
 
-    A run that no stage made, such as that of a decision, is told as such: there is nothing to run again.
+    A run that no stage made, such as that of a decision, is reported as such: there is nothing to run again.
     """
     title = f"{run.name}, MLflow run {run.run_id}"
     if "dvc_stage" not in run.tags:

@@ -1,4 +1,4 @@
-"""What one MLflow run holds; no mlflow here."""
+"""The content of one MLflow run; imports no mlflow."""
 
 import hashlib
 import json

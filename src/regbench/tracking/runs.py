@@ -1,4 +1,4 @@
-"""MLflow runs from records, each once however often this is called; nothing but this package imports mlflow."""
+"""Writes records as MLflow runs, each only once; no other package imports mlflow."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -149,7 +149,7 @@ class Tracker:
         return ModelLogger(self.client)
 
     def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
-        """Return the tags that say where a run stands among others; they may change."""
+        """Return the tags that depend on the other runs of the comparison; they may change."""
         tags = {"mlflow.runColor": record.colour, "mlflow.parentRunId": parent or "", **record.verdicts}
         if record.standing:
             tags |= {STANDING: record.standing, NOTE: record.described(record.standing)}
@@ -158,7 +158,7 @@ class Tracker:
     def _place(self, run: Run, record: RunRecord, placed: dict[str, str]) -> None:
         """Put a run into the latest comparison: the tags last, since they say that the report is there."""
         news = {name: value for name, value in placed.items() if run.data.tags.get(name) != value}
-        # A note that somebody wrote in MLflow stays.
+        # A note that a person wrote in MLflow is kept.
         written = (record.note, record.described(run.data.tags.get(STANDING, "")))
         if run.data.tags.get(NOTE, record.note) not in written:
             news.pop(NOTE, None)

@@ -65,7 +65,7 @@ def _study(
         **shared,
         name=name,
         note=f"Search of {', '.join(ranges)} with {search['sampler']}, pruner {search['pruner']}. Trial {winner} wins "
-        f"by the mean over the fresh seeds {text(search['fresh_seeds'])}; its values stand among the parameters.",
+        f"by the mean over the fresh seeds {text(search['fresh_seeds'])}; its values are among the parameters.",
         params=settings(params, name)
         | {"winner": str(winner)}
         | {f"range.{key}": described for key, described in ranges.items()}

@@ -1,4 +1,4 @@
-"""What MLflow shows of a variant apart from its results: its settings, and its colour in charts."""
+"""The settings of a variant as MLflow parameters, and its colour in charts."""
 
 from collections.abc import Mapping
 from typing import Any

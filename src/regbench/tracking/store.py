@@ -28,7 +28,7 @@ class Store:
     """An MLflow tracking store as this project sees it."""
 
     uri: str
-    """What MLflow is told; may hold a password, so print `shown`."""
+    """The address for MLflow; may contain a password, so print `shown`."""
     project: Path
     """Absolute folder that the default database, the artifacts and the receipts are in."""
 
@@ -39,7 +39,7 @@ class Store:
 
     @property
     def served(self) -> bool:
-        """Whether a server stands before the store; it then decides where artifacts go."""
+        """Whether the store is behind a server, which then decides where artifacts go."""
         return urlsplit(self.uri).scheme in ("http", "https")
 
     @property

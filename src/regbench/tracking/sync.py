@@ -1,4 +1,4 @@
-"""The step between results and MLflow: one writer at a time, and nothing is asked twice."""
+"""Syncs results to MLflow, idempotently, under a lock."""
 
 from dataclasses import replace
 
@@ -18,9 +18,9 @@ PATIENCE = 600
 
 
 def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint: str, ask: bool = False) -> Receipt:
-    """Log what `store` lacks of `results` and return the receipt of it, which is also written.
+    """Log the results that `store` does not have yet; write and return the receipt.
 
-    Where the receipt says that equal content was logged, the store is not asked, unless `ask`.
+    Where the receipt says that equal content was logged, no request is sent to the store, unless `ask`.
 
     Raises:
         TrackingError: how many runs are not logged yet, and why. Those that are logged stay so.

@@ -35,10 +35,10 @@ def watch_trainings(params_file: Path, folder: Path, seconds: float) -> NoReturn
 
 
 def watch(store: Store, name: str, folder: Path) -> Iterator[int]:
-    """Log what is new of the trainings in `folder` each time the iterator is asked; yield how many are running.
+    """Log what is new of the trainings in `folder` at each step of the iterator; yield how many are running.
 
     Raises:
-        TrackingError: the store fails; a new iterator goes on where this one was.
+        TrackingError: the store fails; a new iterator continues where this one stopped.
     """
     configure_client()
     write_ahead(store)
