@@ -32,7 +32,7 @@ from regbench.files import write_csv
 from regbench.tracking.server import serve
 from regbench.tracking.store import Store, find_store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
 
 @pytest.fixture
