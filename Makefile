@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro ui test test-slow test-all fuzz check lock lock-peers bench clean
+.PHONY: help install repro ui test test-slow test-all fuzz soak check lock lock-peers bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,11 @@ fuzz: install ## damage what readers read, INPUTS times a reader (default 10000)
 	@echo "fuzz: seed $(SEED), $(INPUTS) inputs a reader"
 	@INPUTS=$(INPUTS) python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --timeout=0 \
 	    $(TESTFLAGS)
+
+MINUTES ?= 60
+soak: install ## run everything under faults for MINUTES (default 60), by a printed SEED, then check all invariants
+	@folder=$$(mktemp -d) && PYTHONPATH="$(CURDIR)/tests:$$PYTHONPATH" \
+	    python -m support.soak $$folder/project --minutes $(MINUTES) --seed $(SEED)
 
 check: install ## lint, formatting, types and the direction of imports
 	@ruff check .

@@ -36,9 +36,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many inputs the fuzz tests tried, and what came of them."""
+    """Print how many tests made faults, how many inputs the fuzz tests tried, and what came of them."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     seed = terminalreporter.config.getoption("--hypothesis-seed")
+    made = [report for report in reports if getattr(report, "when", "") == "call" and "fault" in report.keywords]
+    if made:
+        terminalreporter.write_line(f"faults: {len(made)} tests made one for real")
     lines = report_counts([report for report in reports if getattr(report, "when", "") == "teardown"])
     for line in lines:
         terminalreporter.write_line(f"fuzz: {line}")

@@ -21,6 +21,8 @@ from regbench.health.doctor import examine
 from regbench.health.finding import Finding
 from regbench.retraining.paths import JobPaths
 
+pytestmark = pytest.mark.fault
+
 LOCK = """
 stages:
   train: {cmd: c, deps: [{path: params.yaml}, {path: src}], outs: [{path: runs, md5: x.dir, size: 3, nfiles: 1}]}

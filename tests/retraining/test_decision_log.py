@@ -1,6 +1,7 @@
 """The decision log and the page that is made from it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,20 @@ def test_the_page_tells_what_the_decisions_have_spent(tmp_path: Path) -> None:
     page = (tmp_path / "page.html").read_text()
     assert "compared 74 times" in page and "at most 0.03 false promotions" in page
     assert page.count("held over 365 decisions") == 73
+
+
+def test_the_order_of_the_log_decides_also_where_a_clock_was_turned_back(tmp_path: Path) -> None:
+    """And two decisions within a second are two."""
+    dates = ("2026-10-25T02:30:00", "2026-10-25T02:30:00", "2026-10-25T01:10:00", "1970-01-01T00:00:00")
+    times = [f"{date}+00:00" for date in dates]
+    outcomes = [("promoted", None, 1), ("promoted", 1, 2), ("kept", 2, 3), ("promoted", 2, 4)]
+    log = Log(tmp_path)
+    for time, (outcome, champion, challenger) in zip(times, outcomes, strict=True):
+        log.append(replace(decision(outcome, champion, challenger), time=time))
+    records = log.read()
+    assert [record.time for record in records] == times
+    assert [party.version for party in champions(records)] == ["1", "2", "4"]
+    write_page(tmp_path / "page.html", records, "digits")
+    page = (tmp_path / "page.html").read_text()
+    shown = [page.index(f"<h2>Version {number} is") for number in (4, 2, 1)]
+    assert shown == sorted(shown), "newest first"

@@ -15,7 +15,7 @@ from support.retraining_project import git, still_running
 from support.tracking_store import free_port
 from support.webhook import Hook
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 STORAGE, INTEGRITY = 4, 6
 CANARY = "canary7f3a"
 STAGES = {

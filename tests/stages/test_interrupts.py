@@ -19,7 +19,7 @@ from support.project import Project, environment
 
 from regbench.files import TEMPORARY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 STAGE = (sys.executable, "-m", "stages.train", "tuned", "data", "augmented", "runs", "timings")
 EPOCHS = 1200
 """So many that a training still runs, also on a busy machine, when it is told to end."""

@@ -2,8 +2,10 @@
 
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +14,25 @@ import pytest
 from mlflow import MlflowClient
 from support.faulty_proxy import Fault, FaultyProxy, faulty_proxy
 from support.tracking_project import write_project
-from support.tracking_store import RUNS, STAGE, SYNC, assert_complete, environ, experiment, free_port, stage, track
+from support.tracking_store import (
+    RUNS,
+    STAGE,
+    SYNC,
+    assert_complete,
+    contents,
+    environ,
+    experiment,
+    free_port,
+    stage,
+    track,
+)
 
 from regbench.errors import TrackingError
 from regbench.files import write_csv
 from regbench.tracking.server import serve
 from regbench.tracking.store import Store, find_store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
 
 @pytest.fixture
@@ -153,3 +166,55 @@ def test_half_done_is_counted(tmp_path: Path, server: str, proxy: FaultyProxy) -
     # The variant's run and its two seeds are new.
     with pytest.raises(TrackingError, match=r"^3 runs not logged yet"):
         track(tmp_path, store)
+
+
+def test_a_database_that_somebody_holds_for_some_seconds_is_waited_for(project: Path) -> None:
+    track(project)
+    change_results(project)
+    with writing(project, seconds=6):
+        done = stage(project, SYNC)
+    assert done.returncode == 0, done.stderr
+    assert_logged_once(project)
+
+
+def test_a_database_that_somebody_holds_for_ever_fails_no_pipeline(project: Path) -> None:
+    """And not before long, with one line that says what to do."""
+    track(project)
+    change_results(project)
+    begin = time.monotonic()
+    with writing(project, seconds=300):
+        done = stage(project)
+        assert time.monotonic() - begin < 200
+    (line,) = [line for line in done.stderr.splitlines() if "not logged yet" in line]
+    assert done.returncode == 0 and "locked" in line and line.endswith("run `regbench sync` when it is back")
+    assert stage(project, SYNC).returncode == 0
+    assert_logged_once(project)
+
+
+def change_results(project: Path) -> None:
+    scores = pd.read_csv(project / "evaluation/l2/scores.csv")
+    write_csv(project / "evaluation/l2/scores.csv", scores.assign(log_loss=0.4))
+
+
+def assert_logged_once(project: Path) -> None:
+    """The new results are there beside the earlier ones, and each run once."""
+    runs = contents(find_store(project, {}))
+    assert {status for _, status, *_ in runs.values()} == {"FINISHED"}
+    assert len(runs) == RUNS + 3
+
+
+@contextmanager
+def writing(project: Path, seconds: float) -> Iterator[None]:
+    """Hold the database's only write transaction in another process, for some seconds at most."""
+    script = (
+        "import sqlite3, sys, time; c = sqlite3.connect('mlflow.db', isolation_level=None); "
+        f"c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); time.sleep({seconds})"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script], cwd=project, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        yield
+    finally:
+        holder.kill()
+        holder.wait()

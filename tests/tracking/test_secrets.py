@@ -9,6 +9,8 @@ import yaml
 from support.tracking_project import write_project
 from support.tracking_store import stage
 
+pytestmark = pytest.mark.fault
+
 CANARY = "canary7f3a"
 PRIVATE = {
     "HOME": f"/tmp/{CANARY}",
