@@ -24,7 +24,6 @@ from typing import Any
 
 from distributed import Client, get_worker
 
-from benchmarks.machine import machine
 from regbench.config.checking import load_params
 from regbench.config.cluster import Dask
 from regbench.config.compute import Compute
@@ -210,6 +209,8 @@ def main() -> None:
     else:
         found = measure_head(folder, given.tasks, given.at_a_time, (given.shortest, given.longest))
         print(found, flush=True)
+    from benchmarks.machine import machine  # imports torch, which a head does not
+
     write_json(folder / f"{given.what}.json", {"machine": machine(), "found": found})
 
 

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ class DaskExecutor:
         )
         near = CarriedFuture(far.cancel)
         self.futures[number] = near
-        far.add_done_callback(partial(self.receivers.submit, self._arrive, number))
+        far.add_done_callback(lambda ended: self.receivers.submit(self._arrive, number, ended))
         return near
 
     def close(self) -> None:
