@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from ruamel.yaml import YAML
 from support.project import REGBENCH, ROOT, Project
 from support.raw_images import write_canonical
 from support.retraining_project import create, digits, job, write_rows
+from support.validators import documents, tool
 from support.webhook import SECRET, Hook
 
 from regbench.errors import BusyError, RejectedDataError
@@ -32,21 +32,6 @@ pytestmark = pytest.mark.slow
 DEPLOY = ROOT / "deploy"
 CRON_SECONDS = 60 + 240
 """Until the next full minute, and for the job on a busy machine."""
-
-
-def tool(*command: str, code: int = 0) -> str:
-    """Run a validator of this environment, or one of the machine; skip where that is absent."""
-    here = Path(sys.executable).with_name(command[0])
-    found = str(here) if here.exists() else shutil.which(command[0])
-    if found is None:
-        pytest.skip(f"{command[0]} is not installed")
-    done = subprocess.run([found, *command[1:]], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def documents(path: Path) -> list[Any]:
-    return list(YAML(typ="safe").load_all(path.read_text()))
 
 
 @dataclass(frozen=True)

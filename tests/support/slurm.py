@@ -48,7 +48,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 KillWait=2
 MinJobAge=10
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=2000
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=4000
 PartitionName=low Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1
 PartitionName=high Nodes={host} MaxTime=INFINITE PriorityTier=2
 """

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,8 @@ GPU = "GPU"
 """Name of the resource that a worker with a GPU offers: `dask worker --resources GPU=1`."""
 SENDERS = 4
 """Workers that files are sent to at a time."""
+RECEIVERS = 8
+"""Runs that come home at a time: writing one to disk waits for the disk, and more in memory would be too many."""
 CONNECT = 30
 """Seconds until a scheduler must have answered."""
 LOST = "the Dask scheduler was lost: start it, then run the same command again: what was finished is kept"
@@ -38,14 +39,22 @@ LOST = "the Dask scheduler was lost: start it, then run the same command again: 
 class DaskExecutor:
     """Carries calls to a cluster; order of submission is order of priority."""
 
-    def __init__(self, client: Client, home: Home, settings: Dask, resources: dict[str, float]) -> None:
-        self.client, self.home, self.settings, self.resources = client, home, settings, resources
+    def __init__(
+        self,
+        client: Client,
+        home: Home,
+        settings: Dask,
+        resources: dict[str, float],
+        work: Callable[..., Delivery] = open_on_dask,
+    ) -> None:
+        self.client, self.home, self.settings, self.resources, self.work = client, home, settings, resources, work
         self.topic = f"regbench-{uuid.uuid4().hex}"
         self.numbers = count()
         self.futures: dict[int, CarriedFuture] = {}
         self.inputs: dict[str, Input] = {}
         self.sending: set[tuple[str, str]] = set()
         self.senders = ThreadPoolExecutor(SENDERS, "send")
+        self.receivers = ThreadPoolExecutor(RECEIVERS, "receive")
         client.subscribe_topic(self.topic, self._hear)
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
@@ -59,7 +68,7 @@ class DaskExecutor:
         if self.client.status != "running":
             raise ClusterError(LOST)
         far = self.client.submit(
-            open_on_dask,
+            self.work,
             parcel,
             number,
             self.topic,
@@ -71,17 +80,18 @@ class DaskExecutor:
         )
         near = CarriedFuture(far.cancel)
         self.futures[number] = near
-        far.add_done_callback(partial(self._arrive, number))
+        far.add_done_callback(lambda ended: self.receivers.submit(self._arrive, number, ended))
         return near
 
     def close(self) -> None:
         """Cancel what is not done, and leave the cluster."""
-        self.senders.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.senders, self.receivers):
+            pool.shutdown(wait=False, cancel_futures=True)
         with suppress(Exception):
             self.client.close(timeout=5)
 
     def _arrive(self, number: int, far: "distributed.Future[Any]") -> None:
-        """Take what a call came to; done by a thread of Dask's that does nothing else."""
+        """Take what a call came to; done by one of the threads that receive."""
         near = self.futures.pop(number)
         try:
             near.end(self.home.receive(self._result(far)))
@@ -149,7 +159,7 @@ def dask_executor(compute: Compute, home: Home) -> Iterator[DaskExecutor]:
     with _workers_here(compute) if not address else _none() as cluster:
         try:
             client = Client(cluster or address, timeout=CONNECT, set_as_default=False, name="regbench")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:  # Without TLS's files, or without a scheduler.
             raise ClusterError(
                 f"compute.dask.address = {address!r}: no scheduler answers ({str(error).splitlines()[0]}): start it, "
                 "or correct the address"

@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -93,6 +94,7 @@ def describe(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
     return " ".join([*titles, *numbers]) or function.__name__
 
 
+@cache
 def versions() -> str:
     """Return the versions of what computes here, such as `python 3.11, numpy 2.4.6, torch 2.14.1`."""
     major, minor = sys.version_info[:2]
