@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from regbench.errors import IntegrityError
 from regbench.files import read_array
-from regbench.report.tables import required
+from regbench.report.tables import required, table
 
 SMALLEST = 1e-15
 """Probabilities are clipped here for the log-loss, as scikit-learn clips them."""
@@ -44,3 +45,18 @@ def read_answers(file: Path, labels: NDArray[np.int64], shape: tuple[int, int, i
         raise IntegrityError(f"{file}: {found}: must be {shape} (seeds, images, classes): run `dvc repro evaluate`")
     digest = hashlib.sha256(np.ascontiguousarray(probabilities).tobytes()).hexdigest()
     return Answers(probabilities.argmax(axis=2) == labels, losses(probabilities, labels), digest)
+
+
+def read_scores(file: Path, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """Read the scores of a variant's seeds, a row each; errors as for `read_answers`."""
+    scores = required(file, table)
+    if tuple(scores["seed"]) != seeds:
+        found = f"seeds {scores['seed'].tolist()}"
+        raise IntegrityError(f"{file}: {found}: must be {list(seeds)} as in params.yaml: run `dvc repro evaluate`")
+    return scores
+
+
+def read_labels(file: Path) -> tuple[NDArray[np.int64], NDArray[np.object_] | None]:
+    """Return the class and the group of each image; None where there are no groups."""
+    read = required(file, lambda path: pd.read_csv(path, dtype={"filename": str, "group": str}, keep_default_na=False))
+    return read["label"].to_numpy(), read["group"].to_numpy(dtype=object) if "group" in read else None

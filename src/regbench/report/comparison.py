@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regbench.config.experiment import EvaluatedExperiment
-from regbench.errors import IntegrityError
 from regbench.files import read_json
-from regbench.report.answers import read_answers
+from regbench.report.answers import read_answers, read_labels, read_scores
 from regbench.report.complexity import complexity_of
-from regbench.report.tables import required, table
+from regbench.report.tables import required
 from regbench.report.verdict_columns import VERDICT_COLUMNS, log_loss_verdicts, verdict_row
 from regbench.statistics.intervals import Interval
 from regbench.statistics.pair import Comparison as Verdict
@@ -134,14 +133,14 @@ def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
         IntegrityError: a file does not fit the seeds, images or classes that the others speak of.
     """
     split = required(evaluation / "split.json", read_json)
-    labels, groups = _images(evaluation / "labels.csv")
+    labels, groups = read_labels(evaluation / "labels.csv")
     shape = (len(params.seeds), split["images"], len(split["classes"]))
     answers = {name: read_answers(evaluation / name / "probabilities.npy", labels, shape) for name in params.names}
     correct = {name: found.correct for name, found in answers.items()}
     units, groups_alone = Units.of(labels, groups, params.evaluate.score), Units.of(labels, groups)
     losses = {name: groups_alone.cells(found.losses) for name, found in answers.items()}
     networks = {name: found.digest for name, found in answers.items()}
-    scores = {name: _scores(evaluation / name / "scores.csv", params.seeds) for name in params.names}
+    scores = {name: read_scores(evaluation / name / "scores.csv", params.seeds) for name in params.names}
     baseline = "baseline" if "baseline" in params.variants else next(iter(params.variants))
     complexity = {name: complexity_of(params, name) for name in params.names}
     confidence, margin = params.evaluate.confidence, params.evaluate.margin / 100
@@ -185,20 +184,6 @@ def _row(variant: str, accuracy: Interval, scores: pd.DataFrame) -> dict[str, An
         **{name: float(scores[name].mean()) for name in MEANS},
         NETWORKS: float(scores[NETWORKS].mean()) if NETWORKS in scores else 1.0,
     }
-
-
-def _scores(file: Path, seeds: tuple[int, ...]) -> pd.DataFrame:
-    scores = required(file, table)
-    if tuple(scores["seed"]) != seeds:
-        found = f"seeds {scores['seed'].tolist()}"
-        raise IntegrityError(f"{file}: {found}: must be {list(seeds)} as in params.yaml: run `dvc repro evaluate`")
-    return scores
-
-
-def _images(file: Path) -> tuple[NDArray[np.int64], NDArray[np.object_] | None]:
-    """Return the class and the group of each image; None where there are no groups."""
-    read = required(file, lambda path: pd.read_csv(path, dtype={"filename": str, "group": str}, keep_default_na=False))
-    return read["label"].to_numpy(), read["group"].to_numpy(dtype=object) if "group" in read else None
 
 
 def _seed_errors(seeds: tuple[int, ...], cells: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
