@@ -26,7 +26,8 @@ from regbench.engine.results import adopt_results
 from regbench.engine.store import Store
 from regbench.engine.stored_training import read_history
 from regbench.retraining.announced import logged_so_far
-from regbench.retraining.decision_log import Log, Record, champions, rolled_back
+from regbench.retraining.decision_log import Log, champions, rolled_back
+from regbench.retraining.decision_record import Record
 from regbench.retraining.metrics_file import write_metrics
 from regbench.retraining.page import write_page
 from regbench.retraining.wording import markdown, numbers

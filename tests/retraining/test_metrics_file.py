@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from regbench.retraining.decision_log import Party, Record
+from regbench.retraining.decision_record import Party, Record
 from regbench.retraining.metrics_file import OUTCOMES, write_metrics
 
 SCORES = {

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from regbench.config.retraining import Gate
-from regbench.retraining.decision_log import Party, Record, decision_key
+from regbench.retraining.decision_record import Party, Record, decision_key
 
 SCORES = {"error_percent": 5.0, "low": 4.0, "high": 6.5, "log_loss": 0.2, "calibration_error": 0.01}
 SCORES |= {"megabytes": 5.6, "milliseconds": 0.4}

@@ -9,7 +9,7 @@ from regbench.config.params import Params
 from regbench.data.dataset import Split
 from regbench.files import write_csv
 from regbench.layout import Results
-from regbench.retraining.decision_log import Party, Record
+from regbench.retraining.decision_record import Party, Record
 from regbench.retraining.gate import GateInputs, Intake, refusals_of
 from regbench.retraining.paths import JobPaths
 from regbench.tracking.model_version import Version

@@ -18,7 +18,8 @@ from PIL import Image
 from support.project import REGBENCH, Project, environment
 
 from regbench.data.raw import write_raw
-from regbench.retraining.decision_log import Log, Record
+from regbench.retraining.decision_log import Log
+from regbench.retraining.decision_record import Record
 
 Pixels = NDArray[np.uint8]
 Row = tuple[Pixels, str]

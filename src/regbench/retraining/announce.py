@@ -3,7 +3,8 @@
 from regbench.config.params import Params
 from regbench.files import write_json
 from regbench.retraining.announced import logged_so_far, receipt_of
-from regbench.retraining.decision_log import Log, Record
+from regbench.retraining.decision_log import Log
+from regbench.retraining.decision_record import Record
 from regbench.retraining.page import write_page
 from regbench.retraining.paths import JobPaths
 from regbench.retraining.wording import markdown, numbers

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regbench.files import read_json
-from regbench.retraining.decision_log import Record
+from regbench.retraining.decision_record import Record
 from regbench.tracking.store import Store
 
 

@@ -5,123 +5,13 @@ the log holds it afterwards. Killed in between, the next job sees from the regis
 completes or forgets it: see `Log.recover`.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from regbench.errors import IntegrityError, reason_of
 from regbench.files import open_to_append, write_json
-
-Outcome = Literal["promoted", "kept", "rejected", "rolled back"]
-MOVES = ("promoted", "rolled back")
-"""Outcomes after which another version is champion."""
-
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Numbers = Mapping[str, Finite | None]
-"""None is a number that was not finite."""
-
-
-@dataclass(frozen=True)
-class Party:
-    """One of the two models, with its scores on the test images."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    version: str
-    key: str
-    """Hash of the network."""
-    variant: str
-    seed: str
-    scores: Numbers = field(default_factory=dict)
-    """As `promotion.summary`; empty where nothing was evaluated."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """One decision."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    outcome: Outcome
-    reasons: tuple[str, ...]
-    """A sentence each."""
-    raw: str = ""
-    """Where the images came from, `data.raw`."""
-    data_hash: str = ""
-    """Of all images and labels, as the data report has it."""
-    images: Mapping[str, int] = field(default_factory=dict)
-    """Split -> number of images."""
-    champion: Party | None = None
-    """The champion before."""
-    challenger: Party | None = None
-    """Whoever wanted its place; in a rollback, whoever got it back."""
-    difference: Numbers = field(default_factory=dict)
-    """Points of accuracy that the challenger is ahead: mean, low, high; and p_value, discordant images."""
-    lost_classes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """Drift of the new data that was no reason to stop, a line each."""
-    drift: Mapping[str, Any] = field(default_factory=dict)
-    """The drift report; empty where there were no new images or no champion."""
-    gate: Mapping[str, Any] = field(default_factory=dict)
-    """The section `retrain.gate` at the time of the decision."""
-    commit: str = ""
-    dirty: str = ""
-    """`true` where code or parameters were not committed."""
-    key: str = ""
-    """Hash of what the decision followed from: equal keys, equal decisions."""
-    time: str = ""
-    """UTC, ISO 8601; for people only: the order of the log is the order of the decisions."""
-
-    @property
-    def in_use(self) -> Party | None:
-        """The champion after the decision."""
-        return self.challenger if self.outcome in MOVES else self.champion
-
-    @classmethod
-    def from_json(cls, text: bytes) -> "Record":
-        """Rebuild what `to_json` and JSON made; ValueError for other fields, types or values."""
-        record = _RECORDS.validate_json(text, strict=True)
-        if record.outcome in MOVES and record.challenger is None:
-            raise ValueError(f"outcome = {record.outcome!r}: challenger must name who became champion")
-        if record.gate:
-            _JudgedBy.model_validate(record.gate)
-        if record.time:
-            datetime.fromisoformat(record.time)
-        return record
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON knows it: a number that is not finite becomes null."""
-        found: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
-        return found
-
-    def dated(self) -> "Record":
-        """Return the record with the time of now."""
-        return replace(self, time=datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-_RECORDS = TypeAdapter(Record)
-
-
-class _JudgedBy(BaseModel):
-    """What the page shows of a gate; other settings come and go with versions."""
-
-    rule: str
-    margin: Finite
-    confidence: Finite
-    horizon: Annotated[int, Field(ge=1)] = 1
-
-
-def decision_key(*parts: Any) -> str:
-    """Return the hash of what a decision follows from."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+from regbench.retraining.decision_record import Party, Record
 
 
 class Log:

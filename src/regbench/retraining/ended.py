@@ -9,7 +9,8 @@ from typing import Any
 from regbench.config.loading import load_sections
 from regbench.config.retraining import Retrain, RetrainSection
 from regbench.errors import IntegrityError, RegbenchError, RejectedDataError, StorageError
-from regbench.retraining.decision_log import Log, Record
+from regbench.retraining.decision_log import Log
+from regbench.retraining.decision_record import Record
 from regbench.retraining.metrics_file import write_metrics
 from regbench.retraining.notify import notify
 from regbench.runtime.command import TerminationError

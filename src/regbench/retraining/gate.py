@@ -14,7 +14,8 @@ from regbench.data.dataset import Split, SplitName, load_shape, load_split, read
 from regbench.files import read_json, write_csv
 from regbench.retraining.challenger import Challenger
 from regbench.retraining.decision import decide, summary
-from regbench.retraining.decision_log import Log, Party, Record, champions, decision_key, rolled_back
+from regbench.retraining.decision_log import Log, champions, rolled_back
+from regbench.retraining.decision_record import Party, Record, decision_key
 from regbench.retraining.paths import JobPaths
 from regbench.runtime.redaction import shown_path
 from regbench.statistics.intervals import Difference

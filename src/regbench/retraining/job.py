@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from regbench.config.checking import load_params
 from regbench.config.params import Params
 from regbench.errors import IntegrityError, RejectedDataError
-from regbench.retraining.decision_log import Log, Record, champions, decision_key
+from regbench.retraining.decision_log import Log, champions
+from regbench.retraining.decision_record import Record, decision_key
 from regbench.retraining.ended import Ended, failed, settings_of, tell
 from regbench.retraining.locking import only_job
 from regbench.retraining.paths import JobPaths

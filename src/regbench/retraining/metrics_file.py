@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from prometheus_client import CollectorRegistry, Enum, Gauge, Info, write_to_textfile
 
-from regbench.retraining.decision_log import Party, Record
+from regbench.retraining.decision_record import Party, Record
 
 OUTCOMES = ("promoted", "kept", "nothing new", "rejected", "rolled back", "failed")
 """How a job may end, as the metric has it; a job that leaves because another is under way writes nothing."""

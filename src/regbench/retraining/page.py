@@ -6,7 +6,8 @@ from pathlib import Path
 import jinja2
 
 from regbench.files import atomic
-from regbench.retraining.decision_log import Party, Record, champions
+from regbench.retraining.decision_log import champions
+from regbench.retraining.decision_record import Party, Record
 from regbench.retraining.wording import comparisons, heading, named, table
 
 

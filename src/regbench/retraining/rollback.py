@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 
 from regbench.config.checking import load_params
 from regbench.errors import InputError
-from regbench.retraining.decision_log import Log, Record, champions, decision_key
+from regbench.retraining.decision_log import Log, champions
+from regbench.retraining.decision_record import Record, decision_key
 from regbench.retraining.ended import Ended, tell
 from regbench.retraining.job import recover
 from regbench.retraining.locking import only_job

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from regbench.retraining.decision_log import Party, Record
+from regbench.retraining.decision_record import Party, Record
 
 ERROR = "test error, % (interval)"
 SCORES = {
