@@ -9,7 +9,7 @@ from support.parameter_effects import ingest_small
 
 from regbench.config.params import Params
 from regbench.engine import run as engine_run
-from regbench.engine.cluster import dask_executor, slurm_executor
+from regbench.engine.cluster import dask_opening, slurm_executor
 from regbench.engine.cluster.home import open_home
 from regbench.engine.inputs import learned_data
 from regbench.engine.run import open_engine
@@ -21,7 +21,7 @@ def choose_executor(params: Params, folder: Path) -> Any:
     """Return which executor the engine opens."""
     with (
         patch.object(engine_run, "local_executor", return_value=nullcontext("local")),
-        patch.object(dask_executor, "dask_executor", return_value=nullcontext("dask")),
+        patch.object(dask_opening, "dask_executor", return_value=nullcontext("dask")),
         patch.object(slurm_executor, "slurm_executor", return_value=nullcontext("slurm")),
         open_engine(params.compute, folder / "store") as engine,
     ):
@@ -33,12 +33,12 @@ def use_dask(params: Params, folder: Path) -> Any:
     data = ingest_small(params, folder)
     wanted = learned_data(data, "digest")
     with (
-        patch.object(dask_executor, "LocalCluster"),
-        patch.object(dask_executor, "Client") as client,
+        patch.object(dask_opening, "LocalCluster"),
+        patch.object(dask_opening, "Client") as client,
         open_home(Store(folder / "store")) as home,
     ):
         client.return_value.status = "running"
-        with dask_executor.dask_executor(params.compute, home) as executor:
+        with dask_opening.dask_executor(params.compute, home) as executor:
             executor.submit(settle_hardware, params.compute, folder)
             executor._send("worker", wanted)
     submitted, ran = client.return_value.submit.call_args, client.return_value.run.call_args
@@ -49,7 +49,7 @@ def share_gpu(params: Params, _: Path) -> Any:
     """Return what a call asks of workers that have a GPU."""
     client = MagicMock()
     client.scheduler_info.return_value = {"workers": {"w": {"resources": {"GPU": 1}}}}
-    return dask_executor._resources(client, params.compute.model_copy(update={"device": "auto"}))
+    return dask_opening._resources(client, params.compute.model_copy(update={"device": "auto"}))
 
 
 def use_slurm(params: Params, folder: Path) -> Any:

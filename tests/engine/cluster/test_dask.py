@@ -131,9 +131,9 @@ def test_a_lost_scheduler_is_one_error_and_the_rest_is_trained_next(
 
 
 def test_without_a_scheduler_there_is_one_error(network: Network, head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from regbench.engine.cluster import dask_executor
+    from regbench.engine.cluster import dask_opening
 
-    monkeypatch.setattr(dask_executor, "CONNECT", 1)
+    monkeypatch.setattr(dask_opening, "CONNECT", 1)
     cluster = Cluster(network, head)
     with pytest.raises(ClusterError, match=f"compute.dask.address = '{cluster.address}': no scheduler answers"):
         engine_on(cluster, head).__enter__()

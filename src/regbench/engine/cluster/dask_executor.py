@@ -1,20 +1,20 @@
-"""Calls on a Dask cluster: one that runs already, or workers of this machine that end with the stage."""
+"""Calls on a Dask cluster: handed over in their order, heard of while they are done, and taken in when they end."""
 
-import logging
 import os
+import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import distributed
-from distributed import Client, KilledWorker, LocalCluster
+from distributed import Client, KilledWorker
 
 from regbench.config.cluster import Dask
-from regbench.config.compute import Compute
 from regbench.engine.cluster.cache import complete, pieces, receive
 from regbench.engine.cluster.carried import CarriedFuture
 from regbench.engine.cluster.dask_worker import open_on_dask
@@ -25,14 +25,12 @@ from regbench.engine.inputs import Input
 from regbench.engine.live import append_line
 from regbench.errors import WorkerDiedError
 
-GPU = "GPU"
-"""Name of the resource that a worker with a GPU offers: `dask worker --resources GPU=1`."""
+IN_FLIGHT = 4000
+"""Calls that the scheduler has at a time: enough for 1,000 workers, and a bound of its memory and of the head's."""
 SENDERS = 4
 """Workers that files are sent to at a time."""
 RECEIVERS = 8
 """Runs that come home at a time: writing one to disk waits for the disk, and more in memory would be too many."""
-CONNECT = 30
-"""Seconds until a scheduler must have answered."""
 LOST = "the Dask scheduler was lost: start it, then run the same command again: what was finished is kept"
 
 
@@ -51,6 +49,9 @@ class DaskExecutor:
         self.topic = f"regbench-{uuid.uuid4().hex}"
         self.numbers = count()
         self.futures: dict[int, CarriedFuture] = {}
+        self.waiting: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
+        self.there: set[int] = set()
+        self.lock = threading.RLock()
         self.inputs: dict[str, Input] = {}
         self.sending: set[tuple[str, str]] = set()
         self.senders = ThreadPoolExecutor(SENDERS, "send")
@@ -63,10 +64,35 @@ class DaskExecutor:
         Raises:
             ClusterError: the scheduler was lost.
         """
-        parcel, number = self.home.pack(function, arguments), next(self.numbers)
-        self.inputs |= {each.digest: each for each in parcel.inputs}
         if self.client.status != "running":
             raise ClusterError(LOST)
+        number, near = next(self.numbers), CarriedFuture()
+        self.futures[number] = near
+        self.waiting.append((number, function, arguments))
+        self._fill()
+        return near
+
+    def _fill(self) -> None:
+        """Hand waiting calls to the scheduler, in their order, until it has as many as it may have."""
+        with self.lock:
+            while self.waiting and len(self.there) < IN_FLIGHT:
+                number, function, arguments = self.waiting.popleft()
+                near = self.futures[number]
+                try:
+                    if near.cancelled():
+                        del self.futures[number]
+                    else:
+                        self.there.add(number)
+                        self._hand_over(number, near, function, arguments)
+                except Exception as error:
+                    self.there.discard(number)
+                    near.end(error=error if self.client.status == "running" else ClusterError(LOST))
+
+    def _hand_over(
+        self, number: int, near: CarriedFuture, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
+        parcel = self.home.pack(function, arguments)
+        self.inputs |= {each.digest: each for each in parcel.inputs}
         far = self.client.submit(
             self.work,
             parcel,
@@ -78,10 +104,8 @@ class DaskExecutor:
             pure=False,
             resources=self.resources or None,
         )
-        near = CarriedFuture(far.cancel)
-        self.futures[number] = near
+        near.cancel_there = far.cancel
         far.add_done_callback(lambda ended: self.receivers.submit(self._arrive, number, ended))
-        return near
 
     def close(self) -> None:
         """Cancel what is not done, and leave the cluster."""
@@ -93,11 +117,14 @@ class DaskExecutor:
     def _arrive(self, number: int, far: "distributed.Future[Any]") -> None:
         """Take what a call came to; done by one of the threads that receive."""
         near = self.futures.pop(number)
+        self.there.discard(number)
+        self._fill()
         try:
             near.end(self.home.receive(self._result(far)))
         except BaseException as error:
             near.end(error=error)
         finally:
+            near.cancel_there = _nothing
             far.release()
 
     def _result(self, far: "distributed.Future[Any]") -> Delivery:
@@ -147,50 +174,5 @@ class DaskExecutor:
             near.end(error=error)
 
 
-@contextmanager
-def dask_executor(compute: Compute, home: Home) -> Iterator[DaskExecutor]:
-    """Yield an executor of calls on the cluster that the parameters name.
-
-    Raises:
-        ClusterError: no scheduler answers.
-    """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # What matters is raised.
-    address = compute.dask.address or os.environ.get("DASK_SCHEDULER_ADDRESS", "")
-    with _workers_here(compute) if not address else _none() as cluster:
-        try:
-            client = Client(cluster or address, timeout=CONNECT, set_as_default=False, name="regbench")
-        except (OSError, ValueError, TypeError, RuntimeError) as error:  # Without TLS's files, or without a scheduler.
-            raise ClusterError(
-                f"compute.dask.address = {address!r}: no scheduler answers ({str(error).splitlines()[0]}): start it, "
-                "or correct the address"
-            ) from None
-        executor = DaskExecutor(client, home, compute.dask, _resources(client, compute))
-        try:
-            yield executor
-        finally:
-            executor.close()
-
-
-@contextmanager
-def _workers_here(compute: Compute) -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=compute.processes,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    ) as cluster:
-        yield cluster
-
-
-@contextmanager
-def _none() -> Iterator[None]:
-    yield None
-
-
-def _resources(client: Client, compute: Compute) -> dict[str, float]:
-    """Return what a call asks of a worker: its share of a GPU where workers offer theirs."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    if compute.device == "cpu" or not any(GPU in worker["resources"] for worker in workers):
-        return {}
-    return {GPU: 1 / compute.trainings_per_gpu}
+def _nothing() -> None:
+    """Cancel a call that has ended."""

@@ -52,7 +52,7 @@ def cluster_executor(compute: Compute, store: Store) -> Iterator[ClusterExecutor
 def _open(compute: Compute, home: Home) -> AbstractContextManager[Executor]:
     try:
         if compute.executor == "dask":
-            from regbench.engine.cluster.dask_executor import dask_executor
+            from regbench.engine.cluster.dask_opening import dask_executor
 
             return dask_executor(compute, home)
         from regbench.engine.cluster.slurm_executor import slurm_executor

@@ -66,8 +66,8 @@ def pack(function: Callable[..., Any], arguments: tuple[Any, ...], store: Path, 
     """Return the parcel of `function(*arguments)`."""
     parts = list(_parts(arguments))
     inputs = {each.folder: each for part in _portable(arguments) for each in part.inputs}
-    own = {type(part).__module__ for part in parts if type(part).__module__.startswith("regbench.")}
-    modules = tuple(sorted({WORKER, function.__module__} | own))
+    named = {WORKER, function.__module__, *(type(part).__module__ for part in parts)}
+    modules = tuple(sorted(name for name in named if name.startswith("regbench.")))
     places = {part: part.absolute() for part in parts if isinstance(part, Path)}
     return Parcel(
         title=describe(function, arguments),
