@@ -166,6 +166,14 @@ def test_nothing_is_made_twice(engine: Engine, data: Path, specs: Specs) -> None
     assert before.items() <= after.items() and len({Path(name).parent for name in after.keys() - before}) == 8
 
 
+def test_ensembles_of_one_chain_train_each_round_once_and_equal_ones_are_one(data: Path, tmp_path: Path) -> None:
+    engine = small_engine(tmp_path / "store", Counter())
+    boosted = ENSEMBLES["boosted"]
+    more = boosted.model_copy(update={"networks": 4})
+    make(engine, learnable_params(ensembles={"a": boosted, "b": more, "c": boosted}, seeds=(1,)), data)
+    assert calls(engine) == ["run_training"] * 3 + ["assemble"] * 2, "two variants and one chain; a and c are the same"
+
+
 def test_variants_are_the_same_runs_with_and_without_ensembles(data: Path, specs: Specs, tmp_path: Path) -> None:
     alone = make(small_engine(tmp_path / "store"), learnable_params(), data)
     assert alone == {name: specs[name] for name in ("baseline", "l2")}

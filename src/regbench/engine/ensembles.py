@@ -47,18 +47,17 @@ def train_all(
     """
     variants = {training.label: training for training in trainings}
     specs = {name: _ensemble_spec(engine, experiment, name, variants) for name in experiment.ensembles}
-    tasks = {
-        (name, seed): EnsembleTask(name, spec, seed, data, engine.store.root)
+    wanted = [
+        EnsembleTask(name, spec, seed, data, engine.store.root)
         for name, spec in specs.items()
         for seed in experiment.seeds
-    }
-    kept = {key: task for key, task in tasks.items() if engine.store.find(RUNS, task.name)}
-    missing = {key: task for key, task in tasks.items() if key not in kept}
+    ]
+    missing = {task.name: task for task in wanted if engine.store.find(RUNS, task.name) is None}
     runs = [(training, seed) for seed in experiment.seeds for training in trainings]
     members = [run for task in missing.values() for run in _member_runs(experiment, variants, task)]
-    train_runs(engine, [*runs, *members], data, live, [engine.store.place(RUNS, task.name) for task in kept.values()])
+    train_runs(engine, [*runs, *members], data, live, [engine.store.place(RUNS, task.name) for task in wanted])
     if missing:
-        print(f"ensembles: {len(tasks)} needed, {len(missing)} to put together", flush=True)
+        print(f"ensembles: {len(wanted)} needed, {len(missing)} to put together", flush=True)
         run_all(engine, assemble, missing, "ensembles")
     return {name: training.spec for name, training in variants.items()} | specs
 

@@ -18,7 +18,7 @@ from regbench.engine.local import local_executor
 from regbench.engine.progress import wait_for
 from regbench.engine.spec import TrainingSpec
 from regbench.engine.store import Store
-from regbench.engine.tasks import RUNS, TrainingTask, run_training, settle_hardware
+from regbench.engine.tasks import RUNS, TrainingTask, run_training, settle_hardware, without_rounds_of_others
 from regbench.errors import DivergedError, WorkerDiedError
 from regbench.layout import STORE
 from regbench.runtime.hardware import Hardware
@@ -109,9 +109,10 @@ def train_runs(
         DivergedError: as `train`.
     """
     wanted = _tasks(engine, runs, data, live)
-    missing = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
+    lacking = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
+    missing = without_rounds_of_others(lacking)
     print(
-        f"train: {len(runs)} runs needed, {len(wanted) - len(missing)} of {len(wanted)} different "
+        f"train: {len(runs)} runs needed, {len(wanted) - len(lacking)} of {len(wanted)} different "
         f"ones found, {len(missing)} to train",
         flush=True,
     )

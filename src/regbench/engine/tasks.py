@@ -4,7 +4,7 @@ A task holds values and paths alone, so that it can be pickled and done in any p
 computes is imported where it is used: the process that hands out tasks needs no torch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +62,12 @@ class TrainingTask:
     def shown(self) -> str:
         """What it is called while it runs."""
         return f"{self.label}.round-{self.spec.boosting}" if self.spec.boosting else self.label
+
+
+def without_rounds_of_others(tasks: Sequence[TrainingTask]) -> list[TrainingTask]:
+    """Return the tasks but for rounds of boosting that another one trains before its own."""
+    before = {spec.run(task.seed) for task in tasks for spec in task.spec.rounds[:-1]}
+    return [task for task in tasks if task.name not in before]
 
 
 def settle_hardware(compute: Compute, memory: Path) -> tuple[Hardware, str]:
