@@ -71,9 +71,9 @@ def own_images(newcomer: Newcomer) -> None:
     )
     for name in ("own", "own-table"):
         newcomer.edit(*(("raw: data/sample.zip", "raw: own") if name == "own" else ("raw: own", "raw: own-table")))
-        # The same pixels have the same splits and networks.
-        again = f"{13 * newcomer.seeds} to train" if name == "own" else "up to date|0 to train"
-        newcomer.does(f"regbench run on {name}", ["regbench", "run"], r"^\| baseline +\|", again)
+        # The two layouts list the images in another order, so each is a data set of its own.
+        trained = f"{13 * newcomer.seeds} to train"
+        newcomer.does(f"regbench run on {name}", ["regbench", "run"], r"^\| baseline +\|", trained)
 
 
 def own_variants(newcomer: Newcomer) -> None:
