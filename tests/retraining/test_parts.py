@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,6 @@ import torch
 from support.gate_inputs import refusals
 from support.git import git
 from support.outputs import small_params
-from support.tracking_store import free_port
 
 from regbench.config.compute import Compute
 from regbench.config.params import Params
@@ -176,15 +177,31 @@ def test_what_cannot_be_pushed_is_not_committed_and_is_published_later(published
     assert git(published, "log", "--format=%s", "-1") == "Retrained"
 
 
+class Forbidding(BaseHTTPRequestHandler):
+    """A remote that answers 403, of which DVC prints the whole address."""
+
+    def forbid(self) -> None:
+        self.send_error(403)
+
+    do_HEAD = do_GET = do_POST = do_PUT = forbid  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 def test_what_dvc_says_of_a_remote_is_passed_on_without_its_secrets(
     published: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    address = f"http://user:{CANARY}@127.0.0.1:{free_port()}/store?token={CANARY}"
-    subprocess.run(["dvc", "remote", "add", "-q", "secret", address], cwd=published, check=True)
-    with pytest.raises(PipelineError, match="dvc push failed"):
-        publish(published, Publish(push=True, remote="secret"), "Retrained")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forbidding) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://user:{CANARY}@127.0.0.1:{server.server_port}/store?token={CANARY}"
+        subprocess.run(["dvc", "remote", "add", "-q", "secret", address], cwd=published, check=True)
+        with pytest.raises(PipelineError, match="dvc push failed"):
+            publish(published, Publish(push=True, remote="secret"), "Retrained")
+        server.shutdown()
     said = capfd.readouterr()
-    assert "127.0.0.1" in said.err and CANARY not in said.out + said.err
+    assert "403, message='Forbidden'" in said.err and "token=***" in said.err
+    assert CANARY not in said.out + said.err
 
 
 def test_publishing_needs_git(tmp_path: Path) -> None:

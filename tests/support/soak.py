@@ -52,8 +52,8 @@ PARAMS = {
 }
 BATCH = 40
 """New images a delivery."""
-ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, -signal.SIGKILL}
-"""Exit codes that the documentation explains, and that of a process that was killed."""
+ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, -signal.SIGKILL, -signal.SIGTERM}
+"""Exit codes of the documentation, and those of a process that was killed and of a `dvc` that was terminated."""
 COMMANDS = {
     "retrain": (*REGBENCH, "retrain"),
     "repro": (sys.executable, "-m", "dvc", "repro"),
@@ -85,7 +85,8 @@ class Soak:
             process = self.start(name)
             disturb(process)
             said = process.communicate(timeout=600)[1]
-        self.ends[f"{name} under {fault}: exit code {process.returncode}"] += 1
+        reason = f": {said.splitlines()[-1][:200]}" if process.returncode > 0 and said else ""
+        self.ends[f"{name} under {fault}: exit code {process.returncode}{reason}"] += 1
         if process.returncode not in ENDS:
             self.problems.append(f"{name} under {fault}: exit code {process.returncode}: {said[-2_000:]}")
         if "Traceback" in said:
@@ -229,7 +230,9 @@ def project_command(project: Project, *arguments: str) -> "subprocess.CompletedP
 def soak(folder: Path, minutes: float, seed: int) -> Soak:
     """Run a soak in a new folder; `problems` of what is returned should be empty."""
     run = Soak(create(folder, digits(600), **PARAMS), random.Random(seed))
-    project_command(run.project, "retrain")  # The first champion, so that there is something to lose.
+    write_rows(run.project.folder / "incoming", digits(BATCH, start=600))
+    first = project_command(run.project, "retrain")  # The first champion, so that there is something to lose.
+    assert first.returncode == PROMOTED, first.stderr
     deadline = time.monotonic() + 60 * minutes
     while time.monotonic() < deadline:
         run.step()
