@@ -70,7 +70,7 @@ class Training(threading.Thread):
 
     def finish(self) -> None:
         """Wait for the end, which must be a good one."""
-        self.join(120)
+        self.join(300)
         assert not self.is_alive() and self.error is None, self.error
 
     def fail(self) -> BaseException:

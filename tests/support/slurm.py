@@ -47,6 +47,8 @@ SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 KillWait=2
+MessageTimeout=60
+SlurmdTimeout=300
 MinJobAge=10
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=4000
 PartitionName=low Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1
