@@ -12,13 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 from regbench.data.sources.source import checksum_text, refuse_large, unsafe_path, visible
 from regbench.errors import InputError, reason_of
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 T = TypeVar("T")
 MAX_EXPANSION = 100
@@ -52,7 +49,7 @@ class _Stream(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._whole(lambda: self._member.seek(offset, whence))
 
-    def readinto(self, buffer: "Buffer") -> int:
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         content = self._whole(lambda: self._member.read(len(view)))
         view[: len(content)] = content
