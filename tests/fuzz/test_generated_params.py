@@ -135,7 +135,7 @@ def check(path: Path) -> Params:
 
 def run(params: Params, folder: Path) -> None:
     """Run all stages from the ingested images on."""
-    engine = small_engine(folder / "store", **params.compute.model_dump(exclude={"device"}))
+    engine = small_engine(folder / "store", **params.compute.model_dump(exclude={"device", "executor"}))
     data, augmented, tuned = folder / "data", folder / "augmented", folder / "tuned"
     write_augmentations(engine, params.recipes, params.augment, data, augmented)
     tune(engine, params, data, augmented, tuned, folder / "studies", folder / "studies.journal")

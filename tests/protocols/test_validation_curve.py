@@ -96,7 +96,7 @@ def test_what_changes_is_the_value_alone(params: Params) -> None:
         ("batch_norm", [0, 1], r"key = batch_norm: has no curve: "),
         ("l2", [0.1], r"values = \[0.1\]: a curve has 2 different ones or more: add some"),
         ("dropout", [0, 1.5], r"^dropout = 1.5: must be less than 1$"),
-        ("patience", [1, 2.5], r"^patience = 2.5: must be a valid integer"),
+        ("patience", [1, 2.5], r"^patience = 2.5: must be a whole number"),
         ("train.epochs", [0, 2], r"^train.epochs = 0: must be greater than or equal to 1$"),
         ("recipe.shear", [0, 95], r"^recipe.shear = 95: must be less than 90$"),
         ("width", [0, 4], r"^width = 0: must be a whole number of 1 or more$"),

@@ -158,7 +158,7 @@ def test_diverging_trials_fail_with_their_reason_and_the_rest_decides(images: Pa
 
 
 def test_a_study_in_which_all_fails_ends_with_one_error(images: Path, tmp_path: Path) -> None:
-    rates = one(train={"learning_rate": {"low": 1e30, "high": 1e31}})
+    rates = one(train={"learning_rate": {"low": 1e29, "high": 1e30}})
     with pytest.raises(DivergedError) as caught:
         search(make(rates), images, tmp_path)
     message = str(caught.value)

@@ -21,7 +21,7 @@ MEETING = "MEETING"
 """Environment variable with the folder in which trials of two studies meet."""
 DROPOUT = {"recipe": "plain", "dropout": {"low": 0.0, "high": 0.5}}
 MANY = {"v": L2, "w": DROPOUT, "fixed": {"recipe": "plain", "l2": 0.1}}
-DIVERGING = {"recipe": "plain", "train": {"learning_rate": {"low": 1e30, "high": 1e31}}}
+DIVERGING = {"recipe": "plain", "train": {"learning_rate": {"low": 1e29, "high": 1e30}}}
 
 
 @pytest.fixture(scope="module")
