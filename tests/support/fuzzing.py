@@ -53,7 +53,7 @@ _COMMON = {
     "print_blob": True,
     "report_multiple_bugs": False,
 }
-settings.register_profile("slice", settings(max_examples=100, derandomize=True, **_COMMON))  # type: ignore[arg-type]
+settings.register_profile("slice", settings(max_examples=40, derandomize=True, **_COMMON))  # type: ignore[arg-type]
 settings.register_profile("fuzz", settings(max_examples=INPUTS, **_COMMON))  # type: ignore[arg-type]
 settings.load_profile("slice")
 
