@@ -37,8 +37,9 @@ TESTFLAGS ?= -n 2 --dist loadfile
 test: install ## run the tests, in minutes (browser tests need chromium, and say so where it is absent)
 	@python -m pytest -m "not slow" $(TESTFLAGS)
 
+# In the order of the files: xdist would begin with those of many tests, and end with the longest one alone.
 test-slow: install ## run the tests that take longer: whole pipelines, kills, benchmarks
-	@python -m pytest -m slow $(TESTFLAGS)
+	@python -m pytest -m slow $(TESTFLAGS) --no-loadscope-reorder
 
 test-all: test test-slow ## run all tests
 
