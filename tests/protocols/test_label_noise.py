@@ -75,6 +75,7 @@ def test_an_outlier_has_its_pixels_in_an_order_of_its_own() -> None:
     assert {tuple(pixel) for pixel in one.reshape(3, -1).T} == colours, "colours stay together"
 
 
+@pytest.mark.slow
 def test_a_row_a_condition_and_variant_and_what_is_undamaged_is_not_trained_again(
     params: Params, data: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def test_subsets_are_nested_keyed_by_the_seed_and_leave_the_other_splits(data: P
     assert files(tmp_path / str(len(order)))["train/images.npy"] == (data / "train/images.npy").read_bytes()
 
 
+@pytest.mark.slow
 def test_one_row_a_size_and_variant_and_whitening_is_of_the_subset(params: Params, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     text = write_learning_curve(params, [40, 20, 20], data, out, 128)

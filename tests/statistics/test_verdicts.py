@@ -179,6 +179,7 @@ class TestJudge:
             judge({"x": right_on(1), "y": right_on(1, 900)}, self.labels, "x", {"x": 0, "y": 0})
 
 
+@pytest.mark.slow
 class TestSimulatedFamilies:
     """Rates over whole comparisons, within 0.1 % binomial bounds."""
 
