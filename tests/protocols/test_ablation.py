@@ -25,12 +25,6 @@ def data(tmp_path: Path) -> Path:
     return small_data(tmp_path)
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store of trained networks is in the folder from which a command is run."""
-    monkeypatch.chdir(tmp_path)
-
-
 def valid(**record: Any) -> Variant | None:
     try:
         return Variant.model_validate(record)

@@ -32,12 +32,6 @@ def params() -> Params:
     return small_params().model_copy(update={"variants": variants})
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store of trained networks is in the folder from which a command is run."""
-    monkeypatch.chdir(tmp_path)
-
-
 def test_undecided_comparisons_alone_get_more_seeds(params: Params, data: Path, tmp_path: Path) -> None:
     text = write_decisions(params, data, tmp_path / "out", 60, MOST)
     table = pd.read_csv(tmp_path / "out/decide.csv").set_index("variant")

@@ -17,12 +17,6 @@ from regbench.protocols.label_noise import write_label_noise
 from regbench.protocols.protocol import ingest_raw, run_protocol
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store of trained networks is in the folder from which a command is run."""
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def params() -> Params:
     return learnable_params(seeds=(1, 2))

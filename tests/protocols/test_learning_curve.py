@@ -26,12 +26,6 @@ def data(tmp_path: Path) -> Path:
     return small_data(tmp_path)
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store of trained networks is in the folder from which a command is run."""
-    monkeypatch.chdir(tmp_path)
-
-
 def test_subsets_are_nested_keyed_by_the_seed_and_leave_the_other_splits(data: Path, tmp_path: Path) -> None:
     order = subset_order(data, 128)
     assert (order == subset_order(data, 128)).all() and (order != subset_order(data, 129)).any()

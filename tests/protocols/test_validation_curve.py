@@ -23,12 +23,6 @@ from regbench.protocols.protocol import ingest_raw, run_protocol
 from regbench.protocols.validation_curve import write_validation_curve
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store of trained networks is in the folder from which a command is run."""
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def params() -> Params:
     return learnable_params(seeds=(1, 2))

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from regbench.cli.options import data_option, out_option, params_option, raw_option, tuned_option
+from regbench.cli.options import (
+    FILE,
+    choose_variants,
+    data_option,
+    out_option,
+    params_option,
+    raw_option,
+    tuned_option,
+    variants_option,
+)
 
 RATES = (0.0, 0.1, 0.2, 0.4)
 share = click.FloatRange(min=0, max=1, max_open=True)
@@ -14,7 +23,7 @@ share = click.FloatRange(min=0, max=1, max_open=True)
 @click.argument("variant")
 @click.argument("key")
 @click.argument("values", type=float, nargs=-1)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: validation-curve/VARIANT-KEY.")
+@click.option("--out", type=FILE, help="Folder; default: validation-curve/VARIANT-KEY.")
 @raw_option
 @data_option
 @tuned_option
@@ -48,7 +57,7 @@ def validation_curve(
 @click.argument("rates", type=share, nargs=-1)
 @click.option("--outliers", type=share, multiple=True, default=[0.2], show_default=True, help="Repeatable; 0: none.")
 @out_option("label-noise")
-@click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
+@variants_option
 @click.option("--seed", type=int, default=128, show_default=True, help="Key of which images are changed, and how.")
 @raw_option
 @data_option
@@ -70,12 +79,9 @@ def label_noise(
     RATES are parts of the train images that get a wrong label; default: 0 0.1 0.2 0.4. --outliers are parts whose
     pixels are shuffled instead. Validation and test images stay as they are.
     """
-    from regbench.config.checking import load_params
     from regbench.protocols.label_noise import write_label_noise
-    from regbench.protocols.protocol import ingest_raw, select_variants
+    from regbench.protocols.protocol import ingest_raw
 
-    settings, left_out = select_variants(load_params(params), variants, tuned)
-    for name in left_out:
-        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    settings = choose_variants(params, variants, tuned)
     data = ingest_raw(settings.data, raw, out) if raw else data
     click.echo(write_label_noise(settings, rates or RATES, outliers, data, out, seed))

@@ -1,12 +1,15 @@
-"""Types and options that several commands share."""
+"""Types, options and the choice of variants that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from regbench.layout import DECISIONS, PARAMS, Results
+
+if TYPE_CHECKING:
+    from regbench.config.params import Params
 
 FILE = click.Path(path_type=Path)
 """A path as the library takes it, which says itself what is wrong with one."""
@@ -27,5 +30,19 @@ params_option = path_option("--params", PARAMS, "Parameter file.")
 decisions_option = path_option("--decisions", DECISIONS, "Folder of the decision log.")
 data_option = path_option("--data", Results.data, "Ingested splits.")
 tuned_option = path_option("--tuned", Results.tuned, "Folder of the values that the stage tune chose.")
+variants_option = click.option(
+    "--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned."
+)
 raw_option = click.option("--raw", type=FILE, help="Folder or .zip to ingest in place of --data.")
 raw_argument = click.argument("raw", type=FILE)
+
+
+def choose_variants(params: Path, variants: tuple[str, ...], tuned: Path) -> "Params":
+    """Load parameters with the variants to compare; print which are left out, since no search set their ranges."""
+    from regbench.config.checking import load_params
+    from regbench.protocols.protocol import select_variants
+
+    settings, left_out = select_variants(load_params(params), variants, tuned)
+    for name in left_out:
+        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    return settings

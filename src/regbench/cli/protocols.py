@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from regbench.cli.options import (
+    choose_variants,
     data_option,
     out_option,
     params_option,
@@ -13,6 +14,7 @@ from regbench.cli.options import (
     raw_argument,
     raw_option,
     tuned_option,
+    variants_option,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def ablation(variant: str, out: Path | None, raw: Path | None, data: Path, tuned
 @click.command()
 @click.argument("sizes", type=int, nargs=-1)
 @out_option("learning-curve")
-@click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
+@variants_option
 @click.option("--seed", type=int, default=128, show_default=True, help="Key of the random subsets.")
 @raw_option
 @data_option
@@ -83,13 +85,10 @@ def learning_curve(
 
     SIZES are these numbers; default: 500 1000 3000.
     """
-    from regbench.config.checking import load_params
     from regbench.protocols.learning_curve import write_learning_curve
-    from regbench.protocols.protocol import ingest_raw, select_variants
+    from regbench.protocols.protocol import ingest_raw
 
-    settings, left_out = select_variants(load_params(params), variants, tuned)
-    for name in left_out:
-        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    settings = choose_variants(params, variants, tuned)
     data = ingest_raw(settings.data, raw, out) if raw else data
     click.echo(write_learning_curve(settings, sizes or SIZES, data, out, seed))
 
@@ -116,7 +115,7 @@ def strong_baseline(raw: Path, out: Path, params: Path) -> None:
 @out_option("decide")
 @click.option("--seeds", type=click.IntRange(min=2), default=24, show_default=True, help="Seeds a variant, at most.")
 @click.option("--score", type=click.Choice(["error", "log-loss"]), default="error", show_default=True)
-@click.option("--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned.")
+@variants_option
 @raw_option
 @data_option
 @tuned_option
@@ -137,12 +136,9 @@ def decide(
     Begins trainings for MINUTES at most, and ends early when all comparisons are decided. The same command continues
     where an earlier one stopped.
     """
-    from regbench.config.checking import load_params
     from regbench.protocols.decide import write_decisions
-    from regbench.protocols.protocol import ingest_raw, select_variants
+    from regbench.protocols.protocol import ingest_raw
 
-    settings, left_out = select_variants(load_params(params), variants, tuned)
-    for name in left_out:
-        click.echo(f"{name}: left out: {tuned / name}.json is not there: run `dvc repro tune`", err=True)
+    settings = choose_variants(params, variants, tuned)
     data = ingest_raw(settings.data, raw, out) if raw else data
     click.echo(write_decisions(settings, data, out, minutes, seeds, score))
