@@ -148,6 +148,11 @@ def test_every_key_is_explained_in_its_place() -> None:
         ),
         (
             "variants__l2__model",
+            {"convolutions": 2},
+            "variants.l2.model.convolutions = 2: is for the network cnn, this one is mlp: remove it",
+        ),
+        (
+            "variants__l2__model",
             {"weights": "networks/w.pth", "frozen": True},
             "variants.l2.l2: does nothing where model.frozen is true: the output layer alone is trained, ",
         ),

@@ -1,6 +1,7 @@
 """The convolutional network: Keras's MNIST example in shape, start and order of layers."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 from regbench.errors import InputError
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
+from regbench.networks.model_files import load_model, save_model
 
 DIGITS = Architecture(tuple("0123456789"), channels=1, height=28, width=28, network="cnn")
 SMALL = Architecture(("a", "b", "c"), channels=3, height=11, width=14, network="cnn")
@@ -63,3 +65,26 @@ def test_images_that_leave_no_pixel_are_refused_in_one_line() -> None:
     assert str(error.value) == (
         "network = 'cnn': takes images of 10x10 pixels at least, these have 3x9x14: raise data.image_size"
     )
+
+
+@pytest.mark.parametrize(("filters", "convolutions", "smallest"), [((8,), 1, 4), ((8, 16), 2, 16), ((4, 4, 4), 1, 22)])
+def test_blocks_of_any_size_end_with_a_pooling(filters: tuple[int, ...], convolutions: int, smallest: int) -> None:
+    blocks = replace(SMALL, filters=filters, convolutions=convolutions, height=smallest, width=smallest + 2)
+    model = Classifier(replace(blocks, batch_norm=True), seed=3)
+    inner = ["Conv2d", "BatchNorm2d", "ReLU"] * (convolutions - 1)
+    block = [*inner, "Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"]
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["ChannelsLast", *block * len(filters), "Flatten", "Dropout", "Linear"]
+    assert [kernel.shape[0] for kernel in model.hidden_kernels] == [f for f in filters for _ in range(convolutions)]
+    assert model.logits(torch.zeros(2, 3, smallest, smallest + 2)).shape == (2, 3)
+    with pytest.raises(InputError, match=f"takes images of {smallest}x{smallest} pixels at least"):
+        Classifier(replace(blocks, height=smallest - 1))
+
+
+def test_sizes_are_in_the_file_of_a_network_only_where_they_are_not_keras_s(tmp_path: Path) -> None:
+    sizes = {"filters", "convolutions"}
+    assert not sizes & DIGITS.to_json().keys()
+    larger = replace(SMALL, filters=(4, 8), convolutions=2, height=20, width=20)
+    assert sizes <= larger.to_json().keys()
+    save_model(tmp_path, Classifier(larger, seed=1))
+    assert load_model(tmp_path).architecture == larger

@@ -74,6 +74,12 @@ def train_larger(params: Params, folder: Path) -> Any:
     return train(params, folder, side=12)
 
 
+def train_convolutions(params: Params, folder: Path) -> Any:
+    """Train `v` as a `cnn`."""
+    model = params.model.model_copy(update={"network": "cnn"})
+    return train(params.model_copy(update={"model": model}), folder, side=16)
+
+
 def train_from_weights(params: Params, folder: Path) -> Any:
     """Train `v` from weights in a file, where none are named from those of `networks/base.safetensors`."""
     (folder / "networks").mkdir(exist_ok=True)

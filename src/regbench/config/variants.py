@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from regbench.config.messages import explain
-from regbench.config.network import MLP, Model
+from regbench.config.network import SIZES, Model
 from regbench.config.ranges import Choices, Range, Searchable, Value
 from regbench.config.section import Name, Rate, Section, Strength
 from regbench.config.strengths import Patience, Strengths
@@ -96,11 +96,14 @@ def variant_problems(name: str, variant: SearchableVariant, settings: type[Secti
 def network_problems(name: str, variant: SearchableVariant, model: Model) -> list[str]:
     """Return what is wrong between a variant and its network, as far as that is known without building it."""
     problems = []
-    if "hidden" in variant.model and model.network != MLP:
-        problems.append(
-            f"variants.{name}.model.hidden = {list(variant.model['hidden'])}: is for the network {MLP}, this one is "
-            f"{model.network}: remove it"
-        )
+    for key, network in SIZES.items():
+        if key in variant.model and model.network != network:
+            value = variant.model[key]
+            shown = list(value) if isinstance(value, list | tuple) else value
+            problems.append(
+                f"variants.{name}.model.{key} = {shown}: is for the network {network}, this one is {model.network}: "
+                "remove it"
+            )
     if model.frozen and not model.weights:
         key = f"variants.{name}.model.frozen" if "frozen" in variant.model else "model.frozen"
         problems.append(f"{key} = True: random layers would stay random: give model.weights, or remove it")

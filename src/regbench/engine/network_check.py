@@ -15,7 +15,7 @@ def refuse_networks(params: Params, path: Path) -> None:
         InputError: every problem found, one line each; `path` is that of `params.yaml`.
     """
     plain = Model(network=MLP)
-    networks = {name: params.network(name).model_copy(update={"hidden": plain.hidden}) for name in params.variants}
+    networks = {name: params.network(name).model_copy(update=plain.sizes) for name in params.variants}
     built = [name for name, model in networks.items() if model != plain]
     if not built:
         return

@@ -49,10 +49,10 @@ def _problems(params: Params, variant: SearchableVariant, model: Model) -> Itera
         channels=params.data.channels,
         height=height,
         width=width,
-        hidden=model.hidden,
         batch_norm=bool(variant.batch_norm) and "batch_norm" in taken,
         network=model.network,
         code=code,
+        **model.sizes,
     )
     network = Classifier(architecture, 0.5 if variant.dropout and "dropout" in taken else 0.0, seed=0)
     if model.weights:

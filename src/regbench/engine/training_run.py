@@ -86,11 +86,11 @@ def build_network(spec: TrainingSpec, data: TrainingData, seed: int) -> Classifi
         channels=data.shape.channels,
         height=data.shape.height,
         width=data.shape.width,
-        hidden=model.hidden,
         batch_norm=strengths.batch_norm,
         whitening=data.whitening is not None,
         network=model.network,
         code=spec.own_code,
+        **model.sizes,
     )
     network = Classifier(architecture, strengths.dropout, strengths.input_dropout, seed)
     if model.weights:

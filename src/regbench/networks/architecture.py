@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-LATER = {"network": "mlp", "code": ""}
-"""Fields that `model.json` leaves out at these values, so that a perceptron's file is the same as ever."""
+LATER: dict[str, Any] = {"network": "mlp", "code": "", "filters": (32, 64), "convolutions": 1}
+"""Fields that `model.json` leaves out at these values, so that the files of earlier networks are the same as ever."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,16 @@ class Architecture:
     """What `model.network` names."""
     code: str = LATER["code"]
     """Identity of the code of a network of the user's own; empty for those that regbench builds."""
+    filters: tuple[int, ...] = LATER["filters"]
+    """Filters in each block of `cnn`; other networks have none to set."""
+    convolutions: int = LATER["convolutions"]
+    """Convolutions in each block of `cnn`."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """Rebuild what `to_json` and JSON made of an architecture; TypeError for other fields."""
-        return cls(**{**fields, "classes": tuple(fields["classes"]), "hidden": tuple(fields["hidden"])})
+        listed = {**LATER, **fields}
+        return cls(**{**listed, **{name: tuple(listed[name]) for name in ("classes", "hidden", "filters")}})
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields for a JSON file."""
@@ -38,6 +43,12 @@ class Architecture:
     def members(self) -> "tuple[Architecture, ...]":
         """Itself: it describes a single network."""
         return (self,)
+
+    @property
+    def hidden_layers(self) -> int:
+        """How many the network has, at least."""
+        known = {"mlp": len(self.hidden), "cnn": len(self.filters) * self.convolutions}
+        return max(1, known.get(self.network, 1))
 
     @property
     def inputs(self) -> int:

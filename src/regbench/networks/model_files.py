@@ -60,7 +60,7 @@ def _refuse_other_sizes(path: Path, description: Built, build: Callable[[Built],
     """Raise ValueError unless a file has the tensors of a model, before memory is taken for any of them."""
     with safe_open(path, "pt") as file:
         found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (it is no dict)
-    layers = sum(max(1, len(member.hidden)) for member in description.members)
+    layers = sum(member.hidden_layers for member in description.members)
     if layers > len(found):
         raise ValueError(f"{layers:,} layers or more in model.json, and {len(found)} tensors")
     if any(is_own(member.network) for member in description.members):
