@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     agree = int((table["race_verdict"] == table["full_verdict"]).sum())
     trained = int(table["race_seeds"].sum() + table["race_seeds"].max())
     every = asked.seeds * (len(table) + 1)
-    print(f"{agree} of {len(table)} verdicts agree; the race took {trained} of {every} trainings ({trained / every:.2f})")
+    print(
+        f"{agree} of {len(table)} verdicts agree; the race took {trained} of {every} trainings ({trained / every:.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Copies the tables of `reports/` to `docs/results/NAME.*`, and puts the Markdown table between the markers for NAME, in
 the README or the page of docs that has them. For `default` the picture is copied too. For a protocol (`article`,
-`ablation`, `label-noise`, `learning-curve`, `strong-baseline`) all comes from its own folder.
+`ablation`, `cnn`, `label-noise`, `learning-curve`, `strong-baseline`) all comes from its own folder.
 """
 
 import re
@@ -22,13 +22,14 @@ KEPT = {
 }
 
 PROTOCOLS = {
-    "article": "article",
-    "ablation": "ablation/cocktail",
-    "label-noise": "label-noise",
-    "learning-curve": "learning-curve",
-    "strong-baseline": "strong-baseline",
+    "article": "article/article",
+    "ablation": "ablation/cocktail/ablation",
+    "cnn": "cnn/strong-baseline",
+    "label-noise": "label-noise/label-noise",
+    "learning-curve": "learning-curve/learning-curve",
+    "strong-baseline": "strong-baseline/strong-baseline",
 }
-"""Name -> folder of its results."""
+"""Name -> its results, without the endings."""
 
 
 def embed(page: str, name: str, table: str) -> str:
@@ -40,8 +41,9 @@ def embed(page: str, name: str, table: str) -> str:
 def main(name: str) -> None:
     """Copy the results, then write the pages that show them."""
     if name in PROTOCOLS:
-        for source in sorted((ROOT / PROTOCOLS[name]).glob(f"{name}.*")):
-            shutil.copy2(source, ROOT / "docs/results" / source.name)
+        results = ROOT / PROTOCOLS[name]
+        for source in sorted(results.parent.glob(f"{results.name}.*")):
+            shutil.copy2(source, ROOT / f"docs/results/{name}{source.suffix}")
     else:
         copy_comparison(name)
     table = (ROOT / "docs/results" / f"{name}.md").read_text()

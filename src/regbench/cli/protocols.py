@@ -18,7 +18,7 @@ from regbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from regbench.protocols.decide import Score
+    from regbench.protocols.race_tables import Score
 
 SIZES = (500, 1000, 3000)
 
