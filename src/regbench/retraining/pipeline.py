@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from regbench.config.retraining import Publish
@@ -10,6 +11,7 @@ from regbench.errors import RegbenchError
 from regbench.runtime.git import Branch, ask_git, current_branch
 from regbench.runtime.processes import JOB, follow_parent
 from regbench.runtime.redaction import redact
+from regbench.runtime.repro import dvc_environment, read_stages, translate
 
 
 class PipelineError(RegbenchError):
@@ -17,13 +19,15 @@ class PipelineError(RegbenchError):
 
 
 def repro(project: Path, *arguments: str) -> None:
-    """Run `dvc repro`; it and its stages die with this process.
+    """Run `dvc repro` and show a line a stage; it and its stages die with this process.
 
     Raises:
-        PipelineError: it failed; outputs of stages that had finished stay.
+        InputError: there is no pipeline in `project`.
+        PipelineError: a stage failed; outputs of stages that had finished stay.
     """
-    if _run(project, _dvc("repro", *arguments), passed_on=False):
-        raise PipelineError("dvc repro failed, as it says above: nothing was decided, the champion is as it was")
+    stages = read_stages(project / "dvc.yaml")
+    if _run(project, _dvc("repro", *arguments), stages):
+        raise PipelineError("the pipeline stopped, as it says above: nothing was decided, the champion is as it was")
 
 
 def publish(project: Path, settings: Publish, message: str, begun: Branch | None = None) -> bool:
@@ -56,22 +60,26 @@ def _dvc(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "dvc", *arguments]
 
 
-def _run(project: Path, command: list[str], passed_on: bool = True) -> int:
-    """Run a command; return its exit code.
+def _run(project: Path, command: list[str], stages: Mapping[str, str] | None = None) -> int:
+    """Run a command, pass on what it prints without the secrets of addresses, and return its exit code.
 
-    What it says is `passed_on` line by line, without the secrets that addresses of remotes may hold; otherwise it has
-    the terminal to itself, for its progress bars. All of it is progress: the result is what this process prints.
+    With `stages`, the command is `dvc repro`: a line a stage is shown, and what goes to stderr has the terminal to
+    itself, for progress bars. All of it is progress, so it goes to stderr: the result is what this process prints.
     """
-    # Stages are started as `python`: it must be this one, also where cron knows of no environment.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    environment = {**os.environ, "PATH": path, JOB: str(os.getpid())}
-    stdout, stderr = (subprocess.PIPE, subprocess.STDOUT) if passed_on else (sys.stderr, None)
     with subprocess.Popen(
-        command, cwd=project, env=environment, stdout=stdout, stderr=stderr, preexec_fn=follow_parent
+        command,
+        cwd=project,
+        env={**dvc_environment(), JOB: str(os.getpid())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if stages is None else None,
+        text=True,
+        errors="replace",
+        preexec_fn=follow_parent,
     ) as process:
+        assert process.stdout is not None
         try:
-            for line in process.stdout or ():
-                print(redact(line.decode(errors="replace")), end="", file=sys.stderr, flush=True)
+            for line in process.stdout if stages is None else translate(process.stdout, stages):
+                print(redact(line), end="", file=sys.stderr, flush=True)
             return process.wait()
         except BaseException:  # Ctrl-C, or SIGTERM: it ends with this process.
             process.kill()

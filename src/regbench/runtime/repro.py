@@ -22,7 +22,7 @@ CHATTER = re.compile(
 """Lines of DVC that say nothing about the results."""
 STATES = {"didn't change": "up to date", "is cached": "restored from the cache"}
 TABLE = "compare"
-"""The stage that prints the comparison, which the caller shows at the end instead."""
+"""The stage that prints the comparison: a caller shows it at the end, or not at all."""
 
 
 class StageError(RegbenchError):
@@ -39,12 +39,10 @@ def run_pipeline(project: Path, targets: Sequence[str] = ()) -> None:
         StageError: a stage failed; outputs of stages that had finished stay.
     """
     stages = read_stages(project / "dvc.yaml")
-    # Stages are started as `python`: it must be this one, also where cron knows of no environment.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", *targets],
         cwd=project,
-        env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"},
+        env=dvc_environment(),
         stdout=subprocess.PIPE,
         text=True,
         preexec_fn=follow_parent,
@@ -60,6 +58,13 @@ def run_pipeline(project: Path, targets: Sequence[str] = ()) -> None:
             raise
     if process.returncode:
         raise StageError("the pipeline stopped, as it says above: what had finished is kept: correct it and run again")
+
+
+def dvc_environment() -> dict[str, str]:
+    """Return this process's variables, changed so that stages run in this environment and their lines come at once."""
+    # Stages are started as `python`: it must be this one, also where cron knows of no environment.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def read_stages(path: Path) -> dict[str, str]:
