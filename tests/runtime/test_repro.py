@@ -1,20 +1,14 @@
 """The pipeline as `regbench run` shows it: what DVC prints becomes a line a stage."""
 
-import doctest
 from pathlib import Path
 
 import pytest
 from support.project import ROOT
 
 from regbench.errors import InputError
-from regbench.runtime import repro
 from regbench.runtime.repro import read_stages, translate
 
 STAGES = {"check": "Check params.yaml", "compare": "Tables", "track": "Log to MLflow"}
-
-
-def test_the_example_is_true() -> None:
-    assert doctest.testmod(repro).attempted > 0
 
 
 def test_every_stage_of_the_project_has_a_description() -> None:

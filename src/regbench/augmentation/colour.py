@@ -75,6 +75,13 @@ def jitter_colours(images: Tensor, recipe: Recipe, random: np.random.Generator) 
     one strength does not move the random numbers of another; where all are off, nothing is drawn.
 
     `saturation` and `hue` are for three channels.
+
+    >>> images = torch.full((2, 3, 4, 4), 100, dtype=torch.uint8)
+    >>> torch.equal(jitter_colours(images, Recipe(), np.random.default_rng(0)), images)
+    True
+    >>> changed = jitter_colours(images, Recipe(brightness=0.2), np.random.default_rng(0))
+    >>> bool((changed - 80.0 <= 40).all()), changed.dtype
+    (True, torch.uint8)
     """
     strengths = {name: getattr(recipe, name) for name in CHANGES}
     if not any(strengths.values()):

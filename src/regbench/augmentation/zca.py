@@ -53,6 +53,11 @@ def fit_whitening(images: NDArray[np.uint8], epsilon: float) -> Whitening:
     Pixels are scaled to 0..1 first. Epsilon keeps pixels that hardly vary, such as a digit's border, from being blown
     up. The covariance is summed in float64 from float32 products of chunks.
 
+    >>> images = np.random.default_rng(0).integers(0, 256, (500, 1, 2, 2), dtype=np.uint8)
+    >>> white = fit_whitening(images, epsilon=1e-6).apply(scale(torch.from_numpy(images))).flatten(1)
+    >>> torch.allclose(white.T.cov(correction=0), torch.eye(4), atol=1e-3)
+    True
+
     Raises:
         InputError: the images have more than MOST_INPUTS numbers each.
     """

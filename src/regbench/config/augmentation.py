@@ -8,7 +8,11 @@ from regbench.config.section import Count, Name, Rate, Section, Strength
 
 
 class Recipe(Section):
-    """What is done to images before the network sees them: a frozen record of strengths, 0 = off."""
+    """What is done to images before the network sees them: a frozen record of strengths, 0 = off.
+
+    >>> Recipe(rotate=10, shift=2).augments, Recipe(zca=0.1).augments
+    (True, False)
+    """
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0
     """Largest rotation either way, degrees."""

@@ -29,6 +29,10 @@ def load_params(path: Path) -> Params:
     Raises:
         InputError: every problem found, one line each:
             `params.yaml: variants.l2.dropout = 1.5: must be less than 1`.
+
+    >>> params = load_params(Path("params.yaml"))
+    >>> params.variants["l2"].l2, params.training("l2").epochs
+    (0.0001, 10)
     """
     try:
         params = Params.model_validate(read_yaml(path))

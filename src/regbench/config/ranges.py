@@ -14,7 +14,11 @@ Value = float | int | bool
 
 
 class Range(Section):
-    """All numbers between two ends."""
+    """All numbers between two ends.
+
+    >>> Range(low=0, high=1e-2, log=True).problems
+    ['low = 0: must be above 0 where log is true: raise it, or list 0 among choices']
+    """
 
     low: Number
     """Smallest value, in the unit of the strength."""

@@ -10,7 +10,11 @@ Patience = Annotated[int, Field(ge=0)]
 
 
 class Strengths(Section):
-    """The hyperparameter of each regularizer; here is what each means."""
+    """The hyperparameter of each regularizer; here is what each means.
+
+    >>> Strengths(l2=1e-4, dropout=0.25).model_dump(exclude_defaults=True)
+    {'l2': 0.0001, 'dropout': 0.25}
+    """
 
     l1: Strength = 0
     """Weight of the sum of absolute hidden kernel entries in the loss, as in Keras."""

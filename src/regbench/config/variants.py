@@ -18,7 +18,14 @@ ON_HIDDEN_KERNELS = ("l1", "l2", "proximal", "max_norm")
 
 
 class SearchableVariant(Section):
-    """A named regularization: a frozen record of `Strengths`, 0 or absent = off; any of them may be a range."""
+    """A named regularization: a frozen record of `Strengths`, 0 or absent = off; any of them may be a range.
+
+    >>> searched = SearchableVariant(recipe="plain", dropout=Range(low=0, high=0.6), l2=1e-4)
+    >>> list(searched.ranges)
+    ['dropout']
+    >>> searched.resolve({"dropout": 0.25}).strengths.dropout
+    0.25
+    """
 
     recipe: Name
     """Key in `recipes` of what is done to the images."""

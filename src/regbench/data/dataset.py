@@ -156,7 +156,11 @@ def data_digest(data_dir: Path) -> str:
 
 
 def sort_classes(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct labels: by value if all are decimal numbers, else in text order."""
+    """Return the distinct labels: by value if all are decimal numbers, else in text order.
+
+    >>> sort_classes(["10", "9", "9"]), sort_classes(["dog", "cat", "10"])
+    (('9', '10'), ('10', 'cat', 'dog'))
+    """
     distinct = sorted(set(labels))
     if all(NUMBER.fullmatch(label) for label in distinct):
         distinct.sort(key=float)

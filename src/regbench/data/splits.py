@@ -27,6 +27,14 @@ def assign_splits(rows: pd.DataFrame, split: Split) -> Names:
     `given`: as given; a missing validation or test split comes out of the train images by hash.
     `as_listed`: the last `round(N * validation)` images are validation, those before are train.
 
+    >>> hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(200)]
+    >>> rows = pd.DataFrame({"hash": hashes, "split": "", "group": "", "filename": hashes})
+    >>> names = assign_splits(rows, Split(validation=0.1, test=0.2))
+    >>> {name: int((names == name).sum()) for name in SPLITS[:3]}
+    {'train': 137, 'validation': 25, 'test': 38}
+    >>> bool((assign_splits(rows[:100], Split(validation=0.1, test=0.2)) == names[:100]).all())
+    True
+
     Raises:
         InputError: a split that should hold images is empty, `given` without given splits, or equal images or images of
             one group in several splits where `overlap` refuses them.

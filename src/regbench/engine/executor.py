@@ -8,7 +8,18 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol):
-    """Carries calls out, here or elsewhere; it never decides what is to be done, and changes no result."""
+    """Carries calls out, here or elsewhere; it never decides what is to be done, and changes no result.
+
+    Anything with this method will do, such as one that computes at once, in its own process:
+
+    >>> class Inline:
+    ...     def submit(self, function, /, *arguments):
+    ...         future = Future()
+    ...         future.set_result(function(*arguments))
+    ...         return future
+    >>> Inline().submit(pow, 2, 10).result()
+    1024
+    """
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> "Future[Result]":
         """Return a future of `function(*arguments)`; both are picklable, the function is one of a module."""

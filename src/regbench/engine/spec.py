@@ -16,6 +16,16 @@ class TrainingSpec:
     """All that decides the bits of one training but its seed: equal specs, equal networks.
 
     Names of variants are no part of it: a renamed variant trains nothing.
+
+    >>> trained = TrainingSpec(
+    ...     model=Model(hidden=(16,)), train=Train(epochs=2), strengths=Strengths(l2=1e-4),
+    ...     hardware=Hardware("cpu", threads=1, precision="float32"),
+    ...     data="d1", augmentation="a1", code="c1", versions="torch 2.14.1",
+    ... )
+    >>> replace(trained, strengths=Strengths(l2=1e-4)).digest == trained.digest
+    True
+    >>> replace(trained, strengths=Strengths(l2=1e-3)).digest == trained.digest
+    False
     """
 
     model: Model

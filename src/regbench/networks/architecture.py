@@ -9,7 +9,14 @@ LATER: dict[str, Any] = {"network": "mlp", "code": "", "filters": (32, 64), "con
 
 @dataclass(frozen=True)
 class Architecture:
-    """What is needed to build the network: it is the JSON file beside the weights."""
+    """What is needed to build the network: it is the JSON file beside the weights.
+
+    >>> digits = Architecture(classes=("0", "1"), channels=1, height=28, width=28, hidden=(500,))
+    >>> digits.inputs, digits.image
+    (784, '1x28x28')
+    >>> Architecture.from_json(digits.to_json()) == digits
+    True
+    """
 
     classes: tuple[str, ...]
     """Labels in output order."""

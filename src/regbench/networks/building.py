@@ -64,7 +64,15 @@ def find_function(network: str, code: str) -> Callable[..., nn.Module]:
 
 
 def structural_strengths(function: Callable[..., nn.Module]) -> list[str]:
-    """Return which strengths a network takes: those that its function has as parameters."""
+    """Return which strengths a network takes: those that its function has as parameters.
+
+    >>> def pooled(architecture: Architecture, dropout: float) -> nn.Module:
+    ...     pool = nn.AdaptiveAvgPool2d(4)
+    ...     output = nn.Linear(16 * architecture.channels, len(architecture.classes))
+    ...     return nn.Sequential(pool, nn.Flatten(), nn.Dropout(dropout), output)
+    >>> structural_strengths(pooled)
+    ['dropout']
+    """
     return [name for name in STRUCTURAL if name in inspect.signature(function).parameters]
 
 

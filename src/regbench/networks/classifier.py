@@ -20,6 +20,15 @@ class Classifier(Predictor):
 
     `forward` takes raw pixels 0..255 of shape (N, C, H, W), uint8 or float32, and returns logits (N, K). Training
     calls `logits` on images that are preprocessed already.
+
+    >>> network = Classifier(Architecture(("cat", "dog"), channels=1, height=8, width=8, hidden=(16,)), seed=1)
+    >>> pixels = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    >>> network(pixels).shape
+    torch.Size([3, 2])
+    >>> network.probabilities(pixels).sum(1)
+    tensor([1., 1., 1.])
+    >>> [tuple(kernel.shape) for kernel in network.hidden_kernels]
+    [(16, 64)]
     """
 
     def __init__(

@@ -50,7 +50,12 @@ class Stack(nn.Module):
 
 
 def build_combination(method: Method, networks: int, classes: int) -> nn.Module:
-    """Return how a method combines so many networks, with numbers that are to be set."""
+    """Return how a method combines so many networks, with numbers that are to be set.
+
+    >>> sure, unsure = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.3, 0.7]])
+    >>> build_combination("bagging", networks=2, classes=2)(torch.stack([sure, unsure])).softmax(1)
+    tensor([[0.6000, 0.4000]])
+    """
     match method:
         case "bagging":
             return Mean()

@@ -57,7 +57,16 @@ class EnsembleArchitecture:
 
 
 class Ensemble(Predictor):
-    """Networks, each with the preprocessing of its own, and what combines their probabilities."""
+    """Networks, each with the preprocessing of its own, and what combines their probabilities.
+
+    >>> architecture = Architecture(("cat", "dog"), channels=1, height=8, width=8, hidden=(16,))
+    >>> networks = [Classifier(architecture, seed=seed) for seed in (1, 2)]
+    >>> bagged = Ensemble("bagging", networks, build_combination("bagging", 2, classes=2)).eval()
+    >>> pixels = torch.full((3, 1, 8, 8), 255, dtype=torch.uint8)
+    >>> mean = torch.stack([network.probabilities(pixels) for network in networks]).mean(0)
+    >>> torch.allclose(bagged.probabilities(pixels), mean)
+    True
+    """
 
     def __init__(self, method: Method, members: list[Classifier], combination: nn.Module) -> None:
         super().__init__()
@@ -90,6 +99,16 @@ class Ensemble(Predictor):
 
 def load_predictor(folder: Path) -> Predictor:
     """Rebuild a saved network or ensemble, in evaluation mode, on the CPU. No pickle is read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from regbench.networks.model_files import save_model
+    >>> network = Classifier(Architecture(("cat", "dog"), channels=1, height=8, width=8, hidden=(16,)), seed=1)
+    >>> pixels = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     save_model(Path(folder), network)
+    ...     loaded = load_predictor(Path(folder))
+    >>> loaded.classes, torch.equal(loaded.probabilities(pixels), network.probabilities(pixels))
+    (('cat', 'dog'), True)
 
     Raises:
         IntegrityError: as `regbench.networks.model_files.load_model`.

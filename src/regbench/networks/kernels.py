@@ -11,6 +11,9 @@ def output_layer(network: nn.Module, classes: int) -> nn.Linear | None:
 
     Else the last linear layer, in the order of definition, with as many outputs as there are classes; None where there
     is none.
+
+    >>> output_layer(nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10)), classes=10)
+    Linear(in_features=16, out_features=10, bias=True)
     """
     if hasattr(network, "output"):
         named = network.output

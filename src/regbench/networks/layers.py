@@ -12,6 +12,14 @@ class Dropout(nn.Module):
     PyTorch's own mask costs a quarter of a step at the article's sizes on a CPU; comparing raw 16-bit words with a
     threshold costs a fiftieth, if the answer is written as numbers: by way of booleans it costs three times as much.
     The rate is met to 1/65,536. In evaluation the input is returned as it is.
+
+    >>> from regbench.runtime.randomness import generator
+    >>> layer = Dropout(0.5)
+    >>> layer.random = generator(seed=1, purpose="dropout", epoch=0)
+    >>> layer(torch.ones(100)).unique()
+    tensor([0., 2.])
+    >>> layer.eval()(torch.ones(4))
+    tensor([1., 1., 1., 1.])
     """
 
     def __init__(self, rate: float) -> None:

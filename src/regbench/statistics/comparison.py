@@ -35,6 +35,12 @@ def compare_pairs(
 ) -> list[Comparison]:
     """Compare the first of each pair with the second; all pairs are one family.
 
+    >>> random = np.random.default_rng(0)
+    >>> losses = {name: random.normal(mean, 0.2, (5, 1000)) for name, mean in {"plain": 0.3, "l2": 0.2}.items()}
+    >>> (found,) = compare_pairs(losses, [("l2", "plain")], confidence=0.95, lower_is_better=True)
+    >>> found.verdict, round(found.difference.mean, 2)
+    ('better', 0.1)
+
     Args:
         scores: by variant (seeds, images), booleans or numbers; all variants see the same images, seeds may differ in
             number. The noise is pooled over all that are given, whether a pair names them or not.

@@ -10,6 +10,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     A nan stays nan and does not count as a comparison. Agrees with statsmodels' `multipletests`, which is not called
     because it collects garbage at each call (50 ms, a call a variant) and takes half a second to import.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
     """
     raw = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(raw)  # nan last

@@ -1,6 +1,6 @@
 """Intervals for accuracies, and paired differences between variants, over both noises: seeds and test images.
 
-The method, its source and what it was measured against stand in `regbench.noise`. All accuracies and differences are
+The method, its source and how it was tested are in `regbench.statistics.noise`. All accuracies and differences are
 fractions, not percent.
 """
 
@@ -48,6 +48,10 @@ def mean_interval(values: ArrayLike, confidence: float) -> Interval:
 
     One value gives its mean with nan ends, no value gives nan throughout; a nan among the values makes all nan.
 
+    >>> found = mean_interval([0.96, 0.97, 0.95], confidence=0.95)
+    >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
+    (0.96, 0.935, 0.985)
+
     Raises:
         ValueError: `values` is not one-dimensional, or `confidence` is outside (0, 1).
     """
@@ -67,10 +71,15 @@ def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
 
     `correct` is (S, N): booleans, or scores of units whose mean is in [0, 1] (`regbench.statistics.units`).
 
-    The half-width of `regbench.noise`, bent by Wilson's score formula (1927) with the effective number of images
-    that this half-width implies, as for clustered samples (Korn & Graubard 1998), so that it stays inside [0, 1] and
-    never has width 0. One seed gives Wilson's interval itself, which carries image noise only. Where every cell is
+    The half-width of `regbench.statistics.noise`, bent by Wilson's score formula (1927) with the effective number of
+    images that this half-width implies, as for clustered samples (Korn & Graubard 1998), so that it stays inside [0, 1]
+    and never has width 0. One seed gives Wilson's interval itself, which carries image noise only. Where every cell is
     right, or every cell wrong, the N images count once, however many the seeds. No image or no seed gives nan.
+
+    >>> right = np.array([[True] * 95 + [False] * 5])
+    >>> found = accuracy_interval(right, confidence=0.95)
+    >>> found.mean, round(found.low, 3), round(found.high, 3)
+    (0.95, 0.888, 0.978)
 
     Raises:
         ValueError: `correct` is not (seeds, images), or `confidence` is outside (0, 1).
@@ -94,9 +103,9 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
     """Compare the accuracies of two variants that share seeds and test images; `a` and `b` are boolean (S, N).
 
     The cells are a - b in {-1, 0, 1}, so whatever a seed or an image does to both cancels. The interval and the p-value
-    are those of `regbench.noise`, with two guards for few discordant images: the half-width is at least that of
-    one image won and none lost (z / N; Agresti & Min 2005 add one discordant pair likewise), and n images that differ
-    cannot give less than the sign test's smallest p, 2^(1 - n).
+    are those of `regbench.statistics.noise`, with two guards for few discordant images: the half-width is at least that
+    of one image won and none lost (z / N; Agresti & Min 2005 add one discordant pair likewise), and n images that
+    differ cannot give less than the sign test's smallest p, 2^(1 - n).
 
     One seed: images alone, as `sources` says. Then the p-value is the exact McNemar test's (statsmodels' `mcnemar`);
     of scores of groups (`regbench.statistics.units`) it is that of the interval.
@@ -135,7 +144,11 @@ def _accuracy_noise(cells: Cells) -> Noise:
 
 
 def exact_mcnemar(wins: int, discordant: int) -> float:
-    """Exact two-sided McNemar p: `wins` of the discordant images against a fair coin."""
+    """Exact two-sided McNemar p: `wins` of the discordant images against a fair coin.
+
+    >>> exact_mcnemar(wins=9, discordant=10)
+    0.021484375
+    """
     return min(1.0, 2 * float(bdtr(min(wins, discordant - wins), discordant, 0.5)))
 
 

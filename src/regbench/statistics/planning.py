@@ -41,6 +41,13 @@ def seeds_needed(plan: Plan, difference: float, margin: float, now: int, power: 
 
     Decided: significantly different, or practically equal within `margin`. More than the `now` seeds of the comparison;
     inf where no number up to MOST_SEEDS would do, as where the images alone forbid it.
+
+    >>> runs = {"run": (0.005**2, 0.005**2), "borrowed": (8.0, 8.0), "image_freedom": 999.0}
+    >>> plan = Plan(**runs, images=0.002**2, level=0.05, equal_level=0.05)
+    >>> seeds_needed(plan, difference=0.01, margin=0, now=3)
+    7.0
+    >>> seeds_needed(plan, difference=0.002, margin=0, now=3)
+    inf
     """
     noise = _with_seeds(plan, np.arange(max(2, now + 1), MOST_SEEDS + 1, dtype=np.float64))
     decided = abs(difference) >= detectable(noise, plan.level, power)

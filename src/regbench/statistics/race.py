@@ -22,7 +22,11 @@ HOPELESS = 0.2
 
 
 def plan_looks(first: int, most: int) -> tuple[int, ...]:
-    """Return the numbers of seeds at each look, from `first` to `most`; 2 at least."""
+    """Return the numbers of seeds at each look, from `first` to `most`; 2 at least.
+
+    >>> plan_looks(first=7, most=30)
+    (7, 11, 17, 26, 30)
+    """
     looks = [max(2, first)]
     while looks[-1] < most:
         looks.append(min(most, int(np.ceil(looks[-1] * GROWTH))))

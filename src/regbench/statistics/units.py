@@ -27,6 +27,11 @@ class Units:
         `balanced_error` weights an image by n / (classes that occur * images of its class), so that every class
         counts alike: the mean is then scikit-learn's balanced accuracy, the mean recall. Groups, such as patients,
         are drawn as wholes, so a group is one unit: its images together (Cochran 1977, 'Sampling techniques', ch. 9).
+
+        >>> Units.of([0, 0, 0, 1], score="balanced_error").weights
+        array([0.66666667, 0.66666667, 0.66666667, 2.        ])
+        >>> len(Units.of([0, 0, 0, 1], groups=["Ann", "Ann", "", "Bob"]))
+        3
         """
         classes = np.asarray(labels)
         weights = np.ones(len(classes))

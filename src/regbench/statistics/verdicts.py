@@ -68,6 +68,13 @@ def judge(
 ) -> Judgement:
     """Judge all variants, each a boolean (seeds, images); the images are the same, in the same order.
 
+    >>> random = np.random.default_rng(0)
+    >>> labels = random.integers(10, size=1000)
+    >>> correct = {name: random.random((5, 1000)) < right for name, right in {"baseline": 0.9, "l2": 0.95}.items()}
+    >>> judgement = judge(correct, labels, "baseline", complexity={"baseline": 0, "l2": 1})
+    >>> judgement.best, judgement.recommendation, judgement.standings["l2"].to_baseline.verdict
+    ('l2', 'l2', 'better')
+
     Args:
         correct: whether each seed's network is right on each image, by variant.
         labels: class index of each image (N,).

@@ -15,6 +15,10 @@ def winning_probability(
     so here scores are normal: P = Phi(delta), delta = difference / sqrt(v_a + v_b), with `run` variances v and their
     degrees of `freedom`. The interval of delta is that of Reiser & Guttman (1986, Technometrics 28, 253-257): the
     variance of `difference`, `error` squared, and that of v_a + v_b. nan where the runs do not vary or it is not known.
+
+    >>> wins = winning_probability(0.01, run=(0.01**2, 0.01**2), freedom=(6, 6), error=0.004, confidence=0.95)
+    >>> round(wins.mean, 2), round(wins.low, 2), round(wins.high, 2)
+    (0.76, 0.53, 0.91)
     """
     total = run[0] + run[1]
     if not (total > 0 and min(freedom) > 0 and np.isfinite(difference)):

@@ -11,6 +11,12 @@ class BestEpoch:
     An epoch improves if it beats the best by more than `min_delta` (absolute, never relative); a tie is no
     improvement. The first epoch always counts as best. A score of NaN never improves. Training stops after `patience`
     epochs in a row without improvement, as in Keras's EarlyStopping; patience 0 never stops.
+
+    >>> best = BestEpoch("min", patience=2)
+    >>> [best.update(epoch, loss) for epoch, loss in enumerate([0.9, 0.5, 0.6, 0.7])]
+    [True, True, False, False]
+    >>> best.epoch, best.exhausted
+    (1, True)
     """
 
     mode: Literal["min", "max"]

@@ -58,7 +58,13 @@ def make_rows(
     column: str = "",
     problems: Sequence[str] | str = "",
 ) -> pd.DataFrame:
-    """Return a table of `COLUMNS`; one value stands for all rows."""
+    """Return a table of `COLUMNS`; one value stands for all rows.
+
+    >>> make_rows(["a.png", "b.png"], labels=["cat", "dog"], split="train")[["filename", "label", "split"]]
+      filename label  split
+    0    a.png   cat  train
+    1    b.png   dog  train
+    """
     return pd.DataFrame(
         {
             "filename": list(names if filenames is None else filenames),

@@ -30,6 +30,17 @@ READERS: dict[str, Reader] = {
 def read_listing(source: Source, data: Data) -> Listing:
     """Return the images of a source, by `data.layout` or the first layout with labels that its files are in.
 
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from regbench.data.sources import open_source
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+    ...         (Path(folder) / name).parent.mkdir(exist_ok=True)
+    ...         _ = (Path(folder) / name).write_bytes(b"...")
+    ...     listing = read_listing(open_source(Path(folder)), Data())
+    >>> listing.layout, list(listing.rows["label"])
+    ('class_folders', ['cat', 'cat', 'dog'])
+
     Raises:
         InputError: its files are in no known layout, have no labels, or break a rule of their layout.
     """

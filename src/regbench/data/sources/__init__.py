@@ -16,6 +16,15 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 def open_source(path: Path) -> Source:
     """Open a folder, an archive (.zip, .tar, .tar.gz), or a single file such as `mnist.npz`.
 
+    >>> import zipfile
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with zipfile.ZipFile(Path(folder) / "pets.zip", "w") as archive:
+    ...         archive.writestr("cat/1.png", b"...")
+    ...     source = open_source(Path(folder) / "pets.zip")
+    ...     sorted(source.names()), source.read("cat/1.png")
+    (['cat/1.png'], b'...')
+
     Raises:
         InputError: there is no such path, or an archive is damaged or unsafe.
     """
