@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from mlflow.exceptions import MlflowException
 from support.fuzzing import Tally
 
-from regbench.tracking.served_classifier import Classifier
+from regbench.tracking.image_classifier import ImageClassifier
 
 SHAPES = {"gray": (1, 2, 3), "colour": (3, 2, 2)}
 CLASSES = ["a", "b", "c"]
@@ -61,7 +61,7 @@ def test_any_question(kind: str, tally: Tally) -> None:
     graph = torch.nn.Sequential(
         torch.nn.Flatten(), Floats(), torch.nn.Linear(int(np.prod(shape)), 3), torch.nn.Softmax(1)
     )
-    served = Classifier(graph, CLASSES, shape)
+    served = ImageClassifier(graph, CLASSES, shape)
 
     @given(question=questions(shape))
     def try_one(question: Any) -> None:
@@ -72,8 +72,8 @@ def test_any_question(kind: str, tally: Tally) -> None:
             return
         if answers is not None:
             assert list(answers.columns) == ["label", "probabilities"] and set(answers["label"]) <= set(CLASSES)
-            sums = [sum(row) for row in answers["probabilities"]]
-            assert all(len(row) == 3 for row in answers["probabilities"]) and np.allclose(sums, 1, atol=1e-5)
+            assert all(list(row) == CLASSES for row in answers["probabilities"])
+            assert np.allclose([sum(row.values()) for row in answers["probabilities"]], 1, atol=1e-5)
 
     try_one()
 

@@ -17,6 +17,11 @@ LONGEST = 30
 """Words of a sentence."""
 RESULTS = re.compile(r"<!-- results:(\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
+PIXELS = (
+    "python -c 'import json, numpy, PIL.Image; "
+    """print(json.dumps({"inputs": numpy.asarray(PIL.Image.open("digit.png").convert("L")).tolist()}))' > image.json"""
+)
+
 RUN_BY = {
     "make repro": ("tests/repository/test_make.py", '*MAKE, "repro"'),
     "make test": (".ci/run", "make test"),
@@ -84,8 +89,9 @@ RUN_BY = {
     "source .venv/bin/activate": (".ci/run", "make install"),
     'mlflow models serve -m "models:/regbench@champion" --env-manager local --port 5001': (
         "tests/tracking/test_logged_model.py",
-        "serve",
+        '"mlflow", "models", "serve"',
     ),
+    PIXELS: ("tests/tracking/test_logged_model.py", '"docs/tracking.md"'),
 }
 
 WHOLE = {"docs/cluster.md": ("tests/repository/test_cluster.py", "docs/cluster.md")}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ import pandas as pd
 import pytest
 import torch
 from mlflow import MlflowClient
+from PIL import Image
 from support.offers import offer
+from support.project import ROOT
 from support.tracking_project import CLASSES, write_project
 from support.tracking_store import (
     environ,
@@ -93,10 +96,39 @@ def test_served_champion_answers_every_form_with_labels_and_probabilities(
         answer = _post(served, form)["predictions"]
         count = len(answer)
         assert count == (1 if form is forms[0] else 3)
-        assert np.array([row["probabilities"] for row in answer]) == pytest.approx(expected[:count], abs=1e-7)
+        assert all(list(row["probabilities"]) == list(network.classes) for row in answer)
+        answered = np.array([list(row["probabilities"].values()) for row in answer])
+        assert answered == pytest.approx(expected[:count], abs=1e-7)
         assert [row["label"] for row in answer] == [network.classes[best] for best in expected[:count].argmax(1)]
 
 
+@pytest.mark.slow
+def test_the_commands_of_the_docs_get_what_regbench_predicts(
+    logged: tuple[Path, MlflowClient], served: str, tmp_path: Path
+) -> None:
+    """The page's own two lines, with the address of this server."""
+    page = (ROOT / "docs/tracking.md").read_text()
+    (block,) = [block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "curl" in block]
+    (tmp_path / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 4), dtype=np.uint8)
+    for path in (tmp_path / "digit.png", tmp_path / "images/digit.png"):
+        Image.fromarray(pixels).save(path)
+    commands = block.replace("http://127.0.0.1:5001/invocations", served)
+    bash = ["bash", "-euo", "pipefail", "-c", commands]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(bash, cwd=tmp_path, env=environ(PATH=path), capture_output=True, text=True, check=True)
+    (answer,) = json.loads(done.stdout)["predictions"]
+    predict = ["predict", str(tmp_path / "images"), "--out", str(tmp_path / "submission.csv")]
+    command = [sys.executable, "-m", "regbench", *predict, "--model", "runs/l2/seed-1"]
+    subprocess.run(command, cwd=logged[0], env=environ(), check=True)
+    labels = pd.read_csv(tmp_path / "submission.csv", dtype=str)
+    probabilities = pd.read_csv(tmp_path / "submission-probabilities.csv").drop(columns="filename")
+    assert list(labels["label"]) == [answer["label"]]
+    assert list(probabilities) == list(answer["probabilities"]) == list(CLASSES)
+    assert list(probabilities.iloc[0]) == pytest.approx(list(answer["probabilities"].values()), abs=1e-6)
+
+
+@pytest.mark.slow
 def test_served_champion_refuses_what_is_no_image(served: str) -> None:
     with pytest.raises(HTTPError, match="400") as refused:
         _post(served, {"inputs": [[[300] * 4] * 4]})

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
-from regbench.tracking import served_classifier
+from regbench.tracking import image_classifier
 from regbench.tracking.model_folder import ModelFolders
 from regbench.tracking.run_record import Network
 
@@ -35,7 +35,7 @@ ARCHITECTURES = {
     "resnet": Architecture(("a", "b", "c"), 1, 8, 8, network="torchvision:resnet18"),
 }
 Folders = dict[tuple[str, int], tuple[Network, Path]]
-CODE = "code/served_classifier.py"
+CODE = "code/image_classifier.py"
 
 
 def save_random(folder: Path, architecture: Architecture, seed: int) -> Network:
@@ -101,7 +101,7 @@ def test_folder_holds_no_pickled_module_and_no_code_but_ours(folders: Folders) -
     for _, path in folders.values():
         files = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
         assert files == expected | {"serving_input_example.json", CODE}
-        assert (path / CODE).read_bytes() == Path(served_classifier.__file__).read_bytes()
+        assert (path / CODE).read_bytes() == Path(image_classifier.__file__).read_bytes()
 
 
 def served(folders: Folders, name: str) -> tuple[Classifier, Any]:
@@ -111,6 +111,11 @@ def served(folders: Folders, name: str) -> tuple[Classifier, Any]:
 
 def random_images(*shape: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def by_class(answer: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the probabilities in the order of the classes (N, K)."""
+    return np.array([[row[name] for name in PLAIN.classes] for row in answer["probabilities"]], dtype=np.float32)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def test_every_form_of_images_gets_labels_and_probabilities(folders: Folders, sh
     images = random_images(3, 1, 4, 4)
     expected = saved.probabilities(torch.from_numpy(images)).numpy()
     answer = model.predict(shown(images))
-    assert np.array_equal(np.array(answer["probabilities"].tolist(), dtype=np.float32), expected)
+    assert np.array_equal(by_class(answer), expected)
     assert list(answer["label"]) == [PLAIN.classes[best] for best in expected.argmax(1)]
 
 
@@ -149,7 +154,7 @@ def test_no_image_gets_no_answer_and_a_large_batch_all(folders: Folders) -> None
     saved, model = served(folders, "plain")
     assert model.predict(random_images(0, 4, 4)).empty
     images = random_images(2001, 1, 4, 4)
-    answer = np.array(model.predict(images)["probabilities"].tolist(), dtype=np.float32)
+    answer = by_class(model.predict(images))
     assert np.array_equal(answer, saved.probabilities(torch.from_numpy(images)).numpy())
 
 
@@ -171,6 +176,24 @@ def test_no_image_gets_no_answer_and_a_large_batch_all(folders: Folders) -> None
 def test_what_is_no_image_is_refused(folders: Folders, given: Any, message: str) -> None:
     with pytest.raises(MlflowException, match=message):
         served(folders, "plain")[1].predict(given)
+
+
+def test_a_model_logged_before_its_answers_named_the_classes_is_loaded_beside_a_new_one(
+    folders: Folders, tmp_path: Path
+) -> None:
+    """Each by the code that was logged with it, in one process."""
+    new, earlier = folders["plain", 1][1], tmp_path / "earlier"
+    shutil.copytree(new, earlier)
+    code = (earlier / CODE).read_text().replace('"probabilities": named', '"probabilities": probabilities.tolist()')
+    (earlier / CODE).unlink()
+    (earlier / "code/served_classifier.py").write_text(code)
+    described = (earlier / "MLmodel").read_text().replace("image_classifier", "served_classifier")
+    (earlier / "MLmodel").write_text(described)
+    images = random_images(2, 4, 4)
+    answers = [mlflow.pyfunc.load_model(str(path)).predict(images) for path in (new, earlier, new)]
+    assert answers[0].equals(answers[2])
+    for named, unnamed in zip(answers[0]["probabilities"], answers[1]["probabilities"], strict=True):
+        assert list(named) == list(PLAIN.classes) and list(named.values()) == unnamed
 
 
 def test_loading_refuses_a_graph_that_would_unpickle_code(folders: Folders, tmp_path: Path) -> None:

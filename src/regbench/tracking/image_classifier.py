@@ -1,7 +1,8 @@
 """What `mlflow.pyfunc` and `mlflow models serve` run: images in, labels and probabilities out.
 
 A copy of this file is the only code in a logged model's folder, beside an exported graph. So it imports nothing of
-regbench, and where it is loaded regbench need not be installed.
+regbench, and where it is loaded regbench need not be installed. Python keeps modules by name: if its answers change,
+rename the file, so that one process can load models that were logged before and after the change.
 """
 
 import os
@@ -22,14 +23,14 @@ SAFE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 BATCH = 1000
 
 
-class Classifier:
+class ImageClassifier:
     """A network with the labels of its outputs."""
 
     def __init__(self, graph: torch.nn.Module, classes: list[str], shape: tuple[int, int, int]) -> None:
         self.graph, self.classes, self.shape = graph, classes, shape
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return a row an image: `label`, and `probabilities` in the order of the classes, which sum to 1.
+        """Return a row an image: `label`, the most probable class, and `probabilities`, class -> 0 to 1, of sum 1.
 
         Takes an array of one image or of a batch: (N, C, H, W), (C, H, W), and for one channel (N, H, W) or (H, W); or
         an array or DataFrame of N rows of C*H*W pixels, channel by channel, row by row. Pixels are whole numbers 0 to
@@ -40,7 +41,8 @@ class Classifier:
             parts = [self.graph(part) for part in torch.split(images, BATCH)]
         probabilities = torch.cat(parts).numpy() if parts else np.zeros((0, len(self.classes)))
         labels = [self.classes[best] for best in probabilities.argmax(1)]
-        return pd.DataFrame({"label": labels, "probabilities": probabilities.tolist()})
+        named = [dict(zip(self.classes, row, strict=True)) for row in probabilities.tolist()]
+        return pd.DataFrame({"label": labels, "probabilities": named})
 
     def _images(self, model_input: Any) -> NDArray[np.uint8]:
         """Return the images as (N, C, H, W)."""
@@ -61,14 +63,14 @@ class Classifier:
         return batch.astype(np.uint8).reshape(len(batch), *self.shape)
 
 
-def _load_pyfunc(data_path: str) -> Classifier:
+def _load_pyfunc(data_path: str) -> ImageClassifier:
     """Load a logged model from its folder's `data`; MLflow looks for a function of this name."""
     folder = str(Path(data_path).parent)
     described = Model.load(folder).metadata or {}
     with _without_pickle():
         graph = mlflow.pytorch.load_model(folder)
     channels, height, width = described["image"]
-    return Classifier(graph, described["classes"], (channels, height, width))
+    return ImageClassifier(graph, described["classes"], (channels, height, width))
 
 
 @contextmanager

@@ -11,21 +11,21 @@ import torch
 from mlflow import pyfunc
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-from mlflow.types.schema import Array
+from mlflow.types.schema import Map
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from regbench.networks.ensemble import load_predictor
 from regbench.networks.predictor import Description
 from regbench.networks.served import Probabilities
-from regbench.tracking import served_classifier
+from regbench.tracking import image_classifier
 from regbench.tracking.run_record import Network
 
 DESCRIPTION, GRAPH = OWN = "MLmodel", "data/model.pt2"
 """Files of the folder that differ from model to model."""
 ANSWER = ModelSignature(
     # No inputs: MLflow would refuse all but one of the forms that the classifier takes.
-    outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(Array(DataType.double), "probabilities")])
+    outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")])
 )
 
 
@@ -96,7 +96,7 @@ def make_template(servable: Probabilities, architecture: Description, example: N
             input_example=example,
             # Given, since MLflow would spend ten seconds to find them out.
             pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", "numpy", "torch")],
-            code_paths=[str(served_classifier.__file__)],
+            code_paths=[str(image_classifier.__file__)],
         )
         description = Model.load(str(path))
         # Loaded, its weights are its own, and no longer those of the model that it was traced from.
@@ -106,7 +106,7 @@ def make_template(servable: Probabilities, architecture: Description, example: N
     environment = description.flavors.pop("python_function")["env"]
     pyfunc.add_to_model(
         description,
-        Path(served_classifier.__file__).stem,
+        Path(image_classifier.__file__).stem,
         "data",
         "code",
         environment["conda"],
