@@ -25,6 +25,11 @@ plots:
   - gap: {x: epoch, y: {reports/curves.csv: gap}, template: curves, title: Gap}
 """
 VARIANTS = ("baseline", "l2", "early_stopping")
+OUTSIDE = """texts => texts.filter(text => {
+    const own = text.getBoundingClientRect(), chart = text.closest("svg").getBoundingClientRect();
+    return own.width && (own.left < chart.left - 1 || own.right > chart.right + 1);
+}).map(text => text.textContent)"""
+"""Returns what of the texts is cut off at a side of its chart."""
 CHARTS = 11
 """Error, gain, four curves, mistakes, calibration, robustness, size and its error."""
 
@@ -143,6 +148,7 @@ def test_a_telephone_shows_the_page_without_scrolling_sideways(
     # No chart is cut off at its right side.
     hidden = "places => places.filter(place => place.scrollWidth > place.clientWidth + 1).map(place => place.id)"
     assert visit.page.locator(".chart").evaluate_all(hidden) == []
+    assert visit.page.locator(".chart svg text").evaluate_all(OUTSIDE) == []
     assert visit.complaints == []
     save(visit.page, f"report-390-{scheme}")
     context.close()

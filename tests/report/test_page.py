@@ -105,6 +105,12 @@ def test_the_page_refers_to_nothing_outside_itself(written: Path) -> None:
     assert links == []
 
 
+def test_what_markdown_marks_as_code_is_code_on_the_page(written: Path) -> None:
+    page = (written / "comparison.html").read_text()
+    assert "where <code>train.calibration</code> is <code>temperature</code>" in page
+    assert "where `train.calibration` is `temperature`" in (written / "further.md").read_text()
+
+
 def test_every_misclassified_image_has_an_alternative_text(written: Path) -> None:
     images = [attributes for tag, attributes in Page(written / "comparison.html").tags if tag == "img"]
     expected = sum(len(np.load(file)) for file in (written.parent / "evaluation").glob("*/misclassified.npy"))

@@ -27,7 +27,8 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
     base = alt.Chart(inline(table[table["variant"].isin(shown)])).encode(y=rows)
     seeds = alt.Chart(inline(comparison.seed_errors[comparison.seed_errors["variant"].isin(shown)]))
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high"))]
-    title = f"{comparison.measure}, % ({100 * comparison.confidence:g} % interval; rings: seeds)"
+    # In two lines: one would be wider than the chart on a telephone.
+    title = [f"{comparison.measure}, %", f"{100 * comparison.confidence:g} % interval; rings: seeds"]
     ticks = alt.Axis(tickCount=few_ticks(width))
     layers = alt.layer(
         reference.mark_rule(strokeDash=[4, 3], color=GREY).encode(
@@ -39,7 +40,7 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
         ),
         base.mark_point(size=75, filled=True, color=INK, opacity=1).encode(x="error:Q", tooltip=tooltip),
     )
-    described = f"{title} of each variant, best first"
+    described = f"{comparison.measure}, %, with its interval and seeds, of each variant, best first"
     return wide(layers.properties(height=row_height(len(shown)), title="Error", description=described), width)
 
 
@@ -66,7 +67,8 @@ def gain_chart(comparison: Comparison, shown: list[str], width: int | None = Non
     colour = alt.when(significant).then(alt.value(TELLING)).otherwise(alt.value(GREY))
     shape = alt.when(significant).then(alt.value("circle")).otherwise(alt.value("diamond"))
     base = alt.Chart(inline(table)).encode(y=_rows(shown), color=colour)
-    x = alt.X("low:Q", title="points less error; blue: significant", axis=alt.Axis(tickCount=few_ticks(width)))
+    title = ["points less error", "blue: significant"]
+    x = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=few_ticks(width)))
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high")), "verdict:N"]
     layers = alt.layer(
         alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),

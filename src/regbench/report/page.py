@@ -4,16 +4,13 @@ import base64
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from altair.typing import ChartType
 from altair.utils.schemapi import debug_mode
-from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
@@ -27,6 +24,7 @@ from regbench.report.comparison_json import to_json
 from regbench.report.confusion_chart import MATRIX, confusion_chart
 from regbench.report.curve_charts import first_picked, page_curves
 from regbench.report.findings import finding, groups
+from regbench.report.rendering import library, template
 from regbench.report.sections import Further, sections_markdown
 from regbench.report.summary import (
     conclusions,
@@ -174,18 +172,3 @@ def _mistakes(folder: Path) -> list[dict[str, Any]]:
     table = required(folder / "misclassified.csv", labelled)
     encoded = [base64.b64encode(thumbnail(image)).decode() for image in images]
     return [{str(key): value for key, value in row.items()} for row in table.assign(png=encoded).to_dict("records")]
-
-
-@cache
-def library() -> Markup:
-    """Return Vega, Vega-Lite and vegaEmbed as one script; bundling takes about two seconds, so once a process."""
-    import vl_convert
-
-    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-
-
-@cache
-def template(name: str) -> jinja2.Template:
-    """Return a template of this package, which escapes all that it is given."""
-    loader = jinja2.PackageLoader("regbench.report")
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(name)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from altair.typing import ChartType
 
 from regbench.report.drawing import DARK, to_spec
-from regbench.report.page import library, template
+from regbench.report.rendering import library, template
 
 
 def study_page(
