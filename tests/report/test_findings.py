@@ -38,6 +38,14 @@ def test_the_finding_names_who_is_better_and_who_is_worse(comparison: Comparison
     )
 
 
+def test_a_large_group_names_the_best_and_counts_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    comparison = outcome(tmp_path, {"baseline": 100, "l2": 20, "l1": 21, "dropout": 22})
+    monkeypatch.setattr("regbench.report.findings.LISTED", 1)
+    ((title, members),) = groups(comparison)
+    assert title == "Better than baseline"
+    assert members.startswith("l2 (-8.0") and members.endswith("), and 2 more in the table")
+
+
 def test_every_variant_stands_in_one_group(comparison: Comparison) -> None:
     found = dict(groups(comparison))
     assert list(found) == ["Better than baseline", "Better by log-loss only", "Worse than baseline"]

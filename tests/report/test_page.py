@@ -27,7 +27,7 @@ from regbench.report.charts import error_chart, gain_chart
 from regbench.report.comparison import COLUMNS, compare
 from regbench.report.confusion_chart import PAIRS, confusion_chart
 from regbench.report.curve_charts import CURVES, dashes, first_picked, page_curves
-from regbench.report.drawing import DARK, PAPER, to_spec
+from regbench.report.drawing import DARK, PAPER, row_axis, to_spec
 from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
 from regbench.report.tables import labelled, mean_curves, read_histories
 from regbench.tracking.settings import colour
@@ -280,6 +280,10 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("hue", COLOURS)
 def test_every_colour_can_be_seen_on_a_dark_page(hue: str) -> None:
     assert contrast(DARK.get(hue, hue), DARK[PAPER]) >= 3
+
+
+def test_many_rows_have_their_axis_above_them() -> None:
+    assert [row_axis(rows, 400)["orient"] for rows in (2, 40, 41, 300)] == ["bottom", "bottom", "top", "top"]
 
 
 def test_every_chart_of_the_page_is_valid_vega_lite(written: Path) -> None:

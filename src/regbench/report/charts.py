@@ -6,7 +6,7 @@ from altair.typing import ChartType
 
 from regbench.report.comparison import Comparison
 from regbench.report.curve_charts import curve_chart, first_picked
-from regbench.report.drawing import GREY, INK, PAPER, TELLING, few_ticks, inline, row_height, wide
+from regbench.report.drawing import GREY, INK, PAPER, TELLING, inline, row_axis, row_height, wide
 
 MOST = 30
 """Variants in the picture, best first; the page has all."""
@@ -29,7 +29,7 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high"))]
     # In two lines: one would be wider than the chart on a telephone.
     title = [f"{comparison.measure}, %", f"{100 * comparison.confidence:g} % interval; rings: seeds"]
-    ticks = alt.Axis(tickCount=few_ticks(width))
+    ticks = row_axis(len(shown), width)
     layers = alt.layer(
         reference.mark_rule(strokeDash=[4, 3], color=GREY).encode(
             x=alt.X("error:Q", scale=alt.Scale(zero=False, padding=12))
@@ -68,7 +68,7 @@ def gain_chart(comparison: Comparison, shown: list[str], width: int | None = Non
     shape = alt.when(significant).then(alt.value("circle")).otherwise(alt.value("diamond"))
     base = alt.Chart(inline(table)).encode(y=_rows(shown), color=colour)
     title = ["points less error", "blue: significant"]
-    x = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=few_ticks(width)))
+    x = alt.X("low:Q", title=title, axis=row_axis(len(shown), width))
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high")), "verdict:N"]
     layers = alt.layer(
         alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),

@@ -7,7 +7,7 @@ import pandas as pd
 from altair.typing import ChartType
 
 from regbench.report.comparison import Comparison
-from regbench.report.drawing import GREY, TELLING, few_ticks, inline, row_height, wide
+from regbench.report.drawing import GREY, TELLING, inline, row_axis, row_height, wide
 from regbench.report.tables import required, table
 
 COLUMNS = ("variant", "error_percent", "low", "high", "zero_weights", "dead_units", "compressed_bytes", "parameters")
@@ -67,7 +67,7 @@ def compression_charts(found: pd.DataFrame, comparison: Comparison) -> tuple[Cha
     )
     numbers = {"megabytes": "MB", "error_percent": "error, %", "zero_weights": "zeros"}
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", title=title, format=".2f") for name, title in numbers.items())]
-    ticks = alt.Axis(tickCount=few_ticks(None))
+    ticks = row_axis(len(order), None)
     sizes = base.mark_bar(height={"band": 0.6}).encode(
         x=alt.X("megabytes:Q", title="compressed weights, MB", axis=ticks), tooltip=tooltip
     )

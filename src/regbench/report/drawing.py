@@ -37,6 +37,8 @@ DARK = {
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
+MANY = 40
+"""Rows of a chart, above which it is taller than a screen."""
 PAGE = 1080
 """Pixels of a wide page."""
 
@@ -59,7 +61,12 @@ def wide(chart: ChartType, width: int | None) -> ChartType:
 
 def row_height(rows: int) -> int:
     """Return the height of a chart with `rows` rows: where there are many, each gets less."""
-    return rows * (24 if rows <= 40 else 16)
+    return rows * (24 if rows <= MANY else 16)
+
+
+def row_axis(rows: int, width: int | None) -> alt.Axis:
+    """Return the horizontal axis of a chart with `rows` rows: above many rows, so that it is in sight at first."""
+    return alt.Axis(tickCount=few_ticks(width), orient="bottom" if rows <= MANY else "top")
 
 
 def panels(panel: Any, order: Sequence[str], title: str, width: int, field: str = "variant") -> ChartType:

@@ -7,7 +7,9 @@ import numpy as np
 from regbench.report.comparison import Comparison
 
 NAMED = 4
-"""Variants that a sentence names; a group names all."""
+"""Variants that a sentence names."""
+LISTED = 30
+"""Variants that a group names, best first; the table has all."""
 
 
 def finding(comparison: Comparison) -> str:
@@ -54,7 +56,7 @@ def groups(comparison: Comparison) -> list[tuple[str, str]]:
         "same networks": "Same networks",
     }
     found = [(title, _names(comparison, kind)) for kind, title in kinds.items()]
-    return [(title, ", ".join(texts[name] for name in names)) for title, names in found if names]
+    return [(title, _list([texts[name] for name in names])) for title, names in found if names]
 
 
 def vetoes(comparison: Comparison) -> list[str]:
@@ -119,6 +121,11 @@ def _member(comparison: Comparison, name: str) -> str:
     if found.verdict != "undecided" or not np.isfinite(found.seeds_needed):
         return f"{name} ({gain})"
     return f"{name} ({gain}; {found.seeds_needed:g} seeds would decide)"
+
+
+def _list(members: Sequence[str]) -> str:
+    rest = [f"and {len(members) - LISTED:,} more in the table"] if len(members) > LISTED else []
+    return ", ".join([*members[:LISTED], *rest])
 
 
 def _are(names: Sequence[str], what: str) -> str:
