@@ -1,6 +1,7 @@
 """The stages of the pipeline, one module each, run by DVC from the project's root as `python -m stages.NAME`."""
 
 import argparse
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,9 +26,14 @@ require_own_library()  # before the library is imported, which may be of another
 
 from regbench.layout import PARAMS  # noqa: E402
 from regbench.runtime.command import prepare_process, run  # noqa: E402
+from regbench.runtime.processes import follow_dvc  # noqa: E402
 
 __all__ = ["parser", "run"]
 
+# A `dvc repro` that is killed would leave its stage running, and the next one would start a second writer. Here, since
+# it may be killed while the stage still imports torch.
+if "DVC_STAGE" in os.environ:
+    follow_dvc()
 prepare_process()
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from regbench.runtime.processes import is_alive
 
@@ -47,6 +48,27 @@ def test_it_ends_at_once_where_the_job_is_dead_already() -> None:
     dead.wait()
     done = subprocess.run([sys.executable, "-c", SLEEPER], env=environment(REGBENCH_JOB=str(dead.pid)), timeout=30)
     assert done.returncode == 1
+
+
+ORPHAN = """
+import os, sys, time
+from regbench.runtime.processes import follow_dvc
+while os.getppid() == int(sys.argv[1]):
+    time.sleep(0.01)
+follow_dvc()
+print("up", flush=True)
+"""
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_stage_ends_at_once_where_its_dvc_died_before_it_asked(dies: bool) -> None:
+    awaited = "os.getpid()" if dies else "0"
+    code = f"import os, subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {ORPHAN!r}, str({awaited})])"
+    code += "" if dies else ".wait()"
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+    )
+    assert dvc.communicate(timeout=60)[0] == ("" if dies else "up\n")
 
 
 def test_a_process_that_nobody_has_waited_for_is_not_alive() -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from safetensors import safe_open
 from support.project import Project, environment
+from support.retraining_project import still_running
 
 from regbench.files import TEMPORARY
 
@@ -52,18 +53,21 @@ class Command:
         own = [psutil.Process(self.process.pid), *self.descendants]
         return next(process for process in own if "stages.train" in process.cmdline() and "-c" not in process.cmdline())
 
-    def kill_within_a_training(self, process: psutil.Process) -> None:
-        """Kill one of its processes at a moment when a training has a checkpoint, none of a finished one."""
-        while not self._killed(process):
+    def kill_within_a_training(self, killed: str) -> None:
+        """Kill `stage`, `dvc` or their `group` when a training has a checkpoint, none of a finished one."""
+        while not self._killed(killed):
             wait_until(lambda: bool(checkpoints(self.project)), self.process)
 
-    def _killed(self, process: psutil.Process) -> bool:
+    def _killed(self, killed: str) -> bool:
         """Stop all, look, kill: whatever is below the killed process must die without having gone on."""
         stopped = [child for child in self.descendants if "resource_tracker" not in " ".join(child.cmdline())]
         for child in stopped:
             child.suspend()
         if within := bool(checkpoints(self.project)):
-            process.kill()
+            if killed == "group":
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                os.kill(self.stage.pid if killed == "stage" else self.process.pid, signal.SIGKILL)
             _, alive = psutil.wait_procs(stopped, timeout=DEADLINE)
             assert alive == []
         for child in stopped:
@@ -80,7 +84,7 @@ class Command:
 
 
 def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 400
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
@@ -150,12 +154,12 @@ def test_an_interrupted_pipeline_ends_with_all_its_processes(project: Project) -
     assert_nothing_is_half_written(project)
 
 
-@pytest.mark.parametrize("killed", ["stage", "dvc"])
+@pytest.mark.parametrize("killed", ["stage", "dvc", "group"])
 def test_a_killed_training_continues_to_the_same_bytes(
     project: Project, undisturbed: dict[str, bytes], killed: str
 ) -> None:
     command = Command(project, "dvc", "repro", "train")
-    command.kill_within_a_training(command.stage if killed == "stage" else psutil.Process(command.process.pid))
+    command.kill_within_a_training(killed)
     assert command.end()[0] != 0
     finished = project.weights()
     (checkpoint,) = checkpoints(project)
@@ -170,3 +174,21 @@ def test_a_killed_training_continues_to_the_same_bytes(
     times = pd.read_csv(project.folder / f".regbench/store/runs/{name[0]}/seed-{name[1]}/timings.csv")
     assert len(times) == EPOCHS
     assert times["wall_seconds"].head(len(seconds)).tolist() == [wall for wall, _ in seconds], "from the checkpoint"
+
+
+def test_a_stage_dies_with_a_dvc_that_is_killed_while_it_starts(project: Project) -> None:
+    """Python takes 50 ms until it can ask for that: whichever moment it is, no second writer is possible."""
+    for seconds in (0, 0.01, 0.02, 0.04, 0.08):
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        dvc = psutil.Popen(["dvc", "repro", "train"], cwd=project.folder, env=environment(project.folder), **silent)
+        wait_until(lambda dvc=dvc: bool(stages_below(dvc)), dvc)
+        time.sleep(seconds)
+        dvc.kill()
+        dvc.wait()
+        assert still_running(project) == [], seconds
+
+
+def stages_below(dvc: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return [child for child in dvc.children() if "stages.train" in child.cmdline()]
+    return []

@@ -4,6 +4,7 @@ import hashlib
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 GROUNDS = {"black": (0, 0, 0), "white": (255, 255, 255)}
 MAX_PIXELS = 50_000_000
 """A larger image is refused from its header, before memory is taken for its pixels."""
-
+BAND = 1_000_000
+"""Pixels that are converted at a time: a whole image of `MAX_PIXELS` would take a gigabyte of copies of itself."""
 
 ORIENTATION = 0x0112
 """EXIF tag."""
@@ -72,8 +74,11 @@ def decode(encoded: bytes, conversion: Conversion) -> tuple[bytes, tuple[int, in
         raise
     except Exception as error:  # Pillow documents no closed set: SyntaxError, struct.error, ... on hostile files
         raise ImageError(f"broken ({error})") from None
+    orientation = _orientation(image)
+    image = _converted(image, "L" if conversion.channels == 1 else "RGB", conversion.background)
+    if orientation in UPRIGHT:
+        image = image.transpose(UPRIGHT[orientation])
     own_size = image.height, image.width
-    image = _opaque(image, conversion.background).convert("L" if conversion.channels == 1 else "RGB")
     if own_size != conversion.size:
         image = _resized(image, conversion)
     if conversion.channels == 1:
@@ -91,23 +96,22 @@ def _load(encoded: bytes) -> Image.Image:
         image: Image.Image = Image.open(io.BytesIO(encoded), formats=FORMATS)
     except PIL.UnidentifiedImageError:
         raise ImageError(f"no image that can be read ({', '.join(FORMATS)}): replace it") from None
+    except Image.DecompressionBombError:  # Pillow's own limit, which is higher, comes first.
+        raise ImageError(f"too many pixels: at most {MAX_PIXELS:,} are read: shrink it") from None
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(f"{image.width} x {image.height} pixels: at most {MAX_PIXELS:,} are read: shrink it")
     if image.format == "PNG":
         _check_png(encoded)
     image.load()
-    return _upright(image)
+    return image
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the orientation of an image; broken metadata are no reason to refuse pixels that every viewer shows."""
-    if "exif" not in image.info:
-        return image
+def _orientation(image: Image.Image) -> object:
+    """Return the orientation of an image; broken metadata are no reason to refuse pixels that every viewer shows."""
     try:
-        orientation = image.getexif().get(ORIENTATION)
+        return image.getexif().get(ORIENTATION) if "exif" in image.info else None
     except Exception:  # Of hostile metadata Pillow raises SyntaxError, struct.error, ...
-        return image
-    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+        return None
 
 
 def _check_png(encoded: bytes) -> None:
@@ -126,18 +130,31 @@ def _check_png(encoded: bytes) -> None:
         position = end + 4
 
 
-def _opaque(image: Image.Image, background: str) -> Image.Image:
+def _converted(image: Image.Image, mode: str, background: str) -> Image.Image:
+    """Return an image in a mode without transparency, `L` or `RGB`, converted band by band."""
+    if image.mode == mode and not image.has_transparency_data:
+        return image
+    ground = GROUNDS.get(background) or (_contrast(image) if image.has_transparency_data else GROUNDS["black"])
+    found = Image.new(mode, image.size)
+    for top, band in _bands(image):
+        found.paste(_opaque(band, ground).convert(mode), (0, top))
+    return found
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the bands of an image, about `BAND` pixels each, with the row that each begins in."""
+    rows = max(1, BAND // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _opaque(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
     """Return an image without transparency, of a mode that converts to gray and RGB as it should."""
     if image.mode.startswith(("I", "F")):
         return _eight_bits(image)
     if not image.has_transparency_data:
         return image.convert("RGB") if image.mode in ("CMYK", "P") else image
-    image = image if image.mode == "RGBA" else image.convert("RGBA")
-    alpha = image.getchannel("A")
-    if alpha.getextrema() == (255, 255):
-        return image
-    ground = GROUNDS[background] if background != "auto" else _contrast(image, alpha)
-    return Image.alpha_composite(Image.new("RGBA", image.size, (*ground, 255)), image)
+    return Image.alpha_composite(Image.new("RGBA", image.size, (*ground, 255)), image.convert("RGBA"))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -147,12 +164,15 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def _contrast(image: Image.Image, alpha: Image.Image) -> tuple[int, int, int]:
+def _contrast(image: Image.Image) -> tuple[int, int, int]:
     """Return black or white, whichever differs more from the visible pixels; black where none is visible."""
-    weights = np.asarray(alpha, dtype=np.float64)
-    visible = weights.sum()
-    dark = visible > 0 and float((np.asarray(image.convert("L")) * weights).sum()) < 127.5 * visible
-    return GROUNDS["white" if dark else "black"]
+    visible = brightness = 0
+    for _, band in _bands(image):
+        colours = band.convert("RGBA")
+        weights = np.asarray(colours.getchannel("A"), dtype=np.int64)
+        visible += int(weights.sum())
+        brightness += int((np.asarray(colours.convert("L")) * weights).sum())
+    return GROUNDS["white" if visible and brightness < 127.5 * visible else "black"]
 
 
 def _resized(image: Image.Image, conversion: Conversion) -> Image.Image:
@@ -168,6 +188,7 @@ def _resized(image: Image.Image, conversion: Conversion) -> Image.Image:
 
 def _edge(image: Image.Image) -> tuple[int, int, int]:
     """Return black or white, whichever is nearer to the pixels at the edge."""
-    gray = np.asarray(image.convert("L"), dtype=np.float64)
-    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    width, height = image.size
+    sides = [(0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height)]
+    edge = np.concatenate([np.asarray(image.crop(side).convert("L")).ravel() for side in sides])
     return GROUNDS["white" if edge.mean() > 127.5 else "black"]

@@ -36,8 +36,7 @@ def prepare_process() -> None:
     # Importing torch makes hundreds of thousands of objects that live on: looking through them again and again for
     # garbage takes a fifth of a second of it.
     gc.set_threshold(50_000)
-    # A `dvc repro` that is killed would leave its stage running, and the next one would start a second writer. Here,
-    # since a stage may be killed while it still imports torch.
+    # What a stage of DVC starts dies with it.
     if "DVC_STAGE" in os.environ:
         follow_parent()
 
