@@ -18,6 +18,8 @@ from support.project import ROOT, environment
 from regbench.errors import StorageError
 from regbench.files import BLOCK, atomic, is_torn, open_to_append, write_array, write_csv, write_json
 
+pytestmark = pytest.mark.fault
+
 APPENDER = """
 import json, os, sys
 from pathlib import Path

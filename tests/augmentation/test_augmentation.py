@@ -228,6 +228,7 @@ def test_a_plain_recipe_writes_no_arrays_but_a_preview(tmp_path: Path, channels:
         assert preview.size == (5 * 30 * 2, 2 * 30 * 2)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["copies.npy", "whitening.safetensors"])
 def test_an_augmentation_that_was_changed_after_it_was_written_is_refused(tmp_path: Path, name: str) -> None:
     write_recipe(tmp_path, images(5, 1), Recipe(rotate=10.0, zca=0.1), Augment(copies=2))

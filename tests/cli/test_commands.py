@@ -68,6 +68,7 @@ def test_a_wrong_command_or_option_is_a_usage_error() -> None:
     assert (found.exit_code, found.stderr.splitlines()[-1]) == (2, "Error: Missing argument 'RAW'.")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -90,6 +91,7 @@ def test_a_failure_is_one_line_and_its_exit_code(
     assert (found.exit_code, found.stdout, found.stderr) == (code, "", "what, why, and the cure\n")
 
 
+@pytest.mark.fault
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -99,6 +101,7 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.exit_code, found.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -116,6 +119,7 @@ def test_a_folder_that_is_no_project_is_one_line(
     assert message in line
 
 
+@pytest.mark.fault
 def test_the_code_of_another_checkout_is_refused(tmp_path: Path) -> None:
     (tmp_path / "src/regbench").mkdir(parents=True)
     done = in_folder(tmp_path, "sync")

@@ -48,6 +48,7 @@ def test_every_key_is_explained_in_its_place() -> None:
             assert explained or nested, f"{section.__name__}.{name} has no docstring"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
@@ -193,15 +194,18 @@ def test_a_setting_of_a_strength_does_not_switch_it_on(tmp_path: Path) -> None:
     assert not any(params.recipes["plain"].strengths.values())
 
 
+@pytest.mark.fault
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     lines = refused(change(tmp_path, train__epochs=0, model__width=3, variants__l1__l1=-1))
     assert [line.split(" = ")[0] for line in lines] == ["model.width", "train.epochs", "variants.l1.l1"]
 
 
+@pytest.mark.fault
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     assert refused(tmp_path / "params.yaml") == ["no such file: run from the project's folder, or restore it from git"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("text", "message"),
     [

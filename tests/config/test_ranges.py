@@ -19,6 +19,7 @@ def tuned(search: dict[str, Any]) -> dict[str, Any]:
     return {"recipe": "plain", "l2": GOOD, "search": search}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
@@ -71,6 +72,7 @@ def test_a_wrong_range_is_one_line(tmp_path: Path, key: str, value: Any, line: s
     assert lines[0].startswith("variants.") and line in lines[0]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
@@ -89,6 +91,7 @@ def test_a_wrong_search_setting_is_one_line(tmp_path: Path, key: str, value: Any
     assert refused(change(tmp_path, **{f"search__{key}": value})) == [line]
 
 
+@pytest.mark.fault
 def test_all_wrong_ranges_are_reported_at_once(tmp_path: Path) -> None:
     wrong = {"low": 2, "high": 1}
     batch_norm = {"low": 0, "high": 1}

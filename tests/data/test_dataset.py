@@ -71,12 +71,14 @@ def test_the_shape_of_inputs_follows_from_the_data(packed: Path) -> None:
     assert (shape.image, shape.pixels) == ((1, 2, 3), 6)
 
 
+@pytest.mark.fault
 def test_a_label_outside_the_classes_is_named(packed: Path) -> None:
     write_index(packed / "train", "a,7,train", "b,8,train", "c,7,train")
     with pytest.raises(IntegrityError, match=r"train/index.csv: row 3: label = '8': must be one of .* \(NA, 7\)"):
         load_split(packed, "train")
 
 
+@pytest.mark.fault
 def test_an_array_that_does_not_fit_its_index_is_refused(packed: Path) -> None:
     files.write_array(packed / "train/images.npy", np.zeros((2, 1, 2, 3), dtype=np.uint8))
     with pytest.raises(IntegrityError, match=r"train/images.npy = uint8 \(2, 1, 2, 3\): must be uint8 \(3, 1, 2, 3\)"):
@@ -86,6 +88,7 @@ def test_an_array_that_does_not_fit_its_index_is_refused(packed: Path) -> None:
         load_split(packed, "train")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("what", ["pixel", "hash", "order"])
 def test_pixels_that_ingest_did_not_write_are_refused(packed: Path, what: str) -> None:
     """One changed bit, an edited index, two rows exchanged: length and shape are as they were."""
@@ -104,6 +107,7 @@ def test_pixels_that_ingest_did_not_write_are_refused(packed: Path, what: str) -
         load_split(packed, "train")
 
 
+@pytest.mark.fault
 def test_missing_and_damaged_files_say_what_to_run(packed: Path) -> None:
     with pytest.raises(IntegrityError, match=r"test/images.npy: no such file: run the stage ingest"):
         load_split(packed, "test")

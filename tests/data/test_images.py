@@ -159,6 +159,7 @@ def test_every_orientation_is_that_of_pillow(orientation: int) -> None:
     assert decoded == expected.tobytes()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "exif",
     [
@@ -190,6 +191,7 @@ def test_another_size_is_resized_and_averages_when_it_shrinks() -> None:
     assert np.abs(pixels(encode(Image.fromarray(checkers))).astype(int)[0, 1:-1, 1:-1] - 128).max() <= 3
 
 
+@pytest.mark.fault
 def test_every_flipped_bit_is_refused_or_harmless() -> None:
     encoded = encode(gray("RGBA"))
     expected = decode(encoded, 1, (8, 8))
@@ -205,6 +207,7 @@ def test_every_flipped_bit_is_refused_or_harmless() -> None:
     assert refused > 0.9 * len(encoded) * 8
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_truncated_pictures_are_refused(share: float) -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
@@ -214,6 +217,7 @@ def test_truncated_pictures_are_refused(share: float) -> None:
             decode(encoded[: int(len(encoded) * share)], 1, (64, 64))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(ImageError, match=r"no image that can be read|broken"):
@@ -233,6 +237,7 @@ def test_of_an_animation_the_first_frame_is_taken() -> None:
         assert pixels(encode(frames[0], kind, save_all=True, append_images=frames[1:])).min() == 255
 
 
+@pytest.mark.fault
 def test_deep_tiff_is_read_and_pixels_of_unknown_range_are_refused() -> None:
     deep = Image.fromarray(GRAY.astype(np.uint16) * 257)
     np.testing.assert_array_equal(pixels(encode(deep, "TIFF"))[0], GRAY)

@@ -121,6 +121,7 @@ def test_without_fork_one_process_decodes_the_same(
     assert contents(tmp_path / "one") == contents(tmp_path / "macos")
 
 
+@pytest.mark.fault
 def test_a_process_that_is_killed_while_it_decodes_is_one_line(
     tmp_path: Path, make_raw: MakeRaw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_other_settings_decode_everything_again(tmp_path: Path, make_raw: MakeRa
         assert contents(tmp_path / "data") == contents(tmp_path / f"fresh-{len(changes)}")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("damaged", ["train/images.npy", "train/index.csv", "decoded.npz", "test/images.npy"])
 @pytest.mark.parametrize("how", ["cut", "removed", "pixel"])
 def test_damaged_former_files_are_not_trusted(tmp_path: Path, make_raw: MakeRaw, damaged: str, how: str) -> None:
@@ -191,6 +193,7 @@ def test_damaged_former_files_are_not_trusted(tmp_path: Path, make_raw: MakeRaw,
     assert contents(tmp_path / "data") == expected
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("left", ["train/.images.4711.npy", "test/.index.4711.csv", "report/.report.4711.json"])
 def test_what_a_killed_ingest_left_is_removed(tmp_path: Path, make_raw: MakeRaw, left: str) -> None:
     """DVC takes all that is in a folder for the output, so that its hash would be another one."""
@@ -214,6 +217,7 @@ def break_images(raw: Path) -> None:
     (folder / "8.png").write_text("no picture")
 
 
+@pytest.mark.fault
 def test_unusable_images_refuse_the_data_set_and_nothing_is_written(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40)
     run(raw, tmp_path / "data")
@@ -233,6 +237,7 @@ def test_unusable_images_refuse_the_data_set_and_nothing_is_written(tmp_path: Pa
     assert contents(tmp_path / "data") == before
 
 
+@pytest.mark.fault
 def test_rows_within_max_rejected_are_left_out_and_reported(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40)
     break_images(raw)
@@ -245,6 +250,7 @@ def test_rows_within_max_rejected_are_left_out_and_reported(tmp_path: Path, make
     assert "no such file" in (tmp_path / "data/report/report.md").read_text()
 
 
+@pytest.mark.fault
 def test_at_most_twenty_unusable_images_are_listed(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40)
     for number in range(1, 40):
@@ -256,6 +262,7 @@ def test_at_most_twenty_unusable_images_are_listed(tmp_path: Path, make_raw: Mak
     assert lines[-1] == "... and 19 more"
 
 
+@pytest.mark.fault
 def test_rows_that_all_fail_alike_are_one_line_that_says_what_is_there(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40)
     shutil.rmtree(raw / IMAGES)
@@ -268,6 +275,7 @@ def test_rows_that_all_fail_alike_are_one_line_that_says_what_is_there(tmp_path:
     ]
 
 
+@pytest.mark.fault
 def test_a_label_outside_the_given_classes_is_rejected_by_name(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40)
     noise(40).save(raw / IMAGES / "x.png")
@@ -279,6 +287,7 @@ def test_a_label_outside_the_given_classes_is_rejected_by_name(tmp_path: Path, m
     assert 0 in load_split(tmp_path / "data", "train").labels
 
 
+@pytest.mark.fault
 def test_one_class_is_refused(tmp_path: Path, make_raw: MakeRaw) -> None:
     with pytest.raises(InputError, match=r"labels = only: must be 2 or more classes: add"):
         run(make_raw(tmp_path / "raw", images=40, classes=("only",)), tmp_path / "data")
@@ -295,6 +304,7 @@ def test_a_class_may_be_called_all_and_hold_a_bar(tmp_path: Path, make_raw: Make
     assert f"| **all** | {total[0]} | {total[1]} | {total[2]} |" in page
 
 
+@pytest.mark.fault
 def test_duplicates_stay_together_and_are_reported(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40, unlabelled=2)
     for n in range(40):
@@ -317,6 +327,7 @@ def test_duplicates_stay_together_and_are_reported(tmp_path: Path, make_raw: Mak
     assert run(raw, tmp_path / "data", split=listed)["duplicates"]["across_splits"] == 40
 
 
+@pytest.mark.fault
 def test_the_report_counts_sizes_and_moments(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=40)
     Image.new("L", (16, 4), 9).save(raw / IMAGES / "0.png")
@@ -415,6 +426,7 @@ def stage(raw: Path, out: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
 
 
+@pytest.mark.fault
 def test_the_stage_reports_in_two_lines_and_fails_in_one(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=700)
     done = stage(raw, tmp_path / "data")

@@ -98,6 +98,7 @@ def test_a_group_is_never_divided_and_decides_by_its_own_hash() -> None:
     assert list(alone[50:]) == list(split_of(HASHES, Split())[50:100]), "no group: the image decides"
 
 
+@pytest.mark.fault
 def test_images_in_two_given_splits_are_named_or_moved() -> None:
     hashes, given = [*HASHES[:4], HASHES[0], HASHES[1]], ["train", "train", "validation", "test", "test", "validation"]
     with pytest.raises(InputError, match=r"data.split.overlap = refuse: 2 times equal images in several") as caught:
@@ -112,6 +113,7 @@ def test_images_in_two_given_splits_are_named_or_moved() -> None:
     assert list(moved) == ["test", "validation", "validation", "test", "test", "validation", "train"]
 
 
+@pytest.mark.fault
 def test_a_group_in_two_given_splits_is_named_or_moved() -> None:
     given, group = ["train", "train", "test", "validation"], ["p1", "p2", "p1", ""]
     with pytest.raises(InputError, match=r"images of one group .*\n0.png \(train\), 2.png \(test\): group 'p1'"):
@@ -119,6 +121,7 @@ def test_a_group_in_two_given_splits_is_named_or_moved() -> None:
     assert list(split_of(HASHES[:4], Split(overlap="test"), given, group)) == ["test", "train", "test", "validation"]
 
 
+@pytest.mark.fault
 def test_equal_images_of_two_groups_do_not_straddle_splits() -> None:
     """Groups a and b fall into different splits, and share a picture."""
     names = split_of(HASHES[:200], Split(), group=[f"g{number}" for number in range(200)])

@@ -61,6 +61,7 @@ class Deadly:
         return self.executor.submit(function, *arguments)
 
 
+@pytest.mark.fault
 def test_a_killed_worker_is_one_line_and_only_the_rest_is_trained_next(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def with_two_threads() -> Params:
     return params.model_copy(update={"compute": compute, "search": search, "seeds": (1,), "variants": variants})
 
 
+@pytest.mark.fault
 def test_every_step_works_with_two_threads(data: Path, tmp_path: Path) -> None:
     params = with_two_threads()
     augmented, tuned, out = tmp_path / "augmented", tmp_path / "tuned", tmp_path / "runs"

@@ -124,6 +124,7 @@ def test_what_has_not_begun_at_the_deadline_is_left(data: Path, tmp_path: Path) 
     assert found == {("a", 1)} and list(runs(engine.store.root))
 
 
+@pytest.mark.fault
 def test_a_diverged_training_stops_nothing_else(engine: Engine, data: Path) -> None:
     variants = {"high": DIVERGING, "a": PLAIN, "less": Variant(recipe="plain", train={"learning_rate": 1e29})}
     rule = "the loss is nan after epoch 0, it must stay finite: lower train.learning_rate"

@@ -64,6 +64,7 @@ def test_an_exception_leaves_no_entry(store: Store) -> None:
     assert store.find("runs", "d") is None and list((store.root / "unfinished").iterdir()) == []
 
 
+@pytest.mark.fault
 def test_a_killed_writer_leaves_no_entry_and_the_next_one_succeeds(store: Store) -> None:
     writer = start_writer(store)
     writer.send_signal(signal.SIGKILL)
@@ -101,6 +102,7 @@ def test_entries_that_are_kept_stay_whatever_the_bound(store: Store) -> None:
     assert kept.is_dir() and not other.exists() and not third.exists()
 
 
+@pytest.mark.fault
 def test_what_killed_processes_left_goes_after_a_day(store: Store) -> None:
     for folder, name in (("unfinished", "old"), ("unfinished", "new"), ("checkpoints", "old"), ("checkpoints", "new")):
         path = store.root / folder / name

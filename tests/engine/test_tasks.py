@@ -83,6 +83,7 @@ def test_a_stored_run_is_replayed_to_the_bit(task: TrainingTask) -> None:
     assert entry.stat().st_mtime_ns > written[0], "it was used now"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("epoch", [0, 2, 3])
 def test_an_interrupted_training_continues_to_the_same_bits(task: TrainingTask, epoch: int, tmp_path: Path) -> None:
     undisturbed = collect(task)
@@ -103,6 +104,7 @@ def test_without_checkpoints_a_training_starts_again(task: TrainingTask) -> None
     assert len(collect(task)) == EPOCHS
 
 
+@pytest.mark.fault
 def test_a_broken_checkpoint_is_not_used(task: TrainingTask) -> None:
     checkpoint = Store(task.store).checkpoint(task.name)
     checkpoint.parent.mkdir(parents=True)
@@ -111,6 +113,7 @@ def test_a_broken_checkpoint_is_not_used(task: TrainingTask) -> None:
     assert not checkpoint.exists()
 
 
+@pytest.mark.fault
 def test_a_diverged_training_names_its_variant_and_seed_and_enters_nothing(task: TrainingTask) -> None:
     high = task.spec.train.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(DivergedError) as error:
@@ -129,6 +132,7 @@ def test_a_running_training_shows_its_epochs_in_a_file(task: TrainingTask) -> No
     assert f'"epochs": {EPOCHS}' in lines[0] and '"ended": "FINISHED"' in lines[-1]
 
 
+@pytest.mark.fault
 def test_a_file_that_cannot_be_written_stops_no_training(task: TrainingTask, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert len(collect(replace(task, live=tmp_path / "file"))) == EPOCHS

@@ -77,6 +77,7 @@ def test_a_single_network_is_loaded_as_one(tmp_path: Path) -> None:
     assert type(load_predictor(tmp_path)) is Classifier
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("content", ['{"ensemble": "bagging", "members": []}', '{"ensemble": "voting", "members": []}'])
 def test_a_broken_file_is_refused(tmp_path: Path, content: str) -> None:
     save_model(tmp_path, Ensemble("bagging", networks(), Mean()))

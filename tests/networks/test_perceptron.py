@@ -104,12 +104,14 @@ def test_equal_models_are_equal_files(saved: Path, tmp_path: Path) -> None:
         assert (saved / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+@pytest.mark.fault
 def test_no_pickle_is_read(saved: Path) -> None:
     torch.save({"anything": torch.ones(1)}, saved / "model.safetensors")
     with pytest.raises(IntegrityError, match=r"model\.safetensors: cannot be loaded: .*: restore it by `dvc checkout`"):
         load_model(saved)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("keep", [0, 10, 500])
 def test_a_truncated_file_is_refused(saved: Path, keep: int) -> None:
     path = saved / "model.safetensors"
@@ -118,6 +120,7 @@ def test_a_truncated_file_is_refused(saved: Path, keep: int) -> None:
         load_model(saved)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("change", [{"hidden": [8, 6]}, {"batch_norm": False}, {"extra": 1}, {"classes": ["one"]}])
 def test_weights_that_do_not_fit_the_architecture_are_refused(saved: Path, change: dict[str, Any]) -> None:
     path = saved / "model.json"
@@ -126,12 +129,14 @@ def test_weights_that_do_not_fit_the_architecture_are_refused(saved: Path, chang
         load_model(saved)
 
 
+@pytest.mark.fault
 def test_a_missing_file_is_named(saved: Path) -> None:
     (saved / "model.json").unlink()
     with pytest.raises(IntegrityError, match=r"No such file or directory.*model\.json"):
         load_model(saved)
 
 
+@pytest.mark.fault
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     model = Classifier(SMALL, seed=1)
     with torch.no_grad():

@@ -48,6 +48,7 @@ def test_a_counter_that_older_files_lack_is_not_asked_for(tmp_path: Path) -> Non
     load(Classifier(TWO), tmp_path / "w.pth")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -72,6 +73,7 @@ class Touch:
         return Path.touch, (Path("touched"),)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("content", "message"),
     [(Touch(), "cannot be read without pickle"), ({"epoch": 1}, "holds more than tensors"), (None, "no such file")],
@@ -85,6 +87,7 @@ def test_pickles_are_not_run(content: object, message: str, tmp_path: Path, monk
     assert not Path("touched").exists()
 
 
+@pytest.mark.fault
 def test_a_file_that_was_changed_meanwhile_is_refused(tmp_path: Path) -> None:
     save_file(Classifier(TWO, seed=1).layers.state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="was changed meanwhile: start again"):

@@ -170,6 +170,7 @@ def test_a_refusal_keeps_the_champion_whatever_the_scores() -> None:
         assert not decision.promote and decision.reasons == ("Not committed.",)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 0.5])
 @pytest.mark.parametrize("who", [0, 1])
 def test_answers_that_are_no_probabilities_keep_the_champion(who: int, value: float) -> None:
@@ -182,6 +183,7 @@ def test_answers_that_are_no_probabilities_keep_the_champion(who: int, value: fl
     assert decision.reasons[0].startswith(f"Predictions of the {name} ") and len(decision.reasons) == 1
 
 
+@pytest.mark.fault
 def test_missing_answers_and_missing_images_keep_the_champion() -> None:
     champion, challenger, labels = pair(100, 0, 1000)
     short = Predictions(challenger.probabilities[:-1], 1, 1)
@@ -193,6 +195,7 @@ def test_missing_answers_and_missing_images_keep_the_champion() -> None:
     assert not decision.promote and "no test images" in decision.reasons[0]
 
 
+@pytest.mark.fault
 def test_costs_that_are_no_numbers_are_over_any_limit() -> None:
     _, challenger, labels = pair(0, 0, 10)
     slow = Predictions(challenger.probabilities, 1, np.nan)

@@ -24,6 +24,7 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     assert log.read() == HISTORY
 
 
+@pytest.mark.fault
 def test_a_line_that_a_crash_cut_off_is_written_anew(tmp_path: Path) -> None:
     log = Log(tmp_path)
     log.append(HISTORY[0])
@@ -36,6 +37,7 @@ def test_a_line_that_a_crash_cut_off_is_written_anew(tmp_path: Path) -> None:
         assert log.read() == HISTORY[:2]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("line", ["{", '{"outcome": "kept"}', "[]", '{"champion": 1}'])
 def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     log = Log(tmp_path)
@@ -59,6 +61,7 @@ def test_the_line_of_champions_follows_promotions_and_rollbacks() -> None:
     assert rolled_back(HISTORY) == {"key-3": HISTORY[4].time}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("champion", "made"), [("3", True), ("1", False), (None, False)])
 def test_a_move_that_was_begun_is_completed_or_forgotten_by_what_the_registry_says(
     tmp_path: Path, champion: str | None, made: bool
@@ -72,6 +75,7 @@ def test_a_move_that_was_begun_is_completed_or_forgotten_by_what_the_registry_sa
     assert not log.pending.exists()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("content", ["", "{", '{"outcome": ', "[]", "null", '{"champion": 1}'])
 def test_a_begun_move_that_cannot_be_read_is_one_line(tmp_path: Path, content: str) -> None:
     log = Log(tmp_path)
@@ -86,6 +90,7 @@ def test_a_begun_move_that_cannot_be_read_is_one_line(tmp_path: Path, content: s
     assert log.read() == [HISTORY[0]] and log.pending.exists()
 
 
+@pytest.mark.fault
 def test_a_move_that_was_logged_already_is_not_logged_twice(tmp_path: Path) -> None:
     log = Log(tmp_path)
     log.begin(HISTORY[0])
@@ -162,6 +167,7 @@ def test_the_page_tells_what_the_decisions_have_spent(tmp_path: Path) -> None:
     assert page.count("held over 365 decisions") == 73
 
 
+@pytest.mark.fault
 def test_the_order_of_the_log_decides_also_where_a_clock_was_turned_back(tmp_path: Path) -> None:
     """And two decisions within a second are two."""
     dates = ("2026-10-25T02:30:00", "2026-10-25T02:30:00", "2026-10-25T01:10:00", "1970-01-01T00:00:00")

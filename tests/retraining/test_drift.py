@@ -55,6 +55,7 @@ def test_the_default_limits_are_silent_on_the_same_source_at_any_size(old: Sampl
     assert report.images == report.labelled == count
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("count", [8, 300])
 def test_inverted_pixels_stop(old: Sample, count: int) -> None:
     new = draw(np.random.default_rng(2), count)
@@ -71,6 +72,7 @@ def test_shifted_images_are_seen_although_their_brightness_is_the_same(old: Samp
     assert {check.name for check in report.checks if check.level != "none"} == {"arrangement"}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("count", "names"), [(8, {"labels"}), (200, {"labels", "missing classes"})])
 def test_one_class_only_stops(old: Sample, count: int, names: set[str]) -> None:
     report = drift_report(draw(np.random.default_rng(2), count, np.eye(CLASSES)[3]), old, SETTINGS)
@@ -78,6 +80,7 @@ def test_one_class_only_stops(old: Sample, count: int, names: set[str]) -> None:
     assert any("(stop): labels: distance 0.9" in line and "'3', +" in line for line in report.alarms)
 
 
+@pytest.mark.fault
 def test_a_missing_class_stops_where_chance_does_not_explain_it(old: Sample) -> None:
     without = np.array([*[1 / 9] * 9, 0])
     many = drift_report(draw(np.random.default_rng(2), 200, without), old, SETTINGS)
@@ -87,6 +90,7 @@ def test_a_missing_class_stops_where_chance_does_not_explain_it(old: Sample) -> 
     assert few.level == "none"
 
 
+@pytest.mark.fault
 def test_a_new_class_stops_even_one_image(old: Sample) -> None:
     new = draw(np.random.default_rng(2), 50)
     report = drift_report(replace(new, labels=("x", *new.labels[1:])), old, SETTINGS)
@@ -94,6 +98,7 @@ def test_a_new_class_stops_even_one_image(old: Sample) -> None:
     assert report.alarms[0].endswith("1 images of classes that the champion does not know: 'x'")
 
 
+@pytest.mark.fault
 def test_wrong_labels_show_in_the_champions_agreement(old: Sample) -> None:
     rng = np.random.default_rng(2)
     new = draw(rng, 200)

@@ -110,6 +110,7 @@ def test_a_name_is_taken_also_by_a_row_that_ingest_leaves_out(tmp_path: Path, ra
     assert len(ingest(settings(raw, max_rejected=1)).rejected) == 1
 
 
+@pytest.mark.fault
 def test_the_same_pixels_with_another_label_refuse_the_batch_and_all_are_named(tmp_path: Path, raw: Path) -> None:
     before = contents(raw)
     incoming = batch(tmp_path / "new", range(38, 48), label="1")  # 38 is 0 in the raw folder
@@ -137,6 +138,7 @@ def test_a_contradiction_that_the_raw_folder_holds_already_refuses_no_batch(tmp_
         merge_incoming(batch(tmp_path / "third", range(7, 8), label="2"), settings(raw))
 
 
+@pytest.mark.fault
 def test_unusable_rows_refuse_the_batch_and_within_max_rejected_are_left_out(tmp_path: Path, raw: Path) -> None:
     before = contents(raw)
     incoming = batch(tmp_path / "new", range(50, 55))
@@ -274,6 +276,7 @@ def test_wrong_settings_are_explained(tmp_path: Path, raw: Path) -> None:
         merge_incoming(tmp_path / "half", settings(raw))
 
 
+@pytest.mark.fault
 def test_a_disk_without_room_adds_nothing(tmp_path: Path, raw: Path) -> None:
     """A limit on the size of files stands in for a full disk: images fit, the grown table does not."""
     before = contents(raw)
@@ -343,6 +346,7 @@ def carry_out(plan: Plan, kill_at: int = 0) -> int:
         return int(counted.read() or 0)
 
 
+@pytest.mark.fault
 def test_a_merge_that_is_killed_and_done_again_leaves_the_same_bytes(tmp_path: Path, make_raw: MakeRaw) -> None:
     """SIGKILL at moments spread over all that one merge writes."""
     original = make_raw(tmp_path / "original", images=30, unlabelled=3)
@@ -362,6 +366,7 @@ def test_a_merge_that_is_killed_and_done_again_leaves_the_same_bytes(tmp_path: P
     assert len(states) > 2, "the kills did not hit the merge at different moments"
 
 
+@pytest.mark.fault
 def test_no_image_changes_its_split_over_generations_and_no_duplicate_straddles(tmp_path: Path) -> None:
     raw = write_canonical(tmp_path / "raw", images=60)
     seen: dict[str, str] = {}

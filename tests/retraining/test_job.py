@@ -52,6 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return create(tmp_path_factory.mktemp("retraining") / "project", digits(FIRST), **{"train.epochs": 2})
 
 
+@pytest.mark.fault
 def test_without_mlflow_it_fails_and_nothing_is_changed(project: Project) -> None:
     said = ends(project, 4, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert "http://127.0.0.1:9" in said and "Traceback" not in said
@@ -84,6 +85,7 @@ def test_nothing_new_leaves_nothing_behind(project: Project) -> None:
     assert len(versions(project)) == len(decision_runs(project)) == 1
 
 
+@pytest.mark.fault
 def test_rejected_data_are_not_trained_on(project: Project) -> None:
     raw = project.folder / "raw.zip"
     kept, lock = raw.read_bytes(), (project.folder / "dvc.lock").read_bytes()
@@ -96,6 +98,7 @@ def test_rejected_data_are_not_trained_on(project: Project) -> None:
     assert lock == (project.folder / "dvc.lock").read_bytes()
 
 
+@pytest.mark.fault
 def test_killed_while_dvc_works_its_stages_die_too(project: Project) -> None:
     write_rows(project.folder / "raw.zip", digits(MORE))
     project.set(**{"train.epochs": 4})
@@ -105,6 +108,7 @@ def test_killed_while_dvc_works_its_stages_die_too(project: Project) -> None:
         assert still_running(project) == [] and champions(project) == [1]
 
 
+@pytest.mark.fault
 def test_uncommitted_parameters_are_not_promoted_until_they_are_committed(project: Project) -> None:
     """This job completes what was killed too. Without `--force` the same is decided once more, since that is new."""
     said = ends(project, KEPT, "--force")
@@ -124,6 +128,7 @@ def assert_whole(project: Project) -> None:
     assert (project.folder / "retraining/decisions.html").read_text().count("<article") == len(made)
 
 
+@pytest.mark.fault
 def test_killed_while_the_registry_changes_there_is_one_champion_and_the_next_job_completes(
     project: Project, tmp_path: Path
 ) -> None:
@@ -186,6 +191,7 @@ def test_every_decision_is_in_mlflow_once_and_on_the_page(project: Project) -> N
     assert page.count("<article") == len(made) and "It misreads sevens." in page
 
 
+@pytest.mark.fault
 def test_a_champion_that_was_tampered_with_stops_the_job(project: Project) -> None:
     for weights in (project.folder / "mlartifacts").glob("**/regbench/model.safetensors"):
         kept = weights.read_bytes()
@@ -194,6 +200,7 @@ def test_a_champion_that_was_tampered_with_stops_the_job(project: Project) -> No
     assert "its SHA-256 is not" in said and "Traceback" not in said and champions(project) == [1]
 
 
+@pytest.mark.fault
 def test_a_registry_that_lost_its_champion_is_not_started_anew_by_itself(project: Project) -> None:
     before = {path: path.read_bytes() for path in project.folder.glob("mlflow.db*")}
     for path in before:
@@ -204,6 +211,7 @@ def test_a_registry_that_lost_its_champion_is_not_started_anew_by_itself(project
         path.write_bytes(content)
 
 
+@pytest.mark.fault
 def test_a_second_job_leaves_at_once_and_names_the_first(project: Project) -> None:
     first = subprocess.Popen(JOB, cwd=project.folder, env=environment(project.folder), stderr=subprocess.DEVNULL)
     try:

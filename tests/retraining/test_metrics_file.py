@@ -99,6 +99,7 @@ def test_an_unknown_outcome_is_an_error_of_the_caller(tmp_path: Path) -> None:
     assert not (tmp_path / "m.prom").exists()
 
 
+@pytest.mark.fault
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "m.prom").mkdir()
     write_metrics(tmp_path / "m.prom", "kept", 1, 1, [PROMOTED])

@@ -37,12 +37,14 @@ def test_nothing_set_tells_nobody(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.fault
 def test_a_busy_server_is_asked_again_and_its_wish_to_wait_for_an_hour_is_not_obeyed(hook: Hook) -> None:
     hook.answers = [503, 429, 204]
     assert notify(NotifySettings(webhook=hook.address), RECORD, {})
     assert len(hook.posted) == 3 == 1 + RETRIES
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("answer", "attempts"), [(500, 1 + RETRIES), (404, 1), (302, 1)])
 def test_a_refusal_is_one_line_without_the_secret(
     hook: Hook, capfd: pytest.CaptureFixture[str], answer: int, attempts: int
@@ -53,6 +55,7 @@ def test_a_refusal_is_one_line_without_the_secret(
     assert [path for path, _, _ in hook.posted] == [f"/services/{SECRET}?key={SECRET}"] * attempts
 
 
+@pytest.mark.fault
 def test_a_server_that_is_silent_takes_a_bounded_time(hook: Hook, capfd: pytest.CaptureFixture[str]) -> None:
     hook.answers = [0]
     assert not notify(NotifySettings(webhook=hook.address, timeout=0.2), RECORD, {})
@@ -60,6 +63,7 @@ def test_a_server_that_is_silent_takes_a_bounded_time(hook: Hook, capfd: pytest.
     assert "within 0.2 s" in printed and SECRET not in printed and printed.count("\n") == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
@@ -86,6 +90,7 @@ def test_a_command_gets_the_record_on_its_input(tmp_path: Path, capfd: pytest.Ca
     assert capfd.readouterr().out == ""  # what a command prints is no result of the job
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("command", "line"),
     [
@@ -101,6 +106,7 @@ def test_a_command_that_fails_is_one_line(
     assert capfd.readouterr().err.strip() == line
 
 
+@pytest.mark.fault
 def test_a_command_that_hangs_is_killed_with_all_that_it_started(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

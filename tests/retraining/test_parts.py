@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +18,7 @@ from regbench.config.compute import Compute
 from regbench.config.params import Params
 from regbench.config.retraining import Publish
 from regbench.data.dataset import DataShape, Split
-from regbench.errors import BusyError, InputError
+from regbench.errors import BusyError, InputError, IntegrityError
 from regbench.files import write_json
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
@@ -58,15 +59,28 @@ def test_a_variant_that_is_named_challenges(runs: Path) -> None:
     assert (chosen.variant, chosen.seed) == ("baseline", 129)
 
 
-def test_a_run_without_a_finite_accuracy_never_challenges(runs: Path) -> None:
+@pytest.mark.fault
+@pytest.mark.parametrize("accuracy", ["NaN", "Infinity", "-Infinity", str(sys.float_info.max), "1.01", "-0.01"])
+def test_a_run_whose_accuracy_is_none_never_challenges(runs: Path, accuracy: str) -> None:
     params = small_params(seeds=2)
-    (runs / "l2/seed-129/result.json").write_text('{"validation_accuracy": NaN}')
+    (runs / "l2/seed-129/result.json").write_text(f'{{"validation_accuracy": {accuracy}}}')
     assert choose(params, runs).variant == "early_stopping"
-    with pytest.raises(InputError, match="no variant has a finite validation accuracy"):
+    with pytest.raises(InputError, match="no variant has validation accuracies from 0 to 1: lower"):
         choose(with_retrain(params, challenger="l2"), runs)
-    (runs / "l2/seed-129/result.json").unlink()
-    with pytest.raises(InputError, match=r"l2/seed-129/result.json: no such file"):
-        choose(params, runs)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "content", ["", "{", "{}", "[]", '{"validation_accuracy": null}', '{"validation_accuracy": "x"}']
+)
+def test_a_result_without_an_accuracy_is_one_line(runs: Path, content: str) -> None:
+    result = runs / "l2/seed-129/result.json"
+    result.write_text(content)
+    with pytest.raises(IntegrityError, match=r"l2/seed-129/result.json: validation_accuracy: not a number .*: run"):
+        choose(small_params(seeds=2), runs)
+    result.unlink()
+    with pytest.raises(InputError, match=r"l2/seed-129/result.json: no such file: run `make repro` first"):
+        choose(small_params(seeds=2), runs)
 
 
 def test_nothing_forbids_what_is_clean(tmp_path: Path) -> None:
@@ -83,6 +97,7 @@ def test_what_cannot_be_made_again_is_refused_unless_that_is_allowed(tmp_path: P
     assert refusals(tmp_path, with_retrain(small_params(), gate={"require_commit": False}), provenance) == ()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("leak", "said"),
     [
@@ -124,6 +139,7 @@ def test_a_network_for_other_images_is_said_to_be(network: Classifier, tmp_path:
         ask(tmp_path, split(), DataShape(("a", "b", "c"), 3, 4, 4), Compute())
 
 
+@pytest.mark.fault
 def test_the_lock_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> None:
     import os
 
@@ -169,6 +185,7 @@ def test_data_are_pushed_and_then_dvc_lock_alone_is_committed(published: Path) -
     assert not publish(published, Publish(push=True), "nothing to publish")
 
 
+@pytest.mark.fault
 def test_what_cannot_be_pushed_is_not_committed_and_is_published_later(published: Path) -> None:
     with pytest.raises(PipelineError, match="dvc push failed"):
         publish(published, Publish(push=True, remote="absent"), "Retrained")
@@ -189,6 +206,7 @@ class Forbidding(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.fault
 def test_what_dvc_says_of_a_remote_is_passed_on_without_its_secrets(
     published: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +227,7 @@ def test_publishing_needs_git(tmp_path: Path) -> None:
         publish(tmp_path, Publish(push=True), "")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("state", "said"),
     [

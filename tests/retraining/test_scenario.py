@@ -75,6 +75,7 @@ def error(project: Project, version: int, real: Digits) -> float:
     return 100 * float((np.array(network.classes)[found] != np.array(real.labels[:OUTSIDE])).mean())
 
 
+@pytest.mark.fault
 @pytest.mark.timeout(1800)  # ten whole pipelines
 def test_ten_generations(real: Digits, tmp_path: Path) -> None:
     grown = [real.rows(OUTSIDE, OUTSIDE + size) for size in (400, 1_500, 4_500, 9_500)]

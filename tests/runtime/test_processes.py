@@ -30,6 +30,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src"), **more}
 
 
+@pytest.mark.fault
 def test_it_dies_with_its_parent() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env=environment())
     assert parent.stdout is not None
@@ -43,6 +44,7 @@ def test_it_dies_with_its_parent() -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.fault
 def test_it_ends_at_once_where_the_job_is_dead_already() -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -60,6 +62,7 @@ print("up", flush=True)
 """
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("dies", [True, False])
 def test_a_stage_ends_at_once_where_its_dvc_died_before_it_asked(dies: bool) -> None:
     awaited = "os.getpid()" if dies else "0"

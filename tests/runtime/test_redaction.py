@@ -7,6 +7,7 @@ from regbench.runtime.redaction import redact, shown_path
 CANARY = "canary7f3a"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
-from support.search_objectives import EPOCHS, SPACE, bowl, facts, fragile, plan, search, tried
+from support.search_objectives import EPOCHS, SPACE, bowl, deadly, facts, fragile, plan, search, tried
 
 from regbench.config.ranges import Choices, Range
 from regbench.errors import IntegrityError
@@ -47,6 +49,7 @@ def test_ten_trials_and_ten_more_are_twenty(tmp_path: Path, sampler: str, pruner
     assert len({tuple(trial.params.values()) for trial in at_once[trials:]}) > 1, "no start-up point is repeated"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_a_search_killed_in_the_middle_goes_on_as_if_it_had_not_been(tmp_path: Path, sampler: str) -> None:
     storage = tmp_path / "studies.journal"
@@ -64,6 +67,20 @@ def test_a_search_killed_in_the_middle_goes_on_as_if_it_had_not_been(tmp_path: P
     assert 4 <= stored < 20, "killed in the middle"
     continued = search(plan(trials=20, **settings), storage)
     assert facts(continued) == facts(search(plan(trials=20, **settings), tmp_path / "other"))
+
+
+@pytest.mark.fault
+def test_one_killed_worker_of_several_costs_no_trial_and_doubles_none(tmp_path: Path) -> None:
+    made, objective = plan(trials=12, parallel=3), partial(deadly, tmp_path / "died")
+    with pytest.raises(BrokenProcessPool):
+        search(made, tmp_path / "studies", objective, workers=3)
+    assert [trial.number for trial in Journal(tmp_path / "studies", made).trials] in (
+        [0, 1, 2],
+        [*range(4)],
+        [*range(5)],
+    )
+    continued = search(made, tmp_path / "studies", objective, workers=3)
+    assert facts(continued) == facts(search(made, tmp_path / "other"))
 
 
 def test_a_second_run_tries_nothing(tmp_path: Path) -> None:
@@ -112,6 +129,7 @@ def test_a_model_of_the_space_beats_chance(tmp_path: Path) -> None:
     assert best[1] < best[0]
 
 
+@pytest.mark.fault
 def test_a_diverging_trial_fails_with_its_reason_and_the_study_goes_on(tmp_path: Path) -> None:
     trials = search(plan(trials=15, sampler="random", pruner="none"), tmp_path / "studies", fragile)
     assert len(trials) == 15
@@ -179,6 +197,7 @@ def test_optuna_reads_the_journal_as_its_own(tmp_path: Path) -> None:
     assert set(loaded.trials[0].distributions) == set(SPACE)
 
 
+@pytest.mark.fault
 def test_a_broken_journal_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "studies"
     search(plan(trials=1), path, bowl)
@@ -187,6 +206,7 @@ def test_a_broken_journal_says_what_to_do(tmp_path: Path) -> None:
         search(plan(trials=2), path, bowl)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("cut", [1, 2, 40, 200])
 def test_a_line_that_a_kill_left_unfinished_costs_its_trial_and_no_study(tmp_path: Path, cut: int) -> None:
     """The journal goes on behind the last whole line, and the search ends as one that nothing happened to."""

@@ -97,6 +97,7 @@ def test_a_trial_that_is_a_known_run_trains_nothing_and_is_the_same_trial(images
     assert files(known) == files(tmp_path / "whole")
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("no_plots")
 def test_a_search_whose_journal_is_lost_trains_nothing_again(images: Path, tmp_path: Path) -> None:
     """Pruned trials apart, which no store keeps."""
@@ -147,6 +148,7 @@ def test_another_name_of_the_recipe_searches_nothing_but_is_handed_on(images: Pa
     assert trained(tmp_path / "out") == before
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("no_plots")
 def test_diverging_trials_fail_with_their_reason_and_the_rest_decides(images: Path, tmp_path: Path) -> None:
     rates = one(train={"learning_rate": {"choices": (1e-3, 1e30), "start": 1e30}})
@@ -157,6 +159,7 @@ def test_diverging_trials_fail_with_their_reason_and_the_rest_decides(images: Pa
     assert trials.loc[1e30, "reason"].str.contains("the loss is nan after epoch 0, it must stay finite").all()
 
 
+@pytest.mark.fault
 def test_a_study_in_which_all_fails_ends_with_one_error(images: Path, tmp_path: Path) -> None:
     rates = one(train={"learning_rate": {"low": 1e29, "high": 1e30}})
     with pytest.raises(DivergedError) as caught:

@@ -108,6 +108,7 @@ def test_files_of_other_stages_go(project: Project) -> None:
     assert not stray.exists()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -139,6 +140,7 @@ def test_a_wrong_parameter_is_refused_in_one_line(project: Project, key: str, va
     assert {file: file.read_bytes() for file in files.iterdir()} == before
 
 
+@pytest.mark.fault
 def test_the_library_of_another_checkout_is_refused(project: Project, tmp_path: Path) -> None:
     other = tmp_path / "src/regbench"
     other.mkdir(parents=True)

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from support.disks import fill, forbid_writing, small_disk
 from support.project import REGBENCH, Project, environment
@@ -22,6 +24,7 @@ STAGES = {
     "check": "OUT/stages",
     "ingest": "OUT/data",
     "augment": "data OUT/augmented",
+    "tune": "data augmented OUT/tuned OUT/studies OUT/studies.journal",
     "train": "tuned data augmented OUT/runs OUT/timings",
     "evaluate": "data runs OUT/evaluation OUT/metrics",
     "compare": "tuned data/report/report.json evaluation runs timings OUT/reports",
@@ -254,3 +257,33 @@ def test_networks_that_were_changed_in_the_cache_are_not_promoted(project: Proje
     assert done.returncode == INTEGRITY, done.stderr
     assert "runs/l2/seed-128/model.safetensors: its MD5 is not that in dvc.lock" in done.stderr.splitlines()[-1]
     assert not (project.folder / "retraining/decisions.jsonl").exists()
+
+
+def test_no_secret_of_the_job_is_printed_written_or_listed(project: Project) -> None:
+    """A token in git's remote, in the webhook's path and query, and in the environment; output, files and `ps`."""
+    git(project, "remote", "add", "origin", f"https://u:{CANARY}@127.0.0.1:9/a.git?token={CANARY}")
+    secrets = {
+        "REGBENCH_WEBHOOK": f"http://u:{CANARY}@127.0.0.1:9/services/{CANARY}?token={CANARY}",
+        **dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "PGPASSWORD", "GITHUB_TOKEN"), CANARY),
+    }
+    process = subprocess.Popen(
+        [*REGBENCH, "retrain"],
+        cwd=project.folder,
+        env=environment(project.folder) | secrets,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    listed, seen = set[str](), psutil.Process(process.pid)
+    deadline = time.monotonic() + 500
+    while process.poll() is None:
+        assert time.monotonic() < deadline
+        with suppress(psutil.NoSuchProcess):
+            listed |= {" ".join(each.cmdline()) for each in (seen, *seen.children(recursive=True))}
+        time.sleep(0.2)
+    said = process.communicate()[0]
+    assert process.returncode == 0 and "not notified: webhook http://127.0.0.1: cannot be reached" in said
+    assert CANARY not in said and len(listed) > 3 and not [line for line in listed if CANARY in line]
+    files = [path for path in project.folder.rglob("*") if path.is_file() and path != project.folder / ".git/config"]
+    assert len(files) > 100 and (project.folder / "mlflow.db") in files
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []

@@ -29,6 +29,7 @@ multiprocessing.context._default_context.get_all_start_methods = multiprocessing
 '''
 
 
+@pytest.mark.fault
 def test_a_pipeline_without_prctl_affinity_and_fork_gives_the_same_bytes(tmp_path: Path, reproduced: Project) -> None:
     project = Project.create(tmp_path / "project")
     (project.folder / "src/sitecustomize.py").write_text(LACKS)

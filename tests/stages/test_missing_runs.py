@@ -59,6 +59,7 @@ def test_a_new_variant_trains_itself_and_equal_or_renamed_ones_train_nothing(pro
     assert variants_left(project)["runs"] == {"baseline", "l2", "zca_affine", "again", "lasso"}
 
 
+@pytest.mark.fault
 def test_a_removed_variant_leaves_nothing_behind(project: Project) -> None:
     project.set(**{"variants.l2": None})
     output = project.run("dvc", "repro", "compare")

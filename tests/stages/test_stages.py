@@ -58,6 +58,7 @@ def test_two_projects_give_the_same_bytes(reproduced: Project, tmp_path: Path) -
     assert again.results() == reproduced.results()
 
 
+@pytest.mark.fault
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["my images (1).zip", "it's.zip", "a$b.zip", "a${b}.zip", 'say "ä*".zip'])
 def test_raw_data_may_have_any_name(project: Project, name: str) -> None:
@@ -73,6 +74,7 @@ def test_raw_data_may_have_any_name(project: Project, name: str) -> None:
     assert read_json(project.folder / "data/report/report.json")["source"] == name
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -91,6 +93,7 @@ def test_a_wrong_parameter_is_refused_and_costs_no_output(
     assert project.results() == before
 
 
+@pytest.mark.fault
 def test_a_broken_image_is_refused_and_costs_no_output(project: Project) -> None:
     before = project.results()
     with zipfile.ZipFile(project.folder / "raw.zip", "a") as archive:
@@ -105,6 +108,7 @@ def test_a_broken_image_is_refused_and_costs_no_output(project: Project) -> None
     assert project.results() == before
 
 
+@pytest.mark.fault
 def test_a_file_name_of_the_user_is_never_run_by_a_shell(project: Project) -> None:
     name = 'it\'s (my) "raw" $(touch PWNED);images.zip'
     (project.folder / "raw.zip").rename(project.folder / name)

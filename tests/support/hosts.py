@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,20 @@ class Host:
 
     def cut(self, seconds: float) -> None:
         """Take the link down for a while."""
-        subprocess.run(["ip", "link", "set", self.link, "down"], check=True)
-        time.sleep(seconds)
-        subprocess.run(["ip", "link", "set", self.link, "up"], check=True)
+        with self.until_restored() as down:
+            down()
+            time.sleep(seconds)
+
+    @contextmanager
+    def until_restored(self) -> Iterator[Callable[[], None]]:
+        """Yield what takes the link down, so that connections stay open and nothing arrives; it is up at the end."""
+        try:
+            yield lambda: self._set("down")
+        finally:
+            self._set("up")
+
+    def _set(self, state: str) -> None:
+        subprocess.run(["ip", "link", "set", self.link, state], check=True)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,27 @@ from support.tracking_store import free_port
 USER, PASSWORD = "mlflow", "canary-database-password"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    address: str
+    """Of its database, with user and password."""
+    port: int
+    data: Path
+    control: Path
+    """PostgreSQL's program `pg_ctl`."""
+    settings: str
+
+    def do(self, *action: str) -> None:
+        """Start, stop or restart it, by an action of `pg_ctl`."""
+        log = self.data.with_name("log")
+        _run(self.control, "-D", str(self.data), "-w", "-o", self.settings, "-l", str(log), *action)
+
+
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """Yield the address of an empty database; skip where PostgreSQL is not installed."""
+def postgresql() -> Iterator[Server]:
+    """Yield a server with an empty database; skip where PostgreSQL is not installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         pytest.skip("PostgreSQL is not in /usr/lib/postgresql: apt-get install postgresql")
@@ -31,11 +50,13 @@ def postgresql() -> Iterator[str]:
         data, settings = folder / "data", f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
         login = ["-U", USER, "-A", "scram-sha-256", "--pwfile", str(folder / "password")]
         _run(programs[-1] / "initdb", "-D", str(data), "--no-sync", *login)
-        _run(programs[-1] / "pg_ctl", "-D", str(data), "-w", "-o", settings, "-l", str(folder / "log"), "start")
+        address = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres"
+        server = Server(address, port, data, programs[-1] / "pg_ctl", settings)
+        server.do("start")
         try:
-            yield f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _run(programs[-1] / "pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+            server.do("-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import psutil
 from support.project import REGBENCH, Project, environment
 from support.retraining_project import (
     KEPT,
@@ -177,6 +178,21 @@ def torn_lines(soak: Soak) -> Iterator[Disturb]:
     yield lambda process: None
 
 
+@contextmanager
+def full_disk(soak: Soak) -> Iterator[Disturb]:
+    """No file of a process may grow beyond some size from some moment on: writes fail as on a full disk (EFBIG)."""
+
+    def disturb(process: "subprocess.Popen[str]") -> None:
+        size = soak.draw.choice([0, 20_000, 500_000])
+        soak.wait(process)
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            command = psutil.Process(process.pid)
+            for each in (command, *command.children(recursive=True)):  # What they start inherits it.
+                each.rlimit(psutil.RLIMIT_FSIZE, (size, size))
+
+    yield disturb
+
+
 FAULTS: dict[str, Fault] = {
     "no fault": nothing,
     "kill -9": signalled(signal.SIGKILL),
@@ -185,6 +201,7 @@ FAULTS: dict[str, Fault] = {
     "a second job": twice,
     "a held database": held_database,
     "torn lines": torn_lines,
+    "a full disk": full_disk,
 }
 
 
@@ -211,6 +228,17 @@ def broken_invariants(project: Project) -> list[str]:
     left = [path for path in project.folder.rglob(".*") if TEMPORARY.fullmatch(path.name) and ".dvc" not in path.parts]
     found += [f"a temporary file: {path}" for path in left]
     found += [f"a process: {command}" for command in still_running(project)]
+    found += [f"an open file: {path}" for path in open_files(project)]
+    return found
+
+
+def open_files(project: Project) -> list[str]:
+    """Return the files of a project that some process holds open, with its id; there is nobody to write to them."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            opened = [Path(file.path) for file in process.open_files()]
+            found += [f"{path} by {process.pid}" for path in opened if path.is_relative_to(project.folder)]
     return found
 
 

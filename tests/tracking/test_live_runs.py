@@ -65,6 +65,7 @@ def steps(looking: Watcher) -> list[int]:
     return [point.step for point in history]
 
 
+@pytest.mark.fault
 @pytest.mark.slow
 def test_a_training_is_seen_while_it_goes_on_and_after_a_kill(project: Project) -> None:
     looking = watcher(project)
@@ -165,6 +166,7 @@ def test_a_file_tells_how_a_training_ended(tmp_path: Path) -> None:
     assert read_training(path) is None and read_training(tmp_path / "none") is None
 
 
+@pytest.mark.fault
 def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with report_live(live_file(tmp_path / "file", "l2", 1), "l2", 1, 5) as show:
@@ -174,6 +176,7 @@ def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.fault
 def test_an_epoch_that_a_full_disk_tore_hides_no_later_one(tmp_path: Path) -> None:
     """The training goes on without the line, and what is written later is read."""
     with small_disk(tmp_path / "disk", 64):

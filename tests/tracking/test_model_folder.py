@@ -158,6 +158,7 @@ def test_no_image_gets_no_answer_and_a_large_batch_all(folders: Folders) -> None
     assert np.array_equal(answer, saved.probabilities(torch.from_numpy(images)).numpy())
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -196,6 +197,7 @@ def test_a_model_logged_before_its_answers_named_the_classes_is_loaded_beside_a_
         assert list(named) == list(PLAIN.classes) and list(named.values()) == unnamed
 
 
+@pytest.mark.fault
 def test_loading_refuses_a_graph_that_would_unpickle_code(folders: Folders, tmp_path: Path) -> None:
     """And leaves the process's own setting as it was."""
     copy = tmp_path / "model"

@@ -58,6 +58,7 @@ def test_code_and_params_make_it_dirty(repository: Path, path: str) -> None:
     assert found.doubt == f"are not committed ({path})"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("path", ["runs/stray", "images for predict.zip", "srcs/code.py", "notes.md"])
 def test_a_file_that_git_does_not_know_and_no_stage_reads_does_not(repository: Path, path: str) -> None:
     (repository / path).parent.mkdir(exist_ok=True)
@@ -66,6 +67,7 @@ def test_a_file_that_git_does_not_know_and_no_stage_reads_does_not(repository: P
     assert (found.dirty, found.changed, found.diff) == ("false", (), "")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("raw", ["raw", "raw/one", "link"])
 def test_data_are_no_code_under_any_name_that_they_have(repository: Path, tmp_path: Path, raw: str) -> None:
     """Their own, that of DVC's record, which DVC itself rewrites, those of the folder around them, and a link's."""
@@ -96,6 +98,7 @@ def test_names_with_blanks_quotes_and_line_breaks_are_whole(repository: Path) ->
     assert read_provenance(repository).changed == ("src/a b.py", "src/it's.py", "src/x\ny.py", "src/é.py")
 
 
+@pytest.mark.fault
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to somebody else")
 def test_git_refuses_a_folder_of_another_owner_in_its_own_words(
     repository: Path, monkeypatch: pytest.MonkeyPatch
@@ -116,6 +119,7 @@ def test_project_in_a_folder_of_a_repository_ignores_its_neighbours(repository: 
     assert read_provenance(repository / "src").changed == ("code.py",)
 
 
+@pytest.mark.fault
 def test_a_worktree_and_a_shallow_clone_are_as_good_as_a_clone(repository: Path, tmp_path: Path) -> None:
     git(repository, "commit", "--allow-empty", "--quiet", "--message", "second")
     expected = read_provenance(repository)

@@ -47,6 +47,7 @@ def test_a_version_is_made_once_and_says_what_it_is(registry: Registry, logged: 
     assert registry.client.get_model_version(registry.name, "1").description == "new"
 
 
+@pytest.mark.fault
 def test_a_doubled_version_is_removed(registry: Registry, logged: Path) -> None:
     """As after a lost reply: both carry the key."""
     version = registry.register(offer(logged))
@@ -82,6 +83,7 @@ def _flip(path: Path) -> None:
     save_file(tensors, path)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("harm", [_flip, Path.unlink, lambda path: path.write_bytes(b"\x80\x04")])
 def test_a_file_that_was_changed_is_refused_before_it_is_loaded(
     registry: Registry, logged: Path, tmp_path: Path, harm: object
@@ -99,6 +101,7 @@ def test_a_file_that_was_changed_is_refused_before_it_is_loaded(
         artifact.write_bytes(kept)
 
 
+@pytest.mark.fault
 def test_tags_that_were_changed_are_refused(registry: Registry, logged: Path, tmp_path: Path) -> None:
     """Whoever changes a file and its tag does not know the record of the promotion."""
     version = registry.register(offer(logged))
@@ -109,6 +112,7 @@ def test_tags_that_were_changed_are_refused(registry: Registry, logged: Path, tm
         registry.folder(version, tmp_path, key="of another network")
 
 
+@pytest.mark.fault
 def test_a_version_of_another_program_is_refused(registry: Registry, logged: Path, tmp_path: Path) -> None:
     registry.register(offer(logged))
     registry.client.create_model_version(registry.name, f"models:/{offer(logged).model_id}")
@@ -116,6 +120,7 @@ def test_a_version_of_another_program_is_refused(registry: Registry, logged: Pat
         registry.folder(registry.version("2"), tmp_path)
 
 
+@pytest.mark.fault
 def test_a_store_that_is_away_is_said_at_once() -> None:
     with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9"):
         Registry(Store("http://127.0.0.1:9", Path.cwd() / ".regbench"), "name")
@@ -138,6 +143,7 @@ def _try(store: Store, name: str, number: str, accuracies: dict[str, float], sta
             continue
 
 
+@pytest.mark.fault
 @pytest.mark.slow
 def test_a_race_of_promotions_ends_with_the_best(registry: Registry, logged: Path) -> None:
     versions = [registry.register(offer(logged, *run)) for run in (("l2", 1), ("l2", 2), ("l2", 3))]

@@ -191,6 +191,7 @@ def test_a_study_deleted_in_mlflow_stays_deleted_with_its_trials(project: Path) 
     assert runs_of(client, SEARCH) == {}
 
 
+@pytest.mark.fault
 @pytest.mark.slow
 def test_killed_among_the_trials_then_again(project: Path) -> None:
     process = subprocess.Popen(STAGE, cwd=project, env=environ(), stderr=subprocess.DEVNULL)

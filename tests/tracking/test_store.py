@@ -46,6 +46,7 @@ def test_stores_have_receipts_of_their_own(tmp_path: Path) -> None:
     assert Receipt.read(default) == Receipt(comparison="d")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"unheard": 1}'])
 def test_unreadable_receipt_is_an_empty_one(tmp_path: Path, text: str) -> None:
     store = find_store(tmp_path, {"MLFLOW_TRACKING_URI": "http://localhost:1"})
@@ -109,6 +110,7 @@ def test_a_database_keeps_its_changes_in_a_log(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.fault
 def test_what_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but longer than a header of one " * 9)
     before = (tmp_path / "mlflow.db").read_bytes()

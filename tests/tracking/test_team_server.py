@@ -54,7 +54,7 @@ def _served(folder: Path, others: Mapping[str, str], **variables: str) -> Iterat
     words = shlex.split(command)
     with postgresql() as database, (folder / "log").open("wb") as log:
         environment = environ(
-            MLFLOW_BACKEND_STORE_URI=database,
+            MLFLOW_BACKEND_STORE_URI=database.address,
             MLFLOW_AUTH_CONFIG_PATH=str(folder / "auth.ini"),
             MLFLOW_AUTH_ADMIN_PASSWORD=ADMIN_PASSWORD,
             MLFLOW_FLASK_SERVER_SECRET_KEY="canary-secret-key",
@@ -85,12 +85,14 @@ def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     raise AssertionError(log.read_text()[-2000:])
 
 
+@pytest.mark.fault
 def test_it_listens_on_loopback_alone(server: str) -> None:
     port = int(server.rpartition(":")[2])
     listening = [found.laddr for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
     assert {address.ip for address in listening if address.port == port} == {"127.0.0.1"}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("host", "code"), [("evil.example.com", 403), ("mlflow.example.org", 401)])
 def test_other_hosts_are_refused_and_nobody_enters_without_login(server: str, host: str, code: int) -> None:
     with pytest.raises(HTTPError) as refused:
@@ -98,6 +100,7 @@ def test_other_hosts_are_refused_and_nobody_enters_without_login(server: str, ho
     assert refused.value.code == code
 
 
+@pytest.mark.fault
 def test_four_pipelines_at_once_lose_and_double_nothing(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_the_cases_reach_what_they_are_about() -> None:
     assert "nan" in undisturbed("NaN in the history")[1][0]
 
 
+@pytest.mark.fault
 def test_a_training_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path: Path) -> None:
     trained: list[int] = []
     for epoch in (1, 1, 2, 4):
@@ -102,6 +103,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, ...]:
     return files(folder)
 
 
+@pytest.mark.fault
 @pytest.mark.slow
 def test_a_process_killed_in_mid_training_ends_with_the_same_bytes(whole: tuple[bytes, ...], tmp_path: Path) -> None:
     command = [sys.executable, SCRIPT, LARGE, tmp_path]
@@ -115,6 +117,7 @@ def test_a_process_killed_in_mid_training_ends_with_the_same_bytes(whole: tuple[
     assert rest[0] >= 2 and rest == list(range(rest[0], 6))
 
 
+@pytest.mark.fault
 @pytest.mark.slow
 def test_a_process_killed_while_it_writes_leaves_the_checkpoint_before(
     whole: tuple[bytes, ...], tmp_path: Path

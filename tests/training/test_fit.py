@@ -196,6 +196,7 @@ def test_a_small_set_is_learnt_by_heart() -> None:
     assert result.history[result.best_epoch].sample_accuracy == 1
 
 
+@pytest.mark.fault
 def test_divergence_ends_the_training_with_its_reason() -> None:
     with pytest.raises(
         DivergedError, match=r"seed 1: the loss is (nan|inf) after epoch \d+, it must stay finite: lower"

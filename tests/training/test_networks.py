@@ -166,6 +166,7 @@ def test_a_frozen_network_learns_in_its_output_layer_alone(name: str) -> None:
     assert changed == {key for key, value in model.named_parameters() if id(value) in output}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_training_that_was_killed_continues_to_the_same_bits(name: str, tmp_path: Path) -> None:
     variant, data = Variant(recipe="plain", dropout=0.3, averaging=0.8, batch_norm=name == "cnn"), examples(32)

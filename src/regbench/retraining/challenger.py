@@ -7,7 +7,7 @@ import numpy as np
 
 from regbench.config.params import Params
 from regbench.config.retraining import BEST
-from regbench.errors import InputError
+from regbench.errors import InputError, IntegrityError, reason_of
 from regbench.files import read_json
 
 
@@ -25,24 +25,31 @@ class Challenger:
 def choose(params: Params, runs: Path) -> Challenger:
     """Return the seed with the best validation accuracy of `retrain.challenger`; `best`: of the best mean over seeds.
 
-    Of equals the first, in the order of `params.yaml`. A run whose accuracy is not finite is never chosen.
+    Of equals the first, in the order of `params.yaml`. A variant with an accuracy outside 0 to 1 is never chosen: NaN,
+    infinity, or the largest double, as which MLflow stores infinity.
 
     Raises:
-        InputError: a run is missing, or none has a finite accuracy.
+        InputError: a run is missing, or no variant has such accuracies.
+        IntegrityError: a result has no accuracy.
     """
     named = params.retrain.challenger
     names = params.names if named == BEST else (named,)
     candidates = [[_read(runs, name, seed) for seed in params.seeds] for name in names]
-    usable = [variant for variant in candidates if all(np.isfinite(c.validation_accuracy) for c in variant)]
+    usable = [variant for variant in candidates if all(0 <= c.validation_accuracy <= 1 for c in variant)]
     if not usable:
-        raise InputError(f"{runs}: no variant has a finite validation accuracy: lower train.learning_rate")
+        raise InputError(f"{runs}: no variant has validation accuracies from 0 to 1: lower train.learning_rate")
     best = max(usable, key=lambda variant: float(np.mean([c.validation_accuracy for c in variant])))
     return max(best, key=lambda chosen: chosen.validation_accuracy)
 
 
 def _read(runs: Path, variant: str, seed: int) -> Challenger:
     folder = runs / variant / f"seed-{seed}"
+    result = folder / "result.json"
     try:
-        return Challenger(variant, seed, folder, float(read_json(folder / "result.json")["validation_accuracy"]))
+        return Challenger(variant, seed, folder, float(read_json(result)["validation_accuracy"]))
     except FileNotFoundError:
-        raise InputError(f"{folder / 'result.json'}: no such file: run `make repro` first") from None
+        raise InputError(f"{result}: no such file: run `make repro` first") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(
+            f"{result}: validation_accuracy: not a number ({reason_of(error)}): run `dvc repro --force train`"
+        ) from None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from optuna.trial import FrozenTrial
@@ -182,6 +183,7 @@ def _search(plans: Sequence[tuple[Trainer, Plan]], engine: Engine, path: Path) -
         return [(_key(plan), await search(trainer, plan)) for trainer, plan in group]
 
     async def search_all() -> dict[str, Found | DivergedError]:
+        asyncio.get_running_loop().set_exception_handler(_report)
         found = await asyncio.gather(*(search_group(group) for group in groups.values()))
         return dict(pair for pairs in found for pair in pairs)
 
@@ -189,3 +191,9 @@ def _search(plans: Sequence[tuple[Trainer, Plan]], engine: Engine, path: Path) -
     # Two searches of one study at once would try the same trials; the second waits, and then finds them.
     with FileLock(path.with_suffix(".lock")):
         return asyncio.run(search_all())
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Leave out the trials that failed beside the one whose exception ends the search, as all do of a broken pool."""
+    if "future" not in context:
+        loop.default_exception_handler(context)

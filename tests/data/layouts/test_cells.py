@@ -53,6 +53,7 @@ def test_json_lines_are_tables_too(tmp_path: Path) -> None:
             read(tmp_path, content, "t.jsonl")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -94,6 +95,7 @@ def test_each_defect_is_one_line(tmp_path: Path, content: bytes, message: str) -
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.fault
 def test_all_defects_are_reported_at_once_up_to_a_limit(tmp_path: Path) -> None:
     content = b"filename,label\n99,1\n" + b"".join(b"%d,\n" % n for n in range(50))
     with pytest.raises(InputError) as caught:
@@ -103,6 +105,7 @@ def test_all_defects_are_reported_at_once_up_to_a_limit(tmp_path: Path) -> None:
     assert lines[-1] == "... and 30 more"
 
 
+@pytest.mark.fault
 def test_a_rule_that_all_rows_break_is_one_line(tmp_path: Path) -> None:
     content = b"filename,label\n" + b"".join(b"C:\\images\\%d.png,1\n" % n for n in range(60))
     with pytest.raises(

@@ -148,6 +148,7 @@ def test_given_splits_are_kept_unless_hash_is_asked_for(tmp_path: Path, make: An
         assert load_split(tmp_path / "exported", split).hashes == load_split(tmp_path / "data", split).hashes
 
 
+@pytest.mark.fault
 def test_a_damaged_image_stops_an_export_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     raw = layouts.tabs_and_no_extensions_in_a_zip(tmp_path / "raw")
     with zipfile.ZipFile(raw) as archive:
@@ -241,6 +242,7 @@ def broken_idx(path: Path, content: bytes) -> Path:
     return path
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("make", "message"),
     [

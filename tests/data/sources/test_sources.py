@@ -71,6 +71,7 @@ def info(name: str, mode: int = 0) -> zipfile.ZipInfo:
     return member
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("member", "content", "rule"),
     [
@@ -96,6 +97,7 @@ def test_an_unsafe_member_refuses_the_whole_zip(
         open_source(path)
 
 
+@pytest.mark.fault
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_duplicate_members_refuse_the_whole_zip(
     tmp_path: Path, make_raw: MakeRaw, add_member: Callable[..., None]
@@ -106,6 +108,7 @@ def test_duplicate_members_refuse_the_whole_zip(
         open_source(path)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x05\x06"])
 def test_a_damaged_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "raw.zip").write_bytes(content)
@@ -113,6 +116,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path, content: bytes) -> None:
         open_source(tmp_path / "raw.zip")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_flipped_bit_in_a_member_is_noticed(tmp_path: Path, make_raw: MakeRaw, method: int) -> None:
     path = zip_folder(make_raw(tmp_path / "raw", images=4), tmp_path / "raw.zip", method)
@@ -125,6 +129,7 @@ def test_a_flipped_bit_in_a_member_is_noticed(tmp_path: Path, make_raw: MakeRaw,
         open_source(path).read(IMAGE)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("link", [IMAGE, "Train/Images/train", "Train", CSV])
 def test_links_that_lead_outside_are_refused_and_others_followed(tmp_path: Path, make_raw: MakeRaw, link: str) -> None:
     raw = make_raw(tmp_path / "raw", images=4)
@@ -152,6 +157,7 @@ def test_forked_processes_read_the_same_zip_at_once(tmp_path: Path, make_raw: Ma
     assert same
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("name", "kind", "rule"),
     [
@@ -172,6 +178,7 @@ def test_an_unsafe_member_refuses_the_whole_tar(tmp_path: Path, name: str, kind:
         open_source(tmp_path / "raw.tar")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["tar", "tar.gz"])
 def test_a_damaged_tar_is_refused(tmp_path: Path, make_raw: MakeRaw, kind: str) -> None:
     path = tar_folder(make_raw(tmp_path / "raw", images=5), tmp_path / f"raw.{kind}", kind.partition(".")[2])
@@ -187,6 +194,7 @@ def test_a_damaged_tar_is_refused(tmp_path: Path, make_raw: MakeRaw, kind: str) 
         open_source(path)
 
 
+@pytest.mark.fault
 def test_links_in_a_circle_pipes_and_devices_do_not_hang(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=3)
     (raw / "Train/again").symlink_to(raw)
@@ -199,6 +207,7 @@ def test_links_in_a_circle_pipes_and_devices_do_not_hang(tmp_path: Path, make_ra
         open_source(raw).names()
 
 
+@pytest.mark.fault
 def test_a_file_of_many_gigabytes_takes_no_memory(tmp_path: Path, make_raw: MakeRaw) -> None:
     raw = make_raw(tmp_path / "raw", images=3)
     with (raw / IMAGE.replace("3", "2")).open("r+b") as file:

@@ -81,6 +81,7 @@ def test_a_worker_with_the_heads_files_and_one_without_give_the_same_bytes(
     assert list(head.glob("store/.home-*")) == []
 
 
+@pytest.mark.fault
 def test_a_killed_worker_costs_its_trainings_alone(cluster: Cluster, head: Path, expected: Reference) -> None:
     for name, host in (("first", cluster.network.first), ("second", cluster.network.second)):
         cluster.start_worker(name, host)
@@ -94,6 +95,7 @@ def test_a_killed_worker_costs_its_trainings_alone(cluster: Cluster, head: Path,
     assert finished and finished.items() <= trained(head / "store").items(), "what was finished is not done again"
 
 
+@pytest.mark.fault
 def test_a_link_that_is_down_for_a_while_costs_nothing(cluster: Cluster, head: Path, expected: Reference) -> None:
     if not cluster.network.second.link:
         pytest.skip("this machine does not permit network namespaces: there is no link to cut")
@@ -107,6 +109,7 @@ def test_a_link_that_is_down_for_a_while_costs_nothing(cluster: Cluster, head: P
     assert runs(head / "store") == expected(training.params)
 
 
+@pytest.mark.fault
 def test_a_lost_scheduler_is_one_error_and_the_rest_is_trained_next(
     cluster: Cluster, head: Path, expected: Reference, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,6 +142,7 @@ def test_without_a_scheduler_there_is_one_error(network: Network, head: Path, mo
         engine_on(cluster, head).__enter__()
 
 
+@pytest.mark.fault
 def test_a_worker_with_other_code_is_refused(cluster: Cluster, head: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "other/src")
     edited = tmp_path / "other/src/regbench/training/fit.py"
@@ -150,6 +154,7 @@ def test_a_worker_with_other_code_is_refused(cluster: Cluster, head: Path, tmp_p
     assert trained(head / "store") == {}
 
 
+@pytest.mark.fault
 def test_a_worker_with_other_data_under_the_same_path_is_refused(cluster: Cluster, head: Path, tmp_path: Path) -> None:
     shutil.copytree(head / "data", tmp_path / "older")
     index = tmp_path / "older/train/index.csv"

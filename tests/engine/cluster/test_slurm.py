@@ -78,6 +78,7 @@ def test_tasks_of_an_array_give_the_same_bytes(running: Slurm, head: Path, expec
             break
 
 
+@pytest.mark.fault
 def test_a_cancelled_task_and_a_killed_one_are_done_again(running: Slurm, head: Path, expected: Reference) -> None:
     training = Training(lambda: engine_on(head, trainings=2), head, long_params())
     training.wait_for_epochs(EPOCHS)
@@ -90,6 +91,7 @@ def test_a_cancelled_task_and_a_killed_one_are_done_again(running: Slurm, head: 
     assert finished.items() <= trained(head / "store").items()
 
 
+@pytest.mark.fault
 def test_a_preempted_task_is_queued_again(running: Slurm, head: Path, expected: Reference) -> None:
     training = Training(lambda: engine_on(head, partition="low", trainings=4), head, long_params())
     training.wait_for_epochs(EPOCHS // 2)
@@ -104,6 +106,7 @@ def test_a_preempted_task_is_queued_again(running: Slurm, head: Path, expected: 
     assert runs(head / "store") == expected(training.params)
 
 
+@pytest.mark.fault
 def test_a_lost_controller_is_one_error_and_the_rest_is_trained_next(
     running: Slurm,
     head: Path,

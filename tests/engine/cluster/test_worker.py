@@ -120,6 +120,7 @@ def test_a_network_of_ones_own_and_its_weights_travel_with_the_call(project: Pat
     assert runs(gone / "store") == runs(gone / "here")
 
 
+@pytest.mark.fault
 def test_a_call_that_failed_continues_from_its_checkpoint_where_it_is_tried_again(
     project: Path, tmp_path: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_an_error_of_a_call_is_the_callers(project: Path, tmp_path: Path) -> Non
         open_parcel(packed(task), Copies(tmp_path / "cache"))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
@@ -166,6 +168,7 @@ def test_other_code_and_other_versions_are_refused_before_anything_is_unpickled(
         open_parcel(parcel, Copies(tmp_path / "cache"))
 
 
+@pytest.mark.fault
 def test_other_data_under_the_heads_path_are_refused(project: Path, tmp_path: Path) -> None:
     parcel = packed(task_in(project))
     index = project / "data/train/index.csv"
@@ -174,6 +177,7 @@ def test_other_data_under_the_heads_path_are_refused(project: Path, tmp_path: Pa
         open_parcel(parcel, Copies(tmp_path / "cache"))
 
 
+@pytest.mark.fault
 def test_files_that_arrived_changed_are_not_used(project: Path, tmp_path: Path) -> None:
     wanted = packed(task_in(project)).inputs[0]
     cache = str(tmp_path / "cache")
