@@ -1,21 +1,30 @@
 """Several studies at once: they share workers and results, and none of them disturbs another."""
 
 import asyncio
+import gc
 import json
 import os
 import shutil
+import signal
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
 import pytest
 from optuna.trial import FrozenTrial
 from support.search_objectives import bowl, executor, plan
-from support.searches import L2, RANGE, files, make, prepare_images, search, trained
+from support.searches import L2, RANGE, engine, files, make, prepare_images, search, trained
 
+from regbench.engine.executor import Executor
 from regbench.errors import DivergedError
 from regbench.search.study import Journal, Objective, Plan, run_study
+from regbench.search.tune import tune
 
 MEETING = "MEETING"
 """Environment variable with the folder in which trials of two studies meet."""
@@ -86,6 +95,40 @@ def test_results_do_not_depend_on_the_executor(
     search(make(MANY, parallel=3), images, tmp_path, kind, workers)
     assert files(tmp_path) == {name: content for name, content in files(inline).items() if "/plots/" not in name}
     assert set(trained(tmp_path)) == set(trained(inline))
+
+
+class Deadly:
+    """Kills the worker that gets the third trial."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor, self.submitted = executor, 0
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
+        self.submitted += 1
+        if self.submitted == 3:
+            return self.executor.submit(signal.raise_signal, signal.SIGKILL)
+        return self.executor.submit(function, *arguments)
+
+
+@pytest.mark.fault
+def test_a_killed_worker_is_one_exception_and_the_next_search_ends_with_the_same_files(
+    images: Path, inline: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the trials that fail beside the one that is waited for, asyncio says nothing."""
+    places = (
+        images / "data",
+        images / "augmented",
+        tmp_path / "tuned",
+        tmp_path / "studies",
+        tmp_path / "studies.journal",
+    )
+    with pytest.raises(BrokenProcessPool), engine(tmp_path, "forkserver", 3) as made:
+        tune(replace(made, executor=Deadly(made.executor)), make(MANY, parallel=3), *places)
+    gc.collect()
+    assert caplog.messages == []
+    with engine(tmp_path, "forkserver", 3) as made:
+        tune(made, make(MANY, parallel=3), *places)
+    assert files(tmp_path) == {name: content for name, content in files(inline).items() if "/plots/" not in name}
 
 
 def test_equal_studies_are_searched_once(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,8 +53,8 @@ PARAMS = {
 }
 BATCH = 40
 """New images a delivery."""
-ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, -signal.SIGKILL, -signal.SIGTERM}
-"""Exit codes of the documentation, and those of a process that was killed and of a `dvc` that was terminated."""
+ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, 255, -signal.SIGKILL, -signal.SIGTERM}
+"""Exit codes of the documentation, and those of a process that was killed, and of a `dvc` that failed or was ended."""
 COMMANDS = {
     "retrain": (*REGBENCH, "retrain"),
     "repro": (sys.executable, "-m", "dvc", "repro"),

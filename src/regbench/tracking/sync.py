@@ -1,5 +1,6 @@
 """Syncs results to MLflow, idempotently, under a lock."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 from filelock import FileLock, Timeout
@@ -11,7 +12,7 @@ from regbench.layout import Results
 from regbench.tracking.collection import read_records, read_table, report_id, results_id
 from regbench.tracking.receipt import Receipt
 from regbench.tracking.run_record import RunRecord
-from regbench.tracking.store import Store, configure_client, write_ahead
+from regbench.tracking.store import Store, configure_client, one_line, write_ahead
 
 PATIENCE = 600
 """Seconds to wait for another process that logs to the same store."""
@@ -43,6 +44,8 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
         raise TrackingError(
             f"{store.lock}: held by another process for {PATIENCE} s: run `regbench sync` later"
         ) from None
+    except OSError as error:  # The lock is beside the database, whose disk may be full or only readable.
+        raise _failure(records, Receipt.read(store).runs, store, one_line(error)) from error
 
 
 def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: Store, receipt: Receipt) -> Receipt:
@@ -66,11 +69,14 @@ def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: St
             progress.update()
         tracker.present(records[0].experiment, shared["comparison"], variants, table)
     except TrackingError as error:
-        pending = sum(record.key not in known | runs for record in records)
         Receipt(runs=known | runs).write(store)
-        raise TrackingError(
-            f"{pending} runs not logged yet: {store.shown}: {error}: run `regbench sync` when it is back"
-        ) from error
+        raise _failure(records, known | runs, store, str(error)) from error
     finally:
         progress.close()
     return Receipt(comparison=shared["comparison"], experiment=experiment, runs=runs, variants=variants)
+
+
+def _failure(records: list[RunRecord], known: Container[str], store: Store, reason: str) -> TrackingError:
+    """Return the error that says how many runs `store` lacks, why, and what to do."""
+    pending = sum(record.key not in known for record in records)
+    return TrackingError(f"{pending} runs not logged yet: {store.shown}: {reason}: run `regbench sync` when it is back")
