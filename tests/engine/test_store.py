@@ -57,6 +57,15 @@ def test_an_entry_is_there_after_writing_and_not_before(store: Store) -> None:
     assert list((store.root / "unfinished").iterdir()) == []
 
 
+def test_what_is_missing_among_many_is_found_and_the_rest_is_marked_as_used(store: Store) -> None:
+    assert store.missing("runs", ["a/seed-1"]) == {"a/seed-1"}
+    there, other = put(store, "a/seed-1"), put(store, "b/seed-1")
+    age(there, 100)
+    age(other, 100)
+    assert store.missing("runs", ["a/seed-1", "a/seed-2", "c/seed-1"]) == {"a/seed-2", "c/seed-1"}
+    assert there.stat().st_mtime > other.stat().st_mtime + 50
+
+
 def test_an_exception_leaves_no_entry(store: Store) -> None:
     with pytest.raises(ValueError, match="stop"), store.write("runs", "d") as folder:
         (folder / "file").write_text("x")

@@ -108,8 +108,8 @@ def train_runs(
     Raises:
         DivergedError: as `train`.
     """
-    wanted = _tasks(engine, runs, data, live)
-    lacking = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
+    wanted = tasks_of(engine, runs, data, live)
+    lacking = find_missing(engine, wanted)
     missing = without_rounds_of_others(lacking)
     print(
         f"train: {len(runs)} runs needed, {len(wanted) - len(lacking)} of {len(wanted)} different "
@@ -129,10 +129,9 @@ def train_until(
     Raises:
         DivergedError: as `train`.
     """
-    wanted = _tasks(engine, runs, data, live)
-    missing = [task for name, task in wanted.items() if engine.store.find(RUNS, name) is None]
-    _train(engine, missing, wanted, deadline)
-    there = {name for name in wanted if engine.store.find(RUNS, name)}
+    wanted = tasks_of(engine, runs, data, live)
+    _train(engine, find_missing(engine, wanted), wanted, deadline)
+    there = wanted.keys() - engine.store.missing(RUNS, wanted)
     return {(training.label, seed) for training, seed in runs if training.spec.run(seed) in there}
 
 
@@ -145,7 +144,7 @@ def run_all(engine: Engine, function: Callable[..., T], arguments: Mapping[Any, 
         return {name: future.result() for future, name in futures.items()}
 
 
-def _tasks(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path) -> dict[str, TrainingTask]:
+def tasks_of(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path) -> dict[str, TrainingTask]:
     """Return the task of each different run, by its name in the store."""
     wanted: dict[str, TrainingTask] = {}
     for training, seed in runs:
@@ -163,6 +162,12 @@ def _tasks(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, liv
     return wanted
 
 
+def find_missing(engine: Engine, wanted: Mapping[str, TrainingTask]) -> list[TrainingTask]:
+    """Return the tasks that the store lacks, in their order."""
+    names = engine.store.missing(RUNS, wanted)
+    return [task for name, task in wanted.items() if name in names]
+
+
 def _train(
     engine: Engine,
     missing: Sequence[TrainingTask],
@@ -172,9 +177,8 @@ def _train(
 ) -> None:
     """Train what is missing, in this order, and cut the store back to its size, but for the runs wanted and `keep`."""
     begun = missing if time.monotonic() < deadline else ()
-    futures = {engine.executor.submit(run_training, task): task for task in begun}
     diverged = []
-    for future in wait_for(futures, deadline):
+    for future in wait_for({engine.executor.submit(run_training, task): task for task in begun}, deadline):
         try:
             future.result()
         except DivergedError as error:

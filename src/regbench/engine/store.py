@@ -8,7 +8,7 @@ import filecmp
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -40,6 +40,19 @@ class Store:
         except FileNotFoundError:
             return None
         return place
+
+    def missing(self, kind: str, names: Iterable[str]) -> set[str]:
+        """Return the names of entries that are not there; the others are marked as used.
+
+        That is one call of the system a name, so that 100,000 runs are looked for within a second.
+        """
+        folder, found = f"{self.root / kind}{os.sep}", set()
+        for name in names:
+            try:
+                os.utime(folder + name)
+            except FileNotFoundError:
+                found.add(name)
+        return found
 
     @contextmanager
     def write(self, kind: str, name: str) -> Iterator[Path]:
@@ -74,20 +87,25 @@ class Store:
             with suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > ABANDONED:
                     _remove(left)
-        entries = sorted(self.entries(), key=lambda entry: entry.stat().st_mtime)
-        sizes = {entry: size_of(entry) for entry in entries}
-        total, removed = sum(sizes.values()), 0
-        for entry in entries:
-            if total > most_bytes and entry not in keep:
-                _remove(entry)
-                total -= sizes[entry]
+        entries = sorted((entry.stat().st_mtime, entry.path, _size(files)) for entry, files in self._leaves())
+        kept = {str(place) for place in keep}
+        total, removed = sum(size for _, _, size in entries), 0
+        for _, entry, size in entries:
+            if total > most_bytes and entry not in kept:
+                _remove(Path(entry))
+                total -= size
                 removed += 1
         return removed
 
     def entries(self) -> list[Path]:
         """Return the folders of all entries."""
-        kinds = [kind for kind in self.root.glob("*") if kind.is_dir() and kind.name not in (UNFINISHED, CHECKPOINTS)]
-        return [place for kind in kinds for place in _leaves(kind)]
+        return [Path(entry.path) for entry, _ in self._leaves()]
+
+    def _leaves(self) -> "Iterator[tuple[os.DirEntry[str], list[os.DirEntry[str]]]]":
+        """Yield the folders of all entries, each with what is in it: read once, since there may be 100,000."""
+        for kind in _children(self.root) if self.root.is_dir() else ():
+            if kind.is_dir() and kind.name not in (UNFINISHED, CHECKPOINTS):
+                yield from _leaves(kind)
 
 
 def copy_entry(source: Path, target: Path, without: Collection[str] = ()) -> None:
@@ -121,16 +139,27 @@ def keep_only(folder: Path, names: Collection[str]) -> None:
 
 def size_of(folder: Path) -> int:
     """Return the bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return _size(_children(folder)) if folder.is_dir() else 0
 
 
-def _leaves(folder: Path) -> Iterator[Path]:
-    children = list(folder.iterdir())
+def _size(children: "list[os.DirEntry[str]]") -> int:
+    files = sum(child.stat().st_size for child in children if child.is_file())
+    return files + sum(_size(_children(child)) for child in children if child.is_dir(follow_symlinks=False))
+
+
+def _leaves(folder: "os.DirEntry[str]") -> "Iterator[tuple[os.DirEntry[str], list[os.DirEntry[str]]]]":
+    """Yield the uppermost folders that hold files, each with what is in it."""
+    children = _children(folder)
     if any(child.is_file() for child in children):
-        yield folder
+        yield folder, children
     else:
         for child in children:
             yield from _leaves(child)
+
+
+def _children(folder: "os.PathLike[str]") -> "list[os.DirEntry[str]]":
+    with os.scandir(folder) as children:
+        return list(children)
 
 
 def _remove(path: Path) -> None:
