@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -15,21 +15,20 @@ from regbench.engine.tasks import TrainingTask
 SECONDS = 1.0
 """Between two looks at running trainings, where a terminal shows them."""
 
-Futures = Mapping[Future[Path], TrainingTask]
+Futures = dict[Future[Path], TrainingTask]
 
 
 def wait_for(futures: Futures, deadline: float = math.inf) -> Iterator[Future[Path]]:
     """Yield trainings as they end; those that have not begun at `deadline`, of `time.monotonic`, are cancelled then.
 
-    A training that ends costs the same however many there are.
+    A training that ends costs the same however many there are, and is taken out of `futures`: each holds two kilobytes.
     """
     ended: SimpleQueue[Future[Path]] = SimpleQueue()
     for future in futures:
         future.add_done_callback(ended.put)
     progress = _Progress(futures)
-    left = len(futures)
     try:
-        while left:
+        while futures:
             seconds = deadline - time.monotonic()
             if seconds <= 0:
                 deadline, seconds = math.inf, math.inf
@@ -41,7 +40,6 @@ def wait_for(futures: Futures, deadline: float = math.inf) -> Iterator[Future[Pa
             except Empty:
                 progress.show()
                 continue
-            left -= 1
             progress.count(future)
             if not future.cancelled():
                 yield future
@@ -53,15 +51,14 @@ class _Progress:
     """A bar of epochs: those of trainings that ended, and those that running ones have written so far."""
 
     def __init__(self, futures: Futures) -> None:
-        self.futures, self.ended, self.epochs, self.shown = futures, 0, 0, 0.0
+        self.futures, self.runs, self.epochs, self.shown = futures, len(futures), 0, 0.0
         total = sum(task.spec.epochs for task in futures.values())
         self.bar = tqdm(total=total, desc="train", unit="epoch", disable=None)
 
     def count(self, future: Future[Path]) -> None:
         """Take note of a training that ended."""
-        self.ended += 1
-        self.epochs += self.futures[future].spec.epochs
-        if time.monotonic() - self.shown >= SECONDS or self.ended == len(self.futures):
+        self.epochs += self.futures.pop(future).spec.epochs
+        if time.monotonic() - self.shown >= SECONDS or not self.futures:
             self.show()
 
     def show(self) -> None:
@@ -70,7 +67,7 @@ class _Progress:
             self.shown = time.monotonic()
             running = sum(_epochs(task) for future, task in self.futures.items() if future.running())
             self.bar.n = max(self.bar.n, self.epochs + running)
-            self.bar.set_postfix_str(f"{self.ended} of {len(self.futures)} runs")
+            self.bar.set_postfix_str(f"{self.runs - len(self.futures)} of {self.runs} runs")
 
 
 def _epochs(task: TrainingTask) -> int:
