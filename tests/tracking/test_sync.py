@@ -5,6 +5,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from regbench.files import write_csv, write_json
 from regbench.tracking.collection import read_records
 from regbench.tracking.pages import CHARTS, METRICS, TAGS
 from regbench.tracking.receipt import Receipt
+from regbench.tracking.runs import KEY
 from regbench.tracking.store import find_store
 
 
@@ -171,6 +173,23 @@ def test_second_time_asks_the_store_and_makes_no_copy(project: Path) -> None:
     find_store(project, {}).receipt.unlink()
     assert track(project) == first
     assert_complete(MlflowClient(find_store(project, {}).uri))
+
+
+def test_a_new_experiment_is_not_searched_and_later_each_run_is_searched_for_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    search = MlflowClient.search_runs
+
+    def search_runs(self: MlflowClient, experiments: list[str], query: str = "", *rest: Any, **more: Any) -> Any:
+        searched.append(query)
+        return search(self, experiments, query, *rest, **more)
+
+    monkeypatch.setattr(MlflowClient, "search_runs", search_runs)
+    logged = track(project).runs
+    assert not any(KEY in query for query in searched)
+    track(project, ask=True)
+    assert sorted(query for query in searched if KEY in query) == sorted(f"tags.`{KEY}` = '{key}'" for key in logged)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Records of trained variants: a run a variant, which people compare, and a run a variant and seed."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ DIGITS = 4
 
 
 class FinalsReader:
-    """Reads the files that all variants share once."""
+    """Reads the files that all variants share once, and those that all seeds of a variant share once for them."""
 
     def __init__(self, params: Params, results: Results) -> None:
         self.params, self.results = params, results
@@ -50,6 +51,7 @@ class FinalsReader:
         self.data_hash = str(read_json(results.data / "report" / "report.json")["data_hash"])
         self.table = _read_named(results.reports / "comparison.csv").set_index("variant")
         self.curves = _read_named(results.reports / "curves.csv")
+        self._scores, self._timings = lru_cache(1)(self._read_scores), lru_cache(1)(self._read_timings)
         self.example = np.resize(read_array(results.data / "train" / IMAGES)[:2], (2, *self._shape()))
 
     def variant(self, name: str) -> RunRecord:
@@ -139,10 +141,10 @@ class FinalsReader:
         shape = read_json(self.results.data / "dataset.json")
         return int(shape["channels"]), int(shape["height"]), int(shape["width"])
 
-    def _scores(self, name: str) -> pd.DataFrame:
+    def _read_scores(self, name: str) -> pd.DataFrame:
         return pd.read_csv(self.results.evaluation / name / "scores.csv").set_index("seed", drop=True)
 
-    def _timings(self, name: str) -> pd.DataFrame:
+    def _read_timings(self, name: str) -> pd.DataFrame:
         return pd.read_csv(self.results.timings / f"{name}.csv")
 
     def _tables(self, name: str) -> list[Path]:
