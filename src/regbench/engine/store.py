@@ -46,7 +46,8 @@ class Store:
 
         That is one call of the system a name, so that 100,000 runs are looked for within a second.
         """
-        folder, found = f"{self.root / kind}{os.sep}", set()
+        folder = f"{self.root / kind}{os.sep}"
+        found: set[str] = set()
         for name in names:
             try:
                 os.utime(folder + name)
