@@ -26,6 +26,8 @@ def open_client(store: Store) -> MlflowClient:
         utils.MAX_RETRY_COUNT = ATTEMPTS
         # Each attempt would be a warning of five lines, with the address in it; what fails for good is raised as well.
         logging.getLogger(utils.__name__).setLevel(logging.CRITICAL)
+        # It warns of each statement that the database refuses, such as a row that is there already: MLflow expects it.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
     address = limit_silence(store.uri)
     return MlflowClient(address, address)
 
