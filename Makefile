@@ -67,7 +67,7 @@ lock: ## resolve pyproject.toml into requirements.txt (versions and hashes; need
 
 clean: ## delete the environment and every output (DVC's cache stays)
 	rm -rf $(VENV) data augmented tuned studies runs timings evaluation metrics reports submission*.csv exported \
-	    ablation article decide label-noise learning-curve strong-baseline validation-curve mlflow.db* mlartifacts .regbench
+	    ablation article cnn decide label-noise learning-curve race strong-baseline validation-curve mlflow.db* mlartifacts .regbench
 
 $(STAMP): $(LOCK)
 	@echo "Installing the locked packages into $(VENV) (about 6 GB, a few minutes) ..."
