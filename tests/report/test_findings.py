@@ -64,7 +64,7 @@ def test_the_advice_says_what_it_gains(comparison: Comparison) -> None:
     assert advice(comparison) == (
         f"Use l2: 2.25 % test error, {100 * gain.mean:.2f} points less than baseline (95 % interval "
         f"{100 * gain.low:.2f} to {100 * gain.high:.2f}). It is the simplest of the variants that are statistically "
-        "tied with the best and lose no class."
+        "tied with the best, are better than baseline and lose no class."
     )
 
 

@@ -135,6 +135,24 @@ class TestJudge:
         scores = {"baseline": right_on(700), "x": right_on(900), "y": right_on(901)}
         assert judge(scores, self.labels, "baseline", {"baseline": 0, "x": 1, "y": 1}).recommendation == "y"
 
+    def test_a_member_that_is_better_than_the_baseline_goes_before_a_simpler_one(self) -> None:
+        # Between the two, so noisy that it is decided against neither.
+        noisy_one = np.stack([np.arange(1000) < right for right in (850, 950, 800, 950, 850)])
+        scores = {"baseline": right_on(850), "good": right_on(900), "noisy": noisy_one}
+        judgement = judge(scores, self.labels, "baseline", {"baseline": 0, "good": 3, "noisy": 1})
+        verdicts = {name: judgement.standings[name].to_baseline for name in ("good", "noisy")}
+        assert {name: found and found.verdict for name, found in verdicts.items()} == {
+            "good": "better",
+            "noisy": "undecided",
+        }
+        assert judgement.tie_set == ("good", "noisy") and judgement.recommendation == "good"
+
+    def test_where_none_is_better_than_the_baseline_the_simplest_member_is_recommended(self) -> None:
+        noisy_one = np.stack([np.arange(1000) < right for right in (850, 950, 800, 950, 850)])
+        scores = {"baseline": right_on(870), "noisy": noisy_one}
+        judgement = judge(scores, self.labels, "baseline", {"baseline": 0, "noisy": 1})
+        assert judgement.tie_set == ("baseline", "noisy") and judgement.recommendation == "baseline"
+
     def test_of_equally_accurate_variants_the_simpler_is_the_best(self) -> None:
         scores = {"baseline": right_on(700), "x": right_on(900), "y": right_on(900)}
         assert judge(scores, self.labels, "baseline", {"baseline": 0, "x": 2, "y": 1}).best == "y"

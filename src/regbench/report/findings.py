@@ -28,9 +28,13 @@ def advice(comparison: Comparison) -> str:
     """Return which variant to use, its gain, and the reason."""
     name, best = comparison.judgement.recommendation, comparison.best
     errors = comparison.table.set_index("variant")["test_error_percent"]
-    why = "the simplest of the variants that are statistically tied with the best and lose no class"
-    if comparison.judgement.standings[name].vetoed:
-        why = "the simplest of the variants that are statistically tied with the best; each of them loses a class"
+    standing = comparison.judgement.standings[name]
+    merits = ["are statistically tied with the best"]
+    merits += [f"are better than {comparison.baseline}"] if standing.better else []
+    merits += [] if standing.vetoed else ["lose no class"]
+    why = f"the simplest of the variants that {_enumerated(merits)}"
+    if standing.vetoed:
+        why += "; each that is tied loses a class"
     beside = "" if name == best else f"; the best, {best}, has {errors[best]:.2f} %"
     found = comparison.verdicts.get(name)
     if found is None or found.same_network:
@@ -132,5 +136,8 @@ def _are(names: Sequence[str], what: str) -> str:
     if not names:
         return ""
     shown = [*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])]
-    listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-    return f"{listed} {'is' if len(names) == 1 else 'are'} {what}"
+    return f"{_enumerated(shown)} {'is' if len(names) == 1 else 'are'} {what}"
+
+
+def _enumerated(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

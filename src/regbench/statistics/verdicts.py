@@ -36,13 +36,19 @@ class Standing:
         """True where a class is lost, even if the variant wins on average."""
         return bool(self.lost_classes)
 
+    @property
+    def better(self) -> bool:
+        """True where the variant is significantly better than the baseline."""
+        return self.to_baseline is not None and self.to_baseline.verdict == "better"
+
 
 @dataclass(frozen=True)
 class Judgement:
     """The conclusions of a comparison; variants keep the order in which they were given.
 
-    `tie_set` are the best variant and all that are not significantly worse. `recommendation` is its simplest member
-    without a veto (of all members, if each has one); equally simple members are ranked by accuracy.
+    `tie_set` are the best variant and all that are not significantly worse. `recommendation` is a member of it: one
+    without a veto before one with, then one that is better than the baseline before one that may be its equal, then the
+    simplest, then the most accurate.
     `smallest_detectable` is the median over the variants of the true difference to the baseline, in accuracy, that is
     found with power 0.8 within the family; nan without rivals or images.
     """
@@ -114,7 +120,10 @@ def judge(
         for name, scores in cells.items()
     }
     ties = tuple(name for name in cells if name == best or to_best[name].verdict != "worse")
-    recommendation = min(ties, key=lambda name: (standings[name].vetoed, complexity[name], -means[name]))
+    recommendation = min(
+        ties,
+        key=lambda name: (standings[name].vetoed, not standings[name].better, complexity[name], -means[name]),
+    )
     return Judgement(baseline, best, standings, ties, recommendation, _smallest(to_baseline), confidence)
 
 

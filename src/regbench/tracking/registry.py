@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import IntegrityError, TrackingError
 from regbench.files import sha256
-from regbench.tracking.client import limit_silence, open_client
+from regbench.tracking.client import open_client
 from regbench.tracking.model_version import KEY, NETWORK, SUM, Offer, Version, network_key
 from regbench.tracking.store import Store, one_line
 
@@ -50,7 +50,7 @@ class Registry:
         self.lock = store.lock.with_suffix(".registry.lock")
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         # MLflow's SQL store asks the process's store, not the client's, for the model that a version points to.
-        mlflow.set_tracking_uri(limit_silence(store.uri))
+        mlflow.set_tracking_uri(store.address)
         with self._explained(), FileLock(store.lock, timeout=PATIENCE):  # the first call makes a new database's schema
             self.client = open_client(store)
             self.client.search_registered_models(max_results=1)

@@ -35,7 +35,7 @@ def serve(store: Store, port: int) -> Iterator[str]:
     # The address goes through the environment: on the command line, a password in it would show in `ps`.
     environment = {
         **os.environ,
-        "MLFLOW_BACKEND_STORE_URI": store.uri,
+        "MLFLOW_BACKEND_STORE_URI": store.address,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": os.environ.get("MLFLOW_DISABLE_TELEMETRY", "true"),
     }

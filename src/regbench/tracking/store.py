@@ -28,9 +28,16 @@ class Store:
     """An MLflow tracking store as this project sees it."""
 
     uri: str
-    """The address for MLflow; may contain a password, so print `shown`."""
+    """As the user gave it; may contain a password, so print `shown`."""
     project: Path
     """Absolute folder that the default database, the artifacts and the receipts are in."""
+
+    @property
+    def address(self) -> str:
+        """The address that MLflow is given, so that it gives up a PostgreSQL that is silent."""
+        from regbench.tracking.silence import limit_silence  # Imports SQLAlchemy, which takes a quarter of a second.
+
+        return limit_silence(self.uri)
 
     @property
     def shown(self) -> str:
