@@ -96,10 +96,8 @@ def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     search.main()
     found = json.loads((tmp_path / "search.json").read_text())["tuned_l2"]
     assert set(found["tuned"]) == {"values", "tuned", "fixed", "settings"}
-    assert (
-        len(found["tuned"]["fixed"]["losses"]) == len(found["settings"]["seeds"])
-        and found["tuned"]["fixed"]["deviation"] > 0
-    )
+    fixed = found["tuned"]["fixed"]
+    assert len(fixed["losses"]) == len(found["settings"]["seeds"]) and fixed["deviation"] > 0
     assert found["pruning"]["none"]["epochs"] == 5 * 4 and found["pruning"]["none"]["fraction"] == 1
     assert (found["grid"]["grid_trials"], found["grid"]["tpe_trials"]) == (4, 2)
     # What a pruner does to recorded curves is what it does while they are made.

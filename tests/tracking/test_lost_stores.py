@@ -21,8 +21,8 @@ from support.tracking_project import write_project
 from support.tracking_store import RUNS, STAGE, SYNC, assert_complete, environ, free_port, stage
 
 from regbench.runtime.redaction import redact
-from regbench.tracking.silence import SILENCE, limit_silence
 from regbench.tracking.server import serve
+from regbench.tracking.silence import SILENCE, limit_silence
 from regbench.tracking.store import Store, find_store
 
 SECONDS = 200
