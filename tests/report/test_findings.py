@@ -9,6 +9,7 @@ from support.outputs import small_params, write_outputs
 
 from regbench.report.comparison import Comparison, compare
 from regbench.report.findings import advice, finding, groups, log_loss_verdict, standing, verdict
+from regbench.statistics.verdicts import Standing
 
 
 def outcome(root: Path, errors: dict[str, int], losses: dict[str, float] | None = None, seeds: int = 3) -> Comparison:
@@ -65,6 +66,15 @@ def test_the_advice_says_what_it_gains(comparison: Comparison) -> None:
         f"Use l2: 2.25 % test error, {100 * gain.mean:.2f} points less than baseline (95 % interval "
         f"{100 * gain.low:.2f} to {100 * gain.high:.2f}). It is the simplest of the variants that are statistically "
         "tied with the best, are better than baseline and lose no class."
+    )
+
+
+def test_where_every_tied_variant_loses_a_class_the_advice_says_so(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Standing, "vetoed", True)
+    assert advice(comparison).endswith(
+        "are statistically tied with the best and are better than baseline; each that is tied loses a class."
     )
 
 
