@@ -97,7 +97,7 @@ def test_the_search_is_measured_and_pruners_are_replayed_exactly(
     found = json.loads((tmp_path / "search.json").read_text())["tuned_l2"]
     assert set(found["tuned"]) == {"values", "tuned", "fixed", "settings"}
     fixed = found["tuned"]["fixed"]
-    assert len(fixed["losses"]) == len(found["settings"]["seeds"]) and fixed["deviation"] > 0
+    assert len(fixed["losses"]) == len(found["tuned"]["settings"]["seeds"]) and fixed["deviation"] > 0
     assert found["pruning"]["none"]["epochs"] == 5 * 4 and found["pruning"]["none"]["fraction"] == 1
     assert (found["grid"]["grid_trials"], found["grid"]["tpe_trials"]) == (4, 2)
     # What a pruner does to recorded curves is what it does while they are made.
