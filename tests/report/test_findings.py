@@ -44,7 +44,7 @@ def test_a_large_group_names_the_best_and_counts_the_rest(tmp_path: Path, monkey
     monkeypatch.setattr("regbench.report.findings.LISTED", 1)
     ((title, members),) = groups(comparison)
     assert title == "Better than baseline"
-    assert members.startswith("l2 (-8.0") and members.endswith("), and 2 more in the table")
+    assert members.startswith("l2 (+8.0") and members.endswith("), and 2 more in the table")
 
 
 def test_every_variant_stands_in_one_group(comparison: Comparison) -> None:
@@ -55,8 +55,8 @@ def test_every_variant_stands_in_one_group(comparison: Comparison) -> None:
         "better by log-loss only",
         "worse",
     ]
-    assert found["Better than baseline"].startswith("l2 (-8.0") and found["Worse than baseline"].startswith(
-        "dropout (+20"
+    assert found["Better than baseline"].startswith("l2 (+8.0") and found["Worse than baseline"].startswith(
+        "dropout (-20"
     )
 
 
@@ -99,7 +99,7 @@ def test_an_undecided_one_says_how_many_seeds_would_decide(tmp_path: Path) -> No
     judgement = replace(comparison.judgement, standings={**standings, "l2": replace(standings["l2"], to_baseline=some)})
     shown = replace(comparison, judgement=judgement)
     assert verdict(shown, "l2") == "undecided (12 seeds)"
-    assert dict(groups(shown))["Undecided"] == "l2 (-0.20; 12 seeds would decide)"
+    assert dict(groups(shown))["Undecided"] == "l2 (+0.20; 12 seeds would decide)"
 
 
 def test_a_single_variant_is_compared_with_nothing(tmp_path: Path) -> None:

@@ -164,13 +164,3 @@ def still_running(project: Project) -> list[str]:
         if not found or time.monotonic() > deadline:
             return [" ".join(each["cmdline"] or []) for each in found]
         time.sleep(0.05)
-
-
-def copy_state(source: Path, target: Path) -> None:
-    """Put registry, artifacts, receipts and decisions in the place of those that are there."""
-    for old in [*target.glob("mlflow.db*"), *(target / name for name in ("mlartifacts", ".regbench", "retraining"))]:
-        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-    for path in source.glob("mlflow.db*"):  # SQLite's own log of what is not in the file yet, too
-        shutil.copy2(path, target)
-    for name in ("mlartifacts", ".regbench", "retraining"):
-        shutil.copytree(source / name, target / name)

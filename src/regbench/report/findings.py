@@ -48,7 +48,7 @@ def advice(comparison: Comparison) -> str:
 
 
 def groups(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return the title and the members of each group of equal standing that has any, best first."""
+    """Return the title and the members, with their gains, of each group of equal standing that has any, best first."""
     texts = {name: _member(comparison, name) for name in comparison.order if name != comparison.baseline}
     kinds = {
         "better": f"Better than {comparison.baseline}",
@@ -120,8 +120,8 @@ def _member(comparison: Comparison, name: str) -> str:
     if twin is not None:
         return f"{name} = {twin}"
     if standing(comparison, name).endswith("by log-loss only"):
-        return f"{name} ({-comparison.log_loss[name].difference.mean:+.3f} nats)"
-    gain = f"{-100 * found.difference.mean:+.2f}"
+        return f"{name} ({comparison.log_loss[name].difference.mean:+.3f} nats)"
+    gain = f"{100 * found.difference.mean:+.2f}"
     if found.verdict != "undecided" or not np.isfinite(found.seeds_needed):
         return f"{name} ({gain})"
     return f"{name} ({gain}; {found.seeds_needed:g} seeds would decide)"

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from regbench.tracking.logged_model import ModelLogger
 
 KEY = "regbench.key"
+"""Tag that holds the hash of the content that a run was made from."""
 STANDING = "regbench.standing"
 """Tag of the sentence that begins the note, as it was logged last."""
-"""Tag that holds the hash of the content that a run was made from."""
 METRICS_A_REQUEST, PARAMS_A_REQUEST = 900, 100
 """MLflow takes no more than 1,000 of both."""
 
