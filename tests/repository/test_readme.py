@@ -13,6 +13,8 @@ from regbench.cli.main import COMMANDS
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+FURTHER = ["deploy/README.md", "benchmarks/README.md", "CONTRIBUTING.md"]
+"""Pages beside the docs, whose commands no test has to run."""
 LONGEST = 30
 """Words of a sentence."""
 RESULTS = re.compile(r"<!-- results:(\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -132,7 +134,7 @@ def test_the_test_that_is_named_for_a_command_runs_it() -> None:
         assert evidence in read(file), f"{file} does not run {command}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *FURTHER])
 def test_every_command_that_is_mentioned_exists(page: str) -> None:
     targets = re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE)
     existing = {*(f"make {target}" for target in targets), *(f"regbench {command}" for command in COMMANDS)}
@@ -144,7 +146,7 @@ def test_tables_are_those_of_the_kept_results(page: str, name: str) -> None:
     assert dict(RESULTS.findall(read(page)))[name].strip() == read(f"docs/results/{name}.md").strip()
 
 
-@pytest.mark.parametrize("page", [*PAGES, "deploy/README.md", "benchmarks/README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, *FURTHER])
 def test_links_and_pictures_exist(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(page)):
         if not target.startswith("https://"):
@@ -157,7 +159,7 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
     assert {Path(page).name for page in PAGES[1:]} <= linked
 
 
-@pytest.mark.parametrize("page", [*PAGES, "deploy/README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, *FURTHER])
 def test_no_sentence_is_long(page: str) -> None:
     """What the report itself says between the markers of results is not counted: its lists name every variant."""
     long = [sentence for sentence in sentences(RESULTS.sub("", read(page))) if len(sentence.split()) > LONGEST]
@@ -168,7 +170,7 @@ def test_sentences_are_found() -> None:
     assert doctest.testmod(prose).attempted > 0
 
 
-@pytest.mark.parametrize("page", PAGES[1:])
+@pytest.mark.parametrize("page", [*PAGES[1:], "deploy/README.md", "benchmarks/README.md"])
 def test_a_page_opens_with_an_example(page: str) -> None:
     """Within its first lines, before any section but the first."""
     assert re.search(r"^```(sh|yaml|console)$", "\n".join(read(page).splitlines()[:15]), re.MULTILINE)

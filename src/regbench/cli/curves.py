@@ -23,7 +23,7 @@ share = click.FloatRange(min=0, max=1, max_open=True)
 @click.argument("variant")
 @click.argument("key")
 @click.argument("values", type=float, nargs=-1)
-@click.option("--out", type=FILE, help="Folder; default: validation-curve/VARIANT-KEY.")
+@click.option("--out", type=FILE, help="Folder of tables and runs; default: validation-curve/VARIANT-KEY.")
 @raw_option
 @data_option
 @tuned_option
@@ -38,10 +38,10 @@ def validation_curve(
     tuned: Path,
     params: Path,
 ) -> None:
-    """Show errors against a hyperparameter.
+    """Show how errors depend on a hyperparameter.
 
-    Trains VARIANT with each of VALUES for KEY: a strength such as l2 or dropout, recipe.rotate and the like, numbers of
-    the section train such as train.epochs, or width and depth of the perceptron.
+    Trains VARIANT with each of VALUES for KEY. KEY is a strength such as l2 or dropout, a number of the recipe such as
+    recipe.rotate or of the section train such as train.epochs, or width or depth of the perceptron.
     """
     from regbench.config.checking import load_params
     from regbench.protocols.protocol import ingest_raw, resolve_variants
@@ -55,10 +55,19 @@ def validation_curve(
 
 @click.command()
 @click.argument("rates", type=share, nargs=-1)
-@click.option("--outliers", type=share, multiple=True, default=[0.2], show_default=True, help="Repeatable; 0: none.")
+@click.option(
+    "--outliers",
+    type=share,
+    multiple=True,
+    default=[0.2],
+    show_default=True,
+    help="Share of images whose pixels are shuffled; repeatable; 0: none.",
+)
 @out_option("label-noise")
 @variants_option
-@click.option("--seed", type=int, default=128, show_default=True, help="Key of which images are changed, and how.")
+@click.option(
+    "--seed", type=int, default=128, show_default=True, help="Seed that decides which images are changed, and how."
+)
 @raw_option
 @data_option
 @tuned_option
@@ -74,10 +83,10 @@ def label_noise(
     tuned: Path,
     params: Path,
 ) -> None:
-    """Compare variants where train labels are wrong.
+    """Compare variants with wrong train labels.
 
-    RATES are parts of the train images that get a wrong label; default: 0 0.1 0.2 0.4. --outliers are parts whose
-    pixels are shuffled instead. Validation and test images stay as they are.
+    RATES are shares of the train images that get a wrong label; default: 0 0.1 0.2 0.4. With --outliers the labels
+    stay, and the pixels of the images are shuffled. Validation and test images are not changed.
     """
     from regbench.protocols.label_noise import write_label_noise
     from regbench.protocols.protocol import ingest_raw

@@ -32,10 +32,10 @@ def verify(decisions: Path, params: Path) -> None:
 @decisions_option
 @params_option
 def doctor(decisions: Path, params: Path) -> None:
-    """Say what is wrong here, and its cure.
+    """Say what is wrong with this project, and the cure.
 
-    Looks at the installation, disk, locks, unfinished work, torn files, git and DVC, in seconds. Exits with 0 only if
-    all is well, else with 1. Changes nothing.
+    Checks the installation, disk, locks, unfinished work, incomplete files, git and DVC, in seconds. Exits with 0 if
+    nothing is wrong, else with 1. Changes nothing.
     """
     from regbench.health.doctor import examine
     from regbench.retraining.paths import JobPaths

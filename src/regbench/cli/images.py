@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # It imports torchvision.
 def predict(raw: Path, out: Path, model: Path | None, decisions: Path, params: Path) -> None:
     """Label the unlabelled images of RAW.
 
-    RAW is a folder or archive in any layout; where images have labels, only those without are taken. Writes
-    filename,label to OUT in their order, and the probabilities of all classes beside it.
+    RAW is a folder or archive in any layout. If some of its images have labels, only those without are labelled. Writes
+    filename,label to --out in the order of RAW, and the probabilities of all classes to a second file beside it.
     """
     from regbench.retraining.labelling import label_images
 
@@ -35,10 +35,10 @@ def predict(raw: Path, out: Path, model: Path | None, decisions: Path, params: P
 @click.argument("images", type=FILE)
 @params_option
 def inspect(images: Path, params: Path) -> None:
-    """Say what regbench finds in IMAGES.
+    """Print what regbench finds in IMAGES.
 
-    IMAGES is a folder, an archive or a file in any layout. All images are read and checked as in the stage ingest, by
-    the section data of the parameters; nothing is written.
+    IMAGES is a folder, an archive or a file in any layout. All images are read and checked as in the stage ingest, with
+    the section data of the parameter file. Nothing is written.
     """
     from regbench.config.data import IngestSections
     from regbench.config.loading import load_sections

@@ -73,7 +73,7 @@ class LazyGroup(click.Group):
     epilog="All commands work on the project in the current folder.",
 )
 def regbench() -> None:
-    """Run the pipeline, look at its results, use them, and run protocols beside it."""
+    """Run the pipeline, show and use its results, and run further comparisons (protocols)."""
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from regbench.cli.options import FILE, decisions_option, params_option, path_opt
 def export_model(out: Path, model: Path | None, decisions: Path, params: Path) -> None:
     """Write a model as ONNX and as a PyTorch graph.
 
-    Both take raw pixels and give probabilities, and need nothing of regbench. Each is compared with the network before
-    it is written; classes and image size are in interface.json. Needs the packages of regbench[onnx].
+    Both take raw pixels and return probabilities, and run without regbench. Each is compared with the network before it
+    is written; classes and image size are in interface.json. Needs the packages of regbench[onnx].
     """
     from regbench.retraining.model_export import export_model
 

@@ -31,7 +31,10 @@ decisions_option = path_option("--decisions", DECISIONS, "Folder of the decision
 data_option = path_option("--data", Results.data, "Ingested splits.")
 tuned_option = path_option("--tuned", Results.tuned, "Folder of the values that the stage tune chose.")
 variants_option = click.option(
-    "--variant", "variants", multiple=True, help="Repeatable; default: all without ranges, and all tuned."
+    "--variant",
+    "variants",
+    multiple=True,
+    help="Variant to compare; repeatable; default: all without ranges, and all whose ranges were searched.",
 )
 raw_option = click.option("--raw", type=FILE, help="Folder or .zip to ingest in place of --data.")
 raw_argument = click.argument("raw", type=FILE)

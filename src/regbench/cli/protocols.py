@@ -27,7 +27,13 @@ SIZES = (500, 1000, 3000)
 @raw_argument
 @out_option("article")
 @click.option(
-    "--seed", "seeds", type=int, multiple=True, default=[128, 129, 130, 131, 132], show_default=True, help="Repeatable."
+    "--seed",
+    "seeds",
+    type=int,
+    multiple=True,
+    default=[128, 129, 130, 131, 132],
+    show_default=True,
+    help="Seed; repeatable.",
 )
 @params_option
 def article(raw: Path, out: Path, seeds: tuple[int, ...], params: Path) -> None:
@@ -51,7 +57,10 @@ def article(raw: Path, out: Path, seeds: tuple[int, ...], params: Path) -> None:
 @tuned_option
 @params_option
 def ablation(variant: str, out: Path | None, raw: Path | None, data: Path, tuned: Path, params: Path) -> None:
-    """Add each regularizer of VARIANT, and leave each out."""
+    """Compare each regularizer alone, and VARIANT without it.
+
+    VARIANT needs two or more regularizers; its recipe counts as one.
+    """
     from regbench.config.checking import load_params
     from regbench.protocols.ablation import write_ablation
     from regbench.protocols.protocol import ingest_raw, resolve_variants
@@ -66,7 +75,7 @@ def ablation(variant: str, out: Path | None, raw: Path | None, data: Path, tuned
 @click.argument("sizes", type=int, nargs=-1)
 @out_option("learning-curve")
 @variants_option
-@click.option("--seed", type=int, default=128, show_default=True, help="Key of the random subsets.")
+@click.option("--seed", type=int, default=128, show_default=True, help="Seed of the random subsets.")
 @raw_option
 @data_option
 @tuned_option
@@ -98,7 +107,7 @@ def learning_curve(
 @out_option("strong-baseline")
 @path_option("--params", Path("presets/strong-baseline.yaml"), "Parameter file with the variants to compare.")
 def strong_baseline(raw: Path, out: Path, params: Path) -> None:
-    """Measure how good the network can get.
+    """Measure how low the test error can get.
 
     RAW is a folder or .zip of images with labels.
     """
@@ -113,8 +122,10 @@ def strong_baseline(raw: Path, out: Path, params: Path) -> None:
 @click.command()
 @click.argument("minutes", type=click.FloatRange(min=0))
 @out_option("decide")
-@click.option("--seeds", type=click.IntRange(min=2), default=24, show_default=True, help="Seeds a variant, at most.")
-@click.option("--score", type=click.Choice(["error", "log-loss"]), default="error", show_default=True)
+@click.option("--seeds", type=click.IntRange(min=2), default=24, show_default=True, help="Most seeds of a variant.")
+@click.option(
+    "--score", type=click.Choice(["error", "log-loss"]), default="error", show_default=True, help="What is compared."
+)
 @variants_option
 @raw_option
 @data_option
@@ -131,10 +142,10 @@ def decide(
     tuned: Path,
     params: Path,
 ) -> None:
-    """Give more seeds to what is still undecided.
+    """Train more seeds for undecided comparisons.
 
-    Begins trainings for MINUTES at most, and ends early when all comparisons are decided. The same command continues
-    where an earlier one stopped.
+    Starts no training after MINUTES, and ends early when all comparisons are decided. The same command continues where
+    an earlier one stopped.
     """
     from regbench.protocols.decide import write_decisions
     from regbench.protocols.protocol import ingest_raw

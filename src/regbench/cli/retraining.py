@@ -24,13 +24,18 @@ After a failure the champion is as it was, unless the message says that a decisi
 such a decision."""
 
 wait_option = click.option(
-    "--wait", type=float, default=0, show_default=True, metavar="SECONDS", help="Time to wait for another job."
+    "--wait",
+    type=float,
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time to wait for a job that is running.",
 )
 
 
 @click.command(epilog=EXIT_CODES)
 @click.option("--force", is_flag=True, help="Train and decide again although nothing is new.")
-@click.option("--zero", is_flag=True, help="Exit with 0 for kept and nothing new too.")
+@click.option("--zero", is_flag=True, help="Exit with 0 also for 'kept' and 'nothing new'.")
 @wait_option
 @decisions_option
 @params_option
@@ -49,12 +54,12 @@ def retrain(force: bool, zero: bool, wait: float, decisions: Path, params: Path)
 
 
 @click.command()
-@click.option("--reason", default="Taken back by hand.", show_default=True, help="A sentence for the record.")
+@click.option("--reason", default="Rolled back by hand.", show_default=True, help="A sentence for the record.")
 @wait_option
 @decisions_option
 @params_option
 def rollback(reason: str, wait: float, decisions: Path, params: Path) -> None:
-    """Restore the previous champion, with a record of its own."""
+    """Restore the previous champion, and log this decision."""
     from regbench.retraining.paths import JobPaths
     from regbench.retraining.rollback import roll_back
     from regbench.retraining.wording import heading

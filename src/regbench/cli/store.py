@@ -15,9 +15,10 @@ from regbench.cli.options import params_option
     help="Size to cut back to; default: compute.store_gigabytes; 0: empty it.",
 )
 def clean(params: Path, gigabytes: float | None) -> None:
-    """Delete stored trainings that were not used for longest.
+    """Delete the least recently used stored trainings.
 
-    Results in runs/, tuned/ and augmented/ stay; going back to earlier hyperparameters trains again what was deleted.
+    Results in runs/, tuned/ and augmented/ stay. What is deleted is trained again if you go back to earlier
+    hyperparameters.
     """
     from regbench.config.compute import ComputeSections
     from regbench.config.loading import load_sections

@@ -35,7 +35,7 @@ def sync(params: Path) -> None:
 
 @click.command()
 @path_option("--live", LIVE, "Folder of the files that trainings write.")
-@click.option("--seconds", type=float, default=2, show_default=True, help="Time between two looks.")
+@click.option("--seconds", type=float, default=2, show_default=True, help="Seconds between two updates.")
 @params_option
 def watch(live: Path, seconds: float, params: Path) -> None:
     """Show running trainings in MLflow.
