@@ -48,7 +48,7 @@ PEERS: dict[str, tuple[str, dict[str, str]]] = {
 
 CANNOT = {
     SKLEARN: {"l1", "dropout", "batch_norm", "augmentation"},
-    # Their way is torchvision per image, which the race of augmentations measures: it would take minutes an epoch.
+    # Their way is torchvision per image, which the race of augmentations measures: it would take minutes per epoch.
     LIGHTNING: {"augmentation"},
     PLAIN: {"augmentation"},
 }

@@ -57,11 +57,13 @@ def two_commands(newcomer: Newcomer, tests: bool) -> None:
 
 
 def own_images(newcomer: Newcomer) -> None:
-    """The same digits as a folder a class, and as a table with images beside it."""
+    """The same digits as one folder per class, and as a table with images beside it."""
     write_class_folders(newcomer.clone / "own")
     write_table(newcomer.clone / "own-table")
     newcomer.does(
-        "regbench inspect own", ["regbench", "inspect", "own"], f"^found: a folder a class, 10 classes, {IMAGES} images"
+        "regbench inspect own",
+        ["regbench", "inspect", "own"],
+        f"^found: one folder per class, 10 classes, {IMAGES} images",
     )
     newcomer.does(
         "regbench inspect own-table",

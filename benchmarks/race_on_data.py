@@ -4,7 +4,7 @@
     python -m benchmarks.race_on_data --seeds 12
 
 The race runs first, on a store of its own unless `--store` names one; the full comparison reuses its trainings. Prints
-a row a variant, and writes them to race_on_data.csv beside this file, or to --out.
+a row per variant, and writes them to race_on_data.csv beside this file, or to --out.
 """
 
 import argparse

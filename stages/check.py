@@ -19,7 +19,7 @@ SAMPLE = "data/sample.zip"
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("out", type=Path, help="folder of a file a stage: its parameters, the hash of its code")
+    arguments.add_argument("out", type=Path, help="folder of a file per stage: its parameters, the hash of its code")
     given = arguments.parse_args()
     params = load_params(given.params)
     raw = params.data.raw

@@ -14,7 +14,7 @@ def main() -> None:
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
     arguments.add_argument("runs", type=Path, help="folder of all variants' runs")
     arguments.add_argument("out", type=Path, help="folder of predictions and scores")
-    arguments.add_argument("metrics", type=Path, help="folder of a few numbers a variant, for `dvc metrics show`")
+    arguments.add_argument("metrics", type=Path, help="folder of a few numbers per variant, for `dvc metrics show`")
     given = arguments.parse_args()
     experiment = load_sections(given.params, EvaluatedExperiment)
     with open_engine(experiment.compute) as engine:

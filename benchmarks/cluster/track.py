@@ -21,7 +21,7 @@ FOLDERS = ("data", "tuned", "studies", "runs", "timings", "evaluation", "reports
 
 
 def measure_track(folder: Path, runs: int) -> dict[str, Any]:
-    """Log so many runs, and a run a variant; return the seconds to read them, and a row each time they have doubled."""
+    """Log so many runs; return the seconds to read them, and a row each time that their number has doubled."""
     project = folder / "track"
     shutil.rmtree(project, ignore_errors=True)
     project.mkdir()

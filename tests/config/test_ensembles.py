@@ -48,7 +48,7 @@ def test_names_follow_the_variants_and_the_shipped_file_has_none(tmp_path: Path)
         ),
         (
             {"e": ensemble("stacking", ["l2", "l1"], networks=4)},
-            "ensembles.e.networks = 4: stacking has a network a variant: remove it",
+            "ensembles.e.networks = 4: stacking has a network per variant: remove it",
         ),
         (
             {"e": ensemble("bagging", "l2", networks=1)},

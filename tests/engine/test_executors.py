@@ -45,7 +45,7 @@ def test_fresh_interpreters_forked_workers_and_this_process_give_the_same_bytes(
         with executor_of(kind) as executor:
             train_all(small_engine(tmp_path / kind, executor), small_params(), data)
         found.append(runs(tmp_path / kind))
-    assert len(found[0]) == 5 * 4 * 2, "five files a run, four variants, two seeds"
+    assert len(found[0]) == 5 * 4 * 2, "five files per run, four variants, two seeds"
     assert found[0] == found[1] == found[2]
 
 

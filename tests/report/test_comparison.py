@@ -139,7 +139,7 @@ def test_curves_are_means_over_the_seeds_that_reached_the_epoch(root: Path, para
 
 def test_timings_are_means_of_a_whole_run(root: Path, params: Params) -> None:
     table = read_timings(params, root / "timings").set_index("variant")
-    # Seeds take 2, 3 and 4 wall seconds an epoch, over 4, 4 and 3 epochs.
+    # Seeds take 2, 3 and 4 wall seconds per epoch, over 4, 4 and 3 epochs.
     assert table.loc["l2", "train_wall_seconds"] == pytest.approx((8 + 12 + 12) / 3)
     assert table.loc["l2", "train_cpu_seconds"] == pytest.approx((6 + 10 + 10.5) / 3)
     assert table.loc["l2", "epochs"] == pytest.approx(11 / 3)

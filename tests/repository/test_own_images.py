@@ -48,7 +48,7 @@ def test_each_example_prints_what_the_page_shows(folder: Path, command: str, out
 def test_every_layout_has_its_example() -> None:
     assert len(EXAMPLES) == 8 and EXAMPLES[0][0] == "regbench inspect pets"
     for name in (
-        "a folder a class",
+        "one folder per class",
         "a table with images beside it",
         "a table of pixels",
         "idx files",

@@ -120,7 +120,7 @@ def test_without_mlflow_it_fails_and_nothing_is_changed(before_first: State) -> 
 def test_the_first_model_becomes_champion(with_champion: State) -> None:
     project, said = with_champion.restore(), with_champion.said
     assert "promoted\nThere is no champion yet, and all limits are met." in said
-    # A line a stage, and none of DVC's own.
+    # A line per stage, and none of DVC's own.
     assert re.findall(r"^\[(\d)/9\] \w+: ", said, re.MULTILINE)[-9:] == list("123456789")
     assert not re.search(r"Running stage|^> |Updating lock file|git add", said, re.MULTILINE)
     (record,) = records(project)

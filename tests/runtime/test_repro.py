@@ -1,4 +1,4 @@
-"""The pipeline as `regbench run` shows it: what DVC prints becomes a line a stage."""
+"""The pipeline as `regbench run` shows it: what DVC prints becomes a line per stage."""
 
 from pathlib import Path
 

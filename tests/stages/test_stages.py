@@ -172,7 +172,7 @@ def test_folders_of_unequal_classes_with_given_splits_are_compared_by_balanced_e
     weighted = {"recipe": "plain", "train": {"class_weights": "balanced"}}
     project.set(**{"data.raw": "folders", "evaluate.score": "balanced_error", "variants.weighted": weighted})
     output = project.run("dvc", "repro", "compare")
-    assert "found: a folder a class, 2 classes, 232 images, splits given: train, validation, test" in output
+    assert "found: one folder per class, 2 classes, 232 images, splits given: train, validation, test" in output
     assert "91 % of the train images are of class 'common', 13 of 'rare': error says little" in output
     page = (project.folder / "reports/comparison.md").read_text()
     assert page.startswith("- 44 test images: only differences") and "balanced test error %" in page

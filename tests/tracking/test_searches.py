@@ -1,4 +1,4 @@
-"""Searches in MLflow: a run a study, a nested run a trial, each once, in an experiment of their own."""
+"""Searches in MLflow: a run per study, a nested run per trial, each once, in an experiment of their own."""
 
 import shutil
 import sqlite3

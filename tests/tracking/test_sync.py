@@ -138,7 +138,7 @@ def test_the_note_begins_with_how_the_variant_compares(logged: tuple[Path, Mlflo
     assert notes["baseline"] == "The baseline: all other variants are compared with it."
     assert notes["l2"] == (
         "Not significantly different from baseline: 1.00 points less test error (95 % interval -2.00 to 4.00); "
-        "12 seeds a variant would decide."
+        "12 seeds per variant would decide."
     )
 
 

@@ -59,7 +59,7 @@ def ensemble_problems(
         if len(set(shown)) < max(2, len(shown)):
             yield f"{key}.of = {shown}: stacking is of two or more different variants: list them"
         if "networks" in ensemble.model_fields_set:
-            yield f"{key}.networks = {ensemble.networks}: stacking has a network a variant: remove it"
+            yield f"{key}.networks = {ensemble.networks}: stacking has a network per variant: remove it"
 
 
 def _boosting_problems(key: str, name: str, variant: SearchableVariant, train: Train) -> Iterator[str]:

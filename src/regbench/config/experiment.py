@@ -25,7 +25,7 @@ class Experiment(Section):
     model: Model
     train: Train
     seeds: Seeds
-    """One training a variant and seed."""
+    """One training per variant and seed."""
     compute: Compute
     variants: Annotated[dict[Name, SearchableVariant], Field(min_length=1)]
     ensembles: dict[Name, Ensemble] = Field(default={})

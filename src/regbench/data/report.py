@@ -17,7 +17,7 @@ from regbench.data.limits import find_limits
 from regbench.data.messages import MAX_LISTED, join_lines
 
 SAMPLES = 12
-"""Train images a class in the picture."""
+"""Train images per class in the picture."""
 MAX_ROWS = 100
 """Classes in the picture; further ones are left out."""
 

@@ -56,7 +56,7 @@ def assign_splits(rows: pd.DataFrame, split: Split) -> Names:
 
 def _by_hash(rows: pd.DataFrame, validation: float, test: float) -> Names:
     keys = _keys(rows)
-    # In parts: all hashes as Python's text would take a hundred bytes an image.
+    # In parts: all hashes as Python's text would take a hundred bytes per image.
     parts = [keys.iloc[start : start + PART].str.slice(0, 16).str.cat() for start in range(0, len(keys), PART)]
     first_bits = np.frombuffer(bytes.fromhex("".join(parts)), dtype=">u8")
     u = first_bits.astype(np.float64) / 2.0**64

@@ -1,4 +1,4 @@
-"""What a running training shows of itself: a file that grows by a line an epoch, and that no result depends on."""
+"""What a running training shows of itself: a file that grows by a line per epoch, and that no result depends on."""
 
 import json
 import os

@@ -17,7 +17,7 @@ from regbench.tracking.store import configure_client, find_store
 
 
 def verify(place: JobPaths) -> Iterator[Finding]:
-    """Yield a line for each output, split and version that was compared with its hash; a problem is a line a file.
+    """Yield a line for each output, split and version that was compared with its hash; a problem is a line per file.
 
     Nothing is changed or restored.
 

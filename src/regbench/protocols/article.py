@@ -53,7 +53,7 @@ def write_article(params: Params, raw: Path, out: Path) -> str:
 
 
 def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
-    """Return a row a step in the tutorial's order, with the difference that its claim is about and whether it held.
+    """Return a row per step in the tutorial's order, with the difference that its claim is about and whether it held.
 
     All claims about accuracies are one family of comparisons. A step
     whose record is that of its reference trains the same networks, so it is no comparison, and nothing was gained.

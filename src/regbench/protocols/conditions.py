@@ -10,7 +10,7 @@ Condition = TypeVar("Condition", bound=Hashable)
 
 
 def judge_conditions(comparisons: Mapping[Condition, Comparison]) -> list[tuple[Condition, dict[str, Any]]]:
-    """Return a row a condition and variant; all comparisons of the table are one family.
+    """Return a row per condition and variant; all comparisons of the table are one family.
 
     Rows have variant, seeds, error_percent with error_low and error_high; those of rivals also difference (of accuracy,
     a fraction) with difference_low and difference_high, adjusted_p and verdict.

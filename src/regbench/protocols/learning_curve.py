@@ -54,7 +54,7 @@ def write_subset(data: Path, out: Path, rows: NDArray[np.int64]) -> None:
 
 
 def judge_sizes(comparisons: Mapping[int, Comparison]) -> pd.DataFrame:
-    """Return a row a size and variant; each variant is compared with the baseline of its size.
+    """Return a row per size and variant; each variant is compared with the baseline of its size.
 
     All comparisons of the table are one family.
     """

@@ -28,7 +28,7 @@ def progress(race: Race) -> str:
 
 
 def seen_rows(race: Race) -> pd.DataFrame:
-    """Return a row a look and variant, in the order of the looks; gains as fractions, or nats."""
+    """Return a row per look and variant, in the order of the looks; gains as fractions, or nats."""
     return pd.DataFrame([_row(seen) for seen in race.seen], columns=list(COLUMNS))
 
 
@@ -49,7 +49,7 @@ def _row(seen: Seen) -> dict[str, object]:
 
 
 def decisions(race: Race) -> pd.DataFrame:
-    """Return a row a variant, as its last look found it: settled, given up, or open because time was up."""
+    """Return a row per variant, as its last look found it: settled, given up, or open because time was up."""
     rows = []
     for name, seen in race.latest.items():
         status = "settled"

@@ -18,7 +18,7 @@ MOST = 23
 
 
 def calibration(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
-    """Return a row a variant, best first, and bin of confidence with the columns COLUMNS, over all seeds together."""
+    """Return a row per variant, best first, and bin of confidence with the columns COLUMNS, over all seeds together."""
     tables = [required(evaluation / name / "reliability.csv", table).assign(variant=name) for name in comparison.order]
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 

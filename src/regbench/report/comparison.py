@@ -1,4 +1,4 @@
-"""The tidy tables of a comparison: one row a variant, best first, from what `train` and `evaluate` left in files."""
+"""The tidy tables of a comparison: one row per variant, best first, from what `train` and `evaluate` left in files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class Comparison:
     """Everything that is said about the variants of one set of results."""
 
     table: pd.DataFrame
-    """COLUMNS, one row a variant, best first: by accuracy, then log-loss, then the order in `params.yaml`."""
+    """COLUMNS, one row per variant, best first: by accuracy, then log-loss, then the order in `params.yaml`."""
     variants: tuple[str, ...]
     """In the order of `params.yaml`, which gives each its colour, independent of its rank."""
     judgement: Judgement

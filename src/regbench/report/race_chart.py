@@ -10,7 +10,7 @@ HUES = {"better": TELLING, "worse": LOSING, "practically equal": EQUAL, "undecid
 
 
 def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
-    """Draw a panel a variant, best first: gain over the baseline by seeds; the band is what is practically equal.
+    """Draw a panel per variant, best first: gain over the baseline by seeds; the band is what is practically equal.
 
     `seen` has the columns variant, seeds, gain, low, high, verdict; gains and margin are in `unit`.
     """

@@ -15,7 +15,7 @@ COLUMNS = ("variant", "corruption", "severity", "error_percent", "low", "high")
 
 
 def robustness(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
-    """Return a row a variant, corruption and severity with the columns COLUMNS, in the order of `params.yaml`.
+    """Return a row per variant, corruption and severity with the columns COLUMNS, in the order of `params.yaml`.
 
     Errors are means over seeds in percent, `low` and `high` the ends of their interval over seeds (the images are the
     same for all). Empty where `evaluate.robustness_images` is 0.

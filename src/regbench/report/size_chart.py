@@ -1,4 +1,4 @@
-"""Error against the number of train images: a panel a variant, the baseline in each."""
+"""Error against the number of train images: a panel per variant, the baseline in each."""
 
 from collections.abc import Sequence
 

@@ -144,7 +144,7 @@ def notes(comparison: Comparison) -> str:
         f"Means over seeds. Intervals and verdicts account for the variance {noise} {comparison.split} images. "
         f"Gain: points less error than {comparison.baseline}; * significant. P(wins): probability that a new run of "
         f"the variant errs less than a new run of {comparison.baseline}. Verdicts hold for all variants together, by "
-        "error and by log-loss. Undecided: in brackets the seeds a variant that would decide it at the observed "
+        "error and by log-loss. Undecided: in brackets the seeds per variant that would decide it at the observed "
         "difference (power 0.8), where any number would. ECE: expected calibration error. Gap: train accuracy minus "
         f"{comparison.split} accuracy, points."
         + (" Networks: that answer as one, mean over seeds." if comparison.networks_of else "")

@@ -19,7 +19,7 @@ class PipelineError(RegbenchError):
 
 
 def repro(project: Path, *arguments: str) -> None:
-    """Run `dvc repro` and show a line a stage; it and its stages die with this process.
+    """Run `dvc repro` and show a line per stage; it and its stages die with this process.
 
     Raises:
         InputError: there is no pipeline in `project`.

@@ -30,7 +30,7 @@ class StageError(RegbenchError):
 
 
 def run_pipeline(project: Path, targets: Sequence[str] = ()) -> None:
-    """Run what is out of date, up to `targets` if there are any, and print a line a stage.
+    """Run what is out of date, up to `targets` if there are any, and print a line per stage.
 
     What stages print themselves is passed on, but for the table; their progress bars and errors go to stderr, as ever.
 
@@ -77,7 +77,7 @@ def read_stages(path: Path) -> dict[str, str]:
 
 
 def translate(lines: Iterable[str], stages: Mapping[str, str]) -> Iterator[str]:
-    """Yield DVC's output with a line a stage: its number, its name, and what it does or that it is up to date.
+    """Yield DVC's output with a line per stage: its number, its name, and what it does or that it is up to date.
 
     >>> said = ["Stage 'check' didn't change, skipping", "Running stage 'train':", "> exec python", "7 runs"]
     >>> for line in translate(said, {"check": "Check params.yaml", "train": "Train every variant"}):

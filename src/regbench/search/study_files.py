@@ -22,7 +22,7 @@ TIMINGS = ["trial", "wall_seconds", "cpu_seconds"]
 
 
 def write_trials(path: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> None:
-    """Write a row a trial: number, state, objectives, epochs, reason of a failure, and the searched values."""
+    """Write a row per trial: number, state, objectives, epochs, reason of a failure, and the searched values."""
     rows = [_row(plan, trial) for trial in trials]
     write_csv(path, pd.DataFrame(rows, columns=[*_columns(plan), *plan.space]))
 

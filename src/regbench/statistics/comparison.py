@@ -1,4 +1,4 @@
-"""Pairs of variants compared as one family, by accuracy, log-loss or any score a seed and image: differences, verdicts.
+"""Pairs of variants compared as one family, by any score per seed and image: differences, verdicts, seeds needed.
 
 A verdict is one of four. Better, worse: the simultaneous interval leaves 0 out. Practically equal: no significant
 difference, and the interval of two one-sided tests (Schuirmann 1987), simultaneous too, lies inside +-margin.

@@ -44,7 +44,7 @@ class Difference:
 
 
 def mean_interval(values: ArrayLike, confidence: float) -> Interval:
-    """Student's t interval for the expectation of S independent values, e.g. one score a seed.
+    """Student's t interval for the expectation of S independent values, e.g. one score per seed.
 
     One value gives its mean with nan ends, no value gives nan throughout; a nan among the values makes all nan.
 

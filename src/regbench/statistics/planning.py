@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 POWER = 0.8
 MOST_SEEDS = 1000
-"""Above so many seeds a variant the answer is 'no number of seeds'."""
+"""Above so many seeds per variant the answer is 'no number of seeds'."""
 
 
 class Plan(NamedTuple):
@@ -37,7 +37,7 @@ def detectable(noise: DifferenceNoise, level: float, power: float = POWER) -> Fl
 
 
 def seeds_needed(plan: Plan, difference: float, margin: float, now: int, power: float = POWER) -> float:
-    """Return the seeds a variant that would decide a comparison with `power`, if `difference` were the true one.
+    """Return the seeds per variant that would decide a comparison with `power`, if `difference` were the true one.
 
     Decided: significantly different, or practically equal within `margin`. More than the `now` seeds of the comparison;
     inf where no number up to MOST_SEEDS would do, as where the images alone forbid it.

@@ -14,8 +14,8 @@ NOTE = "mlflow.note.content"
 TITLE = "**Which regularizer generalizes best?**"
 """How our descriptions begin: one that begins otherwise was written by a user, and stays."""
 OTHERS = {
-    "-seeds": f"{TITLE} One run a variant and seed; the means over the seeds, which people compare, are in ",
-    "-search": f"{TITLE} The searches: a run a study, and nested in it a run a trial. What their winners came to: ",
+    "-seeds": f"{TITLE} One run per variant and seed; the means over the seeds, which people compare, are in ",
+    "-search": f"{TITLE} The searches: a run per study, and nested in it a run per trial. What their winners came to: ",
 }
 """End of an experiment's name -> its description, before the link to the comparison."""
 

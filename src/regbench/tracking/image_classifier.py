@@ -30,7 +30,7 @@ class ImageClassifier:
         self.graph, self.classes, self.shape = graph, classes, shape
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return a row an image: `label`, the most probable class, and `probabilities`, class -> 0 to 1, of sum 1.
+        """Return a row per image: `label`, the most probable class, and `probabilities`, class -> 0 to 1, of sum 1.
 
         Takes an array of one image or of a batch: (N, C, H, W), (C, H, W), and for one channel (N, H, W) or (H, W); or
         an array or DataFrame of N rows of C*H*W pixels, channel by channel, row by row. Pixels are whole numbers 0 to

@@ -1,4 +1,4 @@
-"""Records of searches: a run a study, and nested in it a run a trial; read from files, so without optuna."""
+"""Records of searches: a run per study, and nested in it a run per trial; read from files, so without optuna."""
 
 import math
 from collections.abc import Mapping

@@ -28,7 +28,7 @@ def standing(row: Mapping[Any, Any], baseline: str, measure: str, confidence: fl
         return "The baseline: all other variants are compared with it."
     gain, low, high = (100 * float(row[name]) for name in ("gain", "gain_low", "gain_high"))
     seeds = float(row.get("seeds_needed", np.nan))
-    more = f"; {seeds:g} seeds a variant would decide" if verdict == "undecided" and np.isfinite(seeds) else ""
+    more = f"; {seeds:g} seeds per variant would decide" if verdict == "undecided" and np.isfinite(seeds) else ""
     if gain < 0:
         gain, low, high, how = -gain, -high, -low, "more"
     else:

@@ -1,4 +1,4 @@
-"""Records of trained variants: a run a variant, which people compare, and a run a variant and seed."""
+"""Records of trained variants: a run per variant, which people compare, and a run per variant and seed."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -151,7 +151,7 @@ class FinalsReader:
         return sorted((self.results.evaluation / name).glob("*.csv"))
 
     def _durations(self, table: pd.DataFrame) -> dict[str, Any]:
-        """Return the record's fields of what depends on the machine, from a row an epoch."""
+        """Return the record's fields of what depends on the machine, from a row per epoch."""
         seconds = {name: table[column].tolist() for column, name in SECONDS.items()}
         totals = {TOTALS[name]: sum(values) for name, values in seconds.items()}
         if self.params.track.system_metrics:

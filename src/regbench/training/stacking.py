@@ -63,7 +63,7 @@ def fit_stack(probabilities: Tensor, labels: NDArray[np.int64], classes: Sequenc
 def _of_all_classes(
     coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a row a class; scikit-learn gives the second of two classes alone, whose logit is then the whole one."""
+    """Return a row per class; scikit-learn gives the second of two classes alone, whose logit is then the whole one."""
     if len(intercepts) > 1:
         return coefficients, intercepts
     return np.concatenate([-coefficients, coefficients]) / 2, np.concatenate([-intercepts, intercepts]) / 2

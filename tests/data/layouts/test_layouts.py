@@ -279,7 +279,10 @@ def broken_idx(path: Path, content: bytes) -> Path:
             r"17 columns of pixels: must make a square, or data.image_size",
         ),
         (lambda p: write_file(p / "a.txt", b"x"), r"holds 1 files \(1 .txt; such as a.txt\): no layout that is known"),
-        (lambda p: write_file(p / "a/1.png", b"x"), r"no layout that is known: known are a folder a class, a table"),
+        (
+            lambda p: write_file(p / "a/1.png", b"x"),
+            r"no layout that is known: known are one folder per class, a table",
+        ),
     ],
 )
 def test_each_defect_is_one_line(tmp_path: Path, make: Any, message: str) -> None:

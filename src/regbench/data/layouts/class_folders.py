@@ -1,4 +1,4 @@
-"""A folder a class, as torchvision's ImageFolder, Keras, Hugging Face and timm read it; splits may be above."""
+"""One folder per class, as torchvision's ImageFolder, Keras, Hugging Face and timm read it; splits may be above."""
 
 from collections import Counter
 

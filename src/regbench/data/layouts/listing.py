@@ -1,4 +1,4 @@
-"""What every reader of a layout returns: a row an image, whatever it was read from."""
+"""What every reader of a layout returns: a row per image, whatever it was read from."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Listing:
     layout: str
     """As `data.layout` names it."""
     rows: pd.DataFrame
-    """A row an image, `COLUMNS`: filename as later files name it; label, given split and group, "" for none; name of
+    """A row per image, `COLUMNS`: filename as later files name it; label, given split and group, "" for none; name of
     the image in `source`; table that lists it ("" for none), row in it (the header is 1) and column of the name; why
     the image cannot be used, as far as that is known already ("" for no reason)."""
     source: Source
@@ -128,7 +128,7 @@ def summarize(listing: Listing, classes: int) -> str:
 
 NAMES = {
     "table": "a table with images beside it",
-    "class_folders": "a folder a class",
+    "class_folders": "one folder per class",
     "pixel_table": "a table of pixels",
     "idx": "idx files",
     "npz": "an .npz of arrays",

@@ -30,7 +30,7 @@ PIXEL = re.compile(r"\D{0,12}\d+(x\d+)?")
 def read_pixel_tables(source: Source, data: Data) -> Listing | None:
     """Read all tables of pixels; one without a column of labels holds unlabelled images.
 
-    Images are square, or of the size `data.image_size`; three values a pixel, one channel after the other in each
+    Images are square, or of the size `data.image_size`; three values per pixel, one channel after the other in each
     pixel, are read where a square of gray pixels is not possible. None where no table is one of pixels.
 
     Raises:

@@ -113,8 +113,8 @@ def _checked(listing: Listing) -> Listing:
 def _unknown(source: Source, listings: list[Listing]) -> NoReturn:
     what = "images without labels" if listings else "no layout that is known"
     raise InputError(
-        f"{source.path}: holds {_contents(source)}: {what}: known are a folder a class, a table with images beside it, "
-        "a table of pixels, idx, .npz and Parquet: see docs/own-images.md"
+        f"{source.path}: holds {_contents(source)}: {what}: known are one folder per class, a table with images "
+        "beside it, a table of pixels, idx, .npz and Parquet: see docs/own-images.md"
     )
 
 
