@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, Request, sync_playwright
 from support.offers import offer
 from support.project import REGBENCH, ROOT, environment
+from support.serving import free_port
 from support.tracking_project import FOLDERS, write_project
 
 from regbench.config.checking import load_params
@@ -47,12 +48,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(project: Path, port: int) -> "subprocess.Popen[str]":
     command = [*REGBENCH, "ui", "--port", str(port)]
     return subprocess.Popen(command, cwd=project, env=environment(ROOT), text=True, stdout=-1, stderr=-1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.project import REGBENCH, Project
-from support.serving import started
+from support.serving import free_port, started
 
 pytestmark = pytest.mark.slow
 
@@ -71,11 +71,12 @@ def test_protocols_print_their_table_and_reuse_what_is_trained(
 def test_dashboard_shows_the_searches(project: Project) -> None:
     project.set(**{"variants.l2.l2": {"low": 1e-6, "high": 1e-2, "log": True}, "search": {"trials": 2, "top_k": 1}})
     project.run("dvc", "repro", "tune")
-    with started(project, *REGBENCH, "dashboard", "--port", "8097"):
+    port = free_port()
+    with started(project, *REGBENCH, "dashboard", "--port", str(port)):
         deadline = time.monotonic() + 60
         studies: dict[str, Any] = {}
         while not studies and time.monotonic() < deadline:
-            with suppress(OSError), urllib.request.urlopen("http://127.0.0.1:8097/api/studies", timeout=5) as page:
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=5) as page:
                 studies = json.load(page)
             time.sleep(0.2)
     assert [study["study_name"].split("-")[0] for study in studies["study_summaries"]] == ["l2"]

@@ -13,8 +13,8 @@ import dask
 import pytest
 from support.hosts import wait_until
 from support.project import ROOT, Project, environment
+from support.serving import free_port
 from support.slurm import slurm
-from support.tracking_store import free_port
 from support.validators import documents, tool
 
 from regbench.config.cluster import Dask

@@ -14,7 +14,7 @@ import pytest
 from support.disks import fill, forbid_writing, small_disk
 from support.project import REGBENCH, Project, environment
 from support.retraining_project import git, still_running
-from support.tracking_store import free_port
+from support.serving import free_port
 from support.webhook import Hook
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]

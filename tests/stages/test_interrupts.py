@@ -22,7 +22,7 @@ from regbench.files import TEMPORARY
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 STAGE = (sys.executable, "-m", "stages.train", "tuned", "data", "augmented", "runs", "timings")
-EPOCHS = 1200
+EPOCHS = 700
 """So many that a training still runs, also on a busy machine, when it is told to end."""
 DEADLINE = 20
 """Seconds in which all processes of an interrupted stage must have ended."""

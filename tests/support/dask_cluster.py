@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distributed import Client
 from support.hosts import Host, Network, wait_until
-from support.tracking_store import free_port
+from support.serving import free_port
 
 
 @dataclass

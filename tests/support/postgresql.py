@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.tracking_store import free_port
+from support.serving import free_port
 
 USER, PASSWORD = "mlflow", "canary-database-password"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.hosts import wait_until
-from support.tracking_store import free_port
+from support.serving import free_port
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "mungekey")
 SETTINGS = """

@@ -1,7 +1,6 @@
 """Running `track` and reading what a store then holds."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -90,9 +89,3 @@ def assert_complete(client: MlflowClient, name: str = "digits") -> None:
         models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
         assert [model.status.name for model in models] == ["READY"]
         assert len(run.outputs.model_outputs) == 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

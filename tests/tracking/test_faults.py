@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from support.faulty_proxy import Fault, FaultyProxy, faulty_proxy
+from support.serving import free_port
 from support.tracking_project import write_project
 from support.tracking_store import (
     RUNS,
@@ -22,7 +23,6 @@ from support.tracking_store import (
     contents,
     environ,
     experiment,
-    free_port,
     stage,
     track,
 )

@@ -21,10 +21,10 @@ from mlflow import MlflowClient
 from PIL import Image
 from support.offers import offer
 from support.project import ROOT
+from support.serving import free_port
 from support.tracking_project import CLASSES, write_project
 from support.tracking_store import (
     environ,
-    free_port,
     runs_of,
     track,
 )

@@ -17,8 +17,9 @@ from support.disks import fill, forbid_writing, small_disk
 from support.forwarding import forwarded
 from support.hosts import Network, two_hosts
 from support.postgresql import PASSWORD, Server, postgresql
+from support.serving import free_port
 from support.tracking_project import write_project
-from support.tracking_store import RUNS, STAGE, SYNC, assert_complete, environ, free_port, stage
+from support.tracking_store import RUNS, STAGE, SYNC, assert_complete, environ, stage
 
 from regbench.runtime.redaction import redact
 from regbench.tracking.server import serve

@@ -21,8 +21,9 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from moto.server import ThreadedMotoServer
 from support.postgresql import PASSWORD, postgresql
+from support.serving import free_port
 from support.tracking_project import write_project
-from support.tracking_store import STAGE, SYNC, environ, free_port, stage
+from support.tracking_store import STAGE, SYNC, environ, stage
 
 pytestmark = pytest.mark.slow
 

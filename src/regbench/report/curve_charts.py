@@ -113,8 +113,8 @@ def _values(curves: pd.DataFrame, column: str) -> alt.Y:
     logarithmic = column not in FRACTIONS and low > 0
     margin = 0 if low < high else abs(low) / 10 or 1
     domain = [low - margin, high + margin]
-    # Round ends leave room around the curves already; with padding besides, an accuracy's axis would begin below 0.
-    kind = {"type": "log", "padding": 6} if logarithmic else {"type": "linear", "nice": True}
-    scale = alt.Scale(domain=domain, **kind)
+    # Round ends leave room around the curves already; with padding as well, an accuracy's axis would begin below 0.
+    linear = alt.Scale(type="linear", domain=domain, nice=True)
+    scale = alt.Scale(type="log", domain=domain, nice=False, padding=6) if logarithmic else linear
     axis = alt.Axis(tickCount=6, format="~%" if column in FRACTIONS else "~g")
     return alt.Y(f"{column}:Q", title=None, scale=scale, axis=axis)
