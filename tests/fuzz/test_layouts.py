@@ -111,7 +111,7 @@ def read(files: Files, data: Data = SETTINGS) -> Listing:
 
 def check(listing: Listing) -> None:
     """Assert what holds for the rows of every listing, and that each image decodes or says why it cannot."""
-    rows, names = listing.rows, listing.source.names()
+    rows, names = listing.rows, listing.source.names() - {""}  # An archive's entry without a name is no file.
     assert tuple(rows.columns) == COLUMNS
     for column in ("filename", "label", "split", "group", "name", "problem"):
         assert all(isinstance(cell, str) for cell in rows[column]), column

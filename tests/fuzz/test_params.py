@@ -74,6 +74,10 @@ def load(path: Path) -> Params:
 @example(text="")
 @example(text="- a")
 @example(text="9: 1")
+@example(text="!!int")
+@example(text="seeds: [!!float '']")
+@example(text="seeds: !!set [1]")
+@example(text="a: !!timestamp x")
 @example(text="variants: {baseline: {recipe: plain, train: {learning_rate: {low: 1, high: 2, startx: 1}}}}")
 def test_params(text: str, tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "params.yaml"

@@ -198,11 +198,14 @@ def test_optuna_reads_the_journal_as_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-def test_a_broken_journal_says_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b"{}", b'{"op_code": null}', b'{"op_code": 99}', b"[]", b"null", b'{"op_code": 4}'])
+def test_a_broken_journal_says_what_to_do(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "studies"
     search(plan(trials=1), path, bowl)
-    path.write_bytes(path.read_bytes()[:-7] + b"\n{}\n")
-    with pytest.raises(IntegrityError, match=r"studies: cannot be read: .*: move it away, then its studies start anew"):
+    path.write_bytes(path.read_bytes()[:-7] + b"\n" + line + b"\n")
+    with pytest.raises(
+        IntegrityError, match=r"studies: cannot be read: .*: move it away, then its studies start again"
+    ):
         search(plan(trials=2), path, bowl)
 
 

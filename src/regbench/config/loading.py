@@ -53,7 +53,8 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         content = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: run from the project's folder, or restore it from git") from None
-    except (YAMLError, ValueError, OverflowError, TypeError) as error:  # ValueError: a date or number that is none
+    # The parser raises what Python's functions raise for a date or number that is none, such as an empty `!!int`.
+    except (YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not valid YAML: {reason_of(error)}") from None
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: must hold keys with values: restore it from git")

@@ -93,9 +93,10 @@ class Journal:
                 directions=directions(plan.search),
                 load_if_exists=True,
             )
-        except (ValueError, KeyError) as error:
+        # Optuna does not check what it reads: a damaged line may end in any of its own operations.
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise IntegrityError(
-                f"{path}: cannot be read: {reason_of(error)}: move it away, then its studies start anew"
+                f"{path}: cannot be read: {reason_of(error)}: move it away, then its studies start again"
             ) from None
 
     @property
