@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -302,6 +303,16 @@ def test_a_class_may_be_called_all_and_hold_a_bar(tmp_path: Path, make_raw: Make
         assert f"| {shown} | {row['train']} | {row['validation']} | {row['test']} |" in page
     total = [counts["all"][split] + counts["x|y"][split] for split in ("train", "validation", "test")]
     assert f"| **all** | {total[0]} | {total[1]} | {total[2]} |" in page
+
+
+def test_names_are_no_html_in_the_report(tmp_path: Path, make_raw: MakeRaw) -> None:
+    raw = make_raw(tmp_path / "raw<i>", images=60, classes=("a", "<img src=x>"))
+    next(raw.rglob("*.png")).write_bytes(b"no image")
+    run(raw, tmp_path / "data", max_rejected=1)
+    page = (tmp_path / "data/report/report.md").read_text()
+    prose = [line for line in page.splitlines() if not line.startswith("    ")]
+    assert "# Data: raw\\<i>" in prose and any(line.startswith("| \\<img src=x> |") for line in prose)
+    assert not re.search(r"(?<!\\)<", "\n".join(prose))
 
 
 @pytest.mark.fault

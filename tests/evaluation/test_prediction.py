@@ -13,7 +13,7 @@ from support.raw_images import noise
 from regbench.config.compute import Compute
 from regbench.config.data import Data
 from regbench.errors import InputError, IntegrityError
-from regbench.evaluation.prediction import load_networks, predict, read_unlabelled, write_submission
+from regbench.evaluation.prediction import count_formulas, load_networks, predict, read_unlabelled, write_submission
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import save_model
@@ -99,3 +99,8 @@ def test_the_submission_has_the_likeliest_class_and_all_probabilities_stand_besi
     table = pd.read_csv(beside)
     assert list(table) == ["filename", "007", "NA", "1"] and list(table["filename"]) == ["b,b.png", "a.png"]
     np.testing.assert_array_equal(table.iloc[:, 1:].to_numpy(np.float32), probabilities)
+
+
+def test_cells_that_a_spreadsheet_would_run_are_counted() -> None:
+    formulas = ["=HYPERLINK(1)", "+a.png", "-a.png", "@SUM(1)"]
+    assert count_formulas([*formulas, "-1", "+2.5", "a=b", "007", "NA", ""]) == len(formulas)

@@ -143,20 +143,21 @@ def test_exp_run_changes_one_parameter_from_the_command_line(project: Project) -
 @pytest.mark.slow
 def test_own_colour_images_take_the_same_path(project: Project) -> None:
     write_canonical(
-        project.folder / "mine.zip", images=90, classes=("cat", "dog"), unlabelled=7, size=(9, 12), channels=3
+        project.folder / "mine.zip", images=90, classes=("=cat", "dog"), unlabelled=7, size=(9, 12), channels=3
     )
     project.run(
         *("dvc", "exp", "run", "-S", "data.raw=mine.zip", "-S", "data.image_size=[9,12]", "-S", "data.channels=3")
     )
     architecture = json.loads((project.folder / "runs/baseline/seed-128/model.json").read_text())
-    assert architecture["classes"] == ["cat", "dog"]
+    assert architecture["classes"] == ["=cat", "dog"]
     assert (architecture["channels"], architecture["height"], architecture["width"]) == (3, 9, 12)
     said = project.run(*REGBENCH, "predict", "mine.zip", "--model", "runs/baseline")
     assert "submission.csv: 7 labels by runs/baseline" in said
+    assert "names that a spreadsheet would run as formulas: 1: import the files as text" in said
     labels = pd.read_csv(project.folder / "submission.csv")
     assert list(labels["filename"]) == [f"{number}.png" for number in range(90, 97)]
-    assert set(labels["label"]) <= {"cat", "dog"}
-    assert list(pd.read_csv(project.folder / "submission-probabilities.csv")) == ["filename", "cat", "dog"]
+    assert set(labels["label"]) <= {"=cat", "dog"}
+    assert list(pd.read_csv(project.folder / "submission-probabilities.csv")) == ["filename", "=cat", "dog"]
 
 
 @pytest.mark.slow

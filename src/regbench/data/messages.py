@@ -1,5 +1,6 @@
 """Long lists in messages: the first ones, and a count of the others."""
 
+import re
 from collections.abc import Sequence
 
 MAX_LISTED = 20
@@ -18,3 +19,8 @@ def join_lines(lines: Sequence[str]) -> str:
     """Join lines, the first `MAX_LISTED` of them and a count of the others."""
     more = [f"... and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
     return "\n".join([*lines[:MAX_LISTED], *more])
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that neither ends a cell of a Markdown table nor begins an element of HTML."""
+    return re.sub(r"[|<]", r"\\\g<0>", text)

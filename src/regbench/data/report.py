@@ -1,5 +1,6 @@
 """The data report: counts, limits, sizes, brightness, duplicates, rejected rows, and a picture of samples."""
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from regbench.config.data import Data
 from regbench.data.dataset import SPLITS
 from regbench.data.ingest import Ingested
 from regbench.data.limits import find_limits
-from regbench.data.messages import MAX_LISTED, join_lines
+from regbench.data.messages import MAX_LISTED, escape_markdown, join_lines
 
 SAMPLES = 12
 """Train images per class in the picture."""
@@ -113,12 +114,14 @@ def markdown(report: Mapping[str, Any]) -> str:
     table = pd.DataFrame.from_dict(report["classes"], orient="index")
     # The sums stand beside the classes, one of which may be called `all`.
     counted = [*table.iterrows(), ("**all**", table.sum())]
-    rows = [f"| {_cell(str(label))} | {' | '.join(f'{count:,}' for count in row)} |" for label, row in counted]
+    rows = [
+        f"| {escape_markdown(str(label))} | {' | '.join(f'{count:,}' for count in row)} |" for label, row in counted
+    ]
     sizes = ", ".join(f"{count:,} of {size}" for size, count in report["sizes_seen"].items())
     lines = [
-        f"# Data: {report['source']}\n",
-        *(f"**{line}**\n" for line in report["limits"]),
-        f"{report['found'].capitalize()}.\n",
+        f"# Data: {escape_markdown(report['source'])}\n",
+        *(f"**{escape_markdown(line)}**\n" for line in report["limits"]),
+        f"{escape_markdown(report['found'].capitalize())}.\n",
         "| class | train | validation | test |",
         "|---|---:|---:|---:|",
         *rows,
@@ -130,18 +133,15 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"{found['across_splits']:,} groups straddle splits; "
         f"{found['unlabelled_also_labelled']:,} unlabelled images equal a labelled one.",
         f"- Equal pixels with different labels: {len(found['conflicting_labels']):,} groups.",
-        *(f"- {note}." for note in report["notes"]),
+        *(f"- {escape_markdown(note)}." for note in report["notes"]),
         f"- Files that no row names: {report['unlisted']:,}. Rejected rows: {len(report['rejected']):,}.",
     ]
-    lines += [f"  - {', '.join(f'{n}: {label}' for n, label in g.items())}" for g in found["conflicting_labels"][:20]]
+    conflicts = [", ".join(f"{n}: {label}" for n, label in group.items()) for group in found["conflicting_labels"][:20]]
+    lines += [f"  - {escape_markdown(conflict)}" for conflict in conflicts]
     if report["rejected"]:
-        lines += ["\n## Rejected\n", "```", join_lines(list(report["rejected"])), "```"]
+        # Indented, since a file's name could end a fenced block.
+        lines += ["\n## Rejected\n", textwrap.indent(join_lines(list(report["rejected"])), "    ")]
     return "\n".join([*lines, "\n![samples](samples.png)\n"])
-
-
-def _cell(text: str) -> str:
-    """Return text that cannot end a cell of a Markdown table."""
-    return text.replace("|", "\\|")
 
 
 def draw_samples(ingested: Ingested) -> Image.Image:

@@ -1,6 +1,6 @@
 """Labels for images that have none, by one saved network or by the mean probability of several."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,19 @@ def write_submission(
     files.write_csv(beside, pd.concat([names, pd.DataFrame(probabilities, columns=list(classes))], axis="columns"))
     files.write_csv(out, pd.DataFrame({"filename": names, "label": labels}))
     return beside
+
+
+def count_formulas(cells: Iterable[str]) -> int:
+    """Return how many cells a spreadsheet would run as a formula (OWASP, CSV injection); a negative number is none."""
+    return sum(cell.startswith(("=", "+", "-", "@")) and not _is_number(cell) for cell in cells)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _answers_like(network: Predictor) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regbench.data.messages import escape_markdown
 from regbench.errors import InputError
 from regbench.report.comparison import NETWORKS, Comparison
 from regbench.report.findings import advice, finding, groups, log_loss_verdict, power, verdict, vetoes
@@ -133,8 +134,10 @@ def timing_rows(comparison: Comparison, timings: pd.DataFrame) -> tuple[list[str
 
 def markdown(comparison: Comparison, data: dict[str, Any]) -> str:
     """Return the headline and the table as Markdown."""
-    lines = "\n".join(f"- {sentence}" for sentence in headline(comparison, data))
-    return "\n\n".join([lines, text_table(*table_rows(comparison)), notes(comparison)])
+    lines = "\n".join(f"- {escape_markdown(sentence)}" for sentence in headline(comparison, data))
+    header, rows = table_rows(comparison)
+    table = text_table(header, [[escape_markdown(cell) for cell in row] for row in rows])
+    return "\n\n".join([lines, table, notes(comparison)])
 
 
 def notes(comparison: Comparison) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from regbench.config.checking import load_params
-from regbench.evaluation.prediction import load_networks, predict, read_unlabelled, write_submission
+from regbench.evaluation.prediction import count_formulas, load_networks, predict, read_unlabelled, write_submission
 from regbench.retraining.champion import fetch_champion
 
 
@@ -38,4 +38,6 @@ def label_images(raw: Path, out: Path, model: Path | None, params_file: Path, de
     beside = write_submission(out, unlabelled.filenames, probabilities, networks[0].classes)
     by = name if model else f"champion, version {name}"
     summary = f"{out}: {len(probabilities):,} labels by {by}; probabilities: {beside}"
+    if formulas := count_formulas([*unlabelled.filenames, *networks[0].classes]):
+        summary += f"; names that a spreadsheet would run as formulas: {formulas:,}: import the files as text"
     return Labelled(summary, unlabelled.left_out)
