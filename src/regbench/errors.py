@@ -1,4 +1,4 @@
-"""What can go wrong and the exit code of each: a stage prints the message in one line and exits with the code."""
+"""Exceptions and their exit codes. A stage prints the message in one line and exits with the code."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Atomic writes, files of whole lines, and content hashes: what a reader finds under a name is always whole."""
+"""Atomic writes, appending of whole lines, and content hashes. A reader never sees half a file."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""Names where a project's files are, relative to its folder; the only place that holds these defaults."""
+"""Default paths of a project's files, relative to its folder. No other module has such defaults."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What is done to images before the network sees them: colour, distortion, whitening."""
+"""Transforms images before the network sees them: colour, distortion, whitening."""

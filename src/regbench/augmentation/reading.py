@@ -1,4 +1,4 @@
-"""Augmentations on disk, as training reads them: only what is as it was written."""
+"""Reads stored augmentations for training, and refuses files that are not as they were written."""
 
 from pathlib import Path
 

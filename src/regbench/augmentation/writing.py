@@ -1,4 +1,4 @@
-"""Augmentations on disk, as the stage `augment` writes them."""
+"""Writes augmentations for the stage `augment`."""
 
 from pathlib import Path
 

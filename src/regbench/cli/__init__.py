@@ -1,1 +1,1 @@
-"""The command `regbench`: all that people call and that is no stage of the pipeline."""
+"""The command `regbench`: everything that users call and that is no stage of the pipeline."""

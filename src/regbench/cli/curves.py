@@ -1,4 +1,4 @@
-"""Commands that show errors against a hyperparameter, or against what is wrong with the train images."""
+"""Commands that plot errors against a hyperparameter, or against damage to the train images."""
 
 from pathlib import Path
 

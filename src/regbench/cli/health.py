@@ -1,4 +1,4 @@
-"""Commands that say what is wrong with a project."""
+"""Commands that find what is wrong with a project."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The group of all commands; a command's module is imported when it is needed, and its library when it runs."""
+"""The group of all commands. A command's module is imported when it is needed, its libraries when it runs."""
 
 from functools import partial
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Commands that pass a trained model on."""
+"""Commands that export a trained model."""
 
 from pathlib import Path
 

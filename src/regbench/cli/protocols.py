@@ -1,4 +1,4 @@
-"""Commands that run a protocol beside the pipeline."""
+"""Commands that run a protocol outside the pipeline."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

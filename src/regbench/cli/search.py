@@ -1,4 +1,4 @@
-"""Commands around searches."""
+"""Commands for searches."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""The command that cuts the store of finished trainings back."""
+"""The command that prunes the store of finished trainings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Commands around MLflow."""
+"""Commands for MLflow."""
 
 from pathlib import Path
 

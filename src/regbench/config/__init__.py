@@ -1,1 +1,1 @@
-"""The typed mirror of `params.yaml`: a module a section, and the loader that checks it."""
+"""The typed form of `params.yaml`: one module per section, and the loader that checks it."""

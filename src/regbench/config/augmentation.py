@@ -1,4 +1,4 @@
-"""The sections `recipes` and `augment`: what is done to images before the network sees them."""
+"""The sections `recipes` and `augment`: how images are transformed before the network sees them."""
 
 from typing import Annotated
 

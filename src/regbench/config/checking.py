@@ -1,4 +1,4 @@
-"""Checking `params.yaml`: every mistake is found before anything runs, and all are reported at once."""
+"""Checks `params.yaml`: finds all mistakes before anything runs, and reports all of them at once."""
 
 from collections.abc import Mapping
 from pathlib import Path

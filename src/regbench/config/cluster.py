@@ -1,4 +1,4 @@
-"""The sections `compute.dask` and `compute.slurm`: which cluster does the trainings. None of it changes a result."""
+"""The sections `compute.dask` and `compute.slurm`: the cluster that trains. Neither changes a result."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The section `compute`: what trainings run on, and how much of them is kept for later."""
+"""The section `compute`: what trainings run on, and how many of them stay in the store."""
 
 import os
 from typing import Annotated, Literal

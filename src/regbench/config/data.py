@@ -1,4 +1,4 @@
-"""The section `data`: where the raw images are and what becomes of them."""
+"""The section `data`: where the raw images are, and how they are read and split."""
 
 from typing import Annotated, Literal
 

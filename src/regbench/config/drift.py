@@ -1,4 +1,4 @@
-"""The keys `retrain.drift` of `params.yaml`: how far new data may be from what the champion was trained on."""
+"""The keys `retrain.drift` of `params.yaml`: how far new data may differ from the champion's training data."""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,4 @@
-"""The section `ensembles`: several networks that answer as one, compared like any variant."""
+"""The section `ensembles`: several networks that predict as one, compared like any variant."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The section `evaluate`: how results are summed up."""
+"""The section `evaluate`: how results are summarised."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What is trained and compared: the sections of `params.yaml` that the variants' networks follow from."""
+"""The sections of `params.yaml` that decide what is trained and compared."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self

@@ -1,4 +1,4 @@
-"""Reading sections of `params.yaml`: a stage loads its own ones, and knows nothing of the others."""
+"""Reads sections of `params.yaml`. A stage loads only its own sections."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The keys `retrain.notify` of `params.yaml`: who is told how a job ended."""
+"""The keys `retrain.notify` of `params.yaml`: who is notified when a job ends."""
 
 from regbench.config.section import Positive, Section
 

@@ -1,4 +1,4 @@
-"""The whole of `params.yaml`, typed and frozen; each section is explained in a module of its own."""
+"""The whole of `params.yaml`, typed and frozen. Each section has a module that explains it."""
 
 from regbench.config.data import Data
 from regbench.config.experiment import EvaluatedExperiment, SearchedExperiment

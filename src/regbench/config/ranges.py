@@ -1,4 +1,4 @@
-"""Search ranges, as they stand in `params.yaml` where a value could stand."""
+"""Search ranges: `params.yaml` may have one in the place of a number."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar

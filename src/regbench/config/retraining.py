@@ -1,4 +1,4 @@
-"""The section `retrain` of `params.yaml`: the scheduled job, and what a challenger must show to become champion."""
+"""The section `retrain` of `params.yaml`: the scheduled job, and the rules for promotion."""
 
 from typing import Annotated, Literal, Self
 

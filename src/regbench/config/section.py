@@ -1,4 +1,4 @@
-"""What all sections of `params.yaml` are made of."""
+"""The base class of all sections of `params.yaml`."""
 
 from typing import Annotated, Literal
 

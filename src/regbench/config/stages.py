@@ -1,4 +1,4 @@
-"""Which sections of `params.yaml` each stage reads: a change of any other section runs none of it again."""
+"""Which sections of `params.yaml` each stage reads. Changes of other sections do not run it again."""
 
 from typing import Any
 

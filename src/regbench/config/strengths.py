@@ -1,4 +1,4 @@
-"""The regularizers of one training: a strength each, 0 or false = off."""
+"""The regularizers of one training: one strength (hyperparameter) each; 0 or false is off."""
 
 from typing import Annotated
 

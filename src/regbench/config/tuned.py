@@ -1,4 +1,4 @@
-"""Variants as the stage `tune` resolved them, on disk: what the search hands to training."""
+"""Reads and writes variants with the values that the stage `tune` chose."""
 
 from pathlib import Path
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Variants: as `params.yaml` gives them, with ranges to search, and as training takes them, all numbers."""
+"""Variants: as in `params.yaml`, with search ranges, and as training takes them, with numbers only."""
 
 from collections.abc import Mapping
 from typing import Any

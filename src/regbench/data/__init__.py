@@ -1,1 +1,1 @@
-"""Raw images to arrays: the canonical layout, decoding, splits, the data report."""
+"""Converts raw images to arrays: layouts, decoding, splits, the data report."""

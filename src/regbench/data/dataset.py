@@ -1,4 +1,4 @@
-"""The packed data set as later stages see it: classes and shape, and each split as an array with its index."""
+"""The ingested data set as later stages read it: classes, shape, and an array with its index for each split."""
 
 import hashlib
 import re

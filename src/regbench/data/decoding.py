@@ -1,4 +1,4 @@
-"""Decodes all images of a data set on all cores, and only those that the last time did not."""
+"""Decodes images on all cores, and only those that the last ingest did not decode."""
 
 import gc
 import hashlib

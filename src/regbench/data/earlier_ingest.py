@@ -1,4 +1,4 @@
-"""What an earlier ingest left behind, so that unchanged images are not decoded again."""
+"""Reads the result of the last ingest, so that unchanged images are not decoded again."""
 
 import zipfile
 from collections.abc import Sequence

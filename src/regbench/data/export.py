@@ -1,4 +1,4 @@
-"""Torchvision's classification data sets in the canonical raw layout, so that they take the same path as any images."""
+"""Writes torchvision's data sets in the canonical raw layout, so that ingest reads them like any others."""
 
 import gzip
 import shutil

@@ -1,4 +1,4 @@
-"""Encoded image files to pixels of one shape, the same for every mode that their formats know."""
+"""Decodes image files to pixels of one shape, whatever mode their format uses."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Raw images in any layout to arrays, indexes and a report: everything is checked before anything is written."""
+"""Converts raw images to arrays, indexes and a report. Everything is checked before anything is written."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a data set cannot carry: said once, in one line each, before anyone reads a table of results."""
+"""Finds what a data set is too small or too unequal for, one line each, for reports and the terminal."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Long lists in messages: the first ones, and a count of the others."""
+"""Shortens long lists in messages: the first entries, and how many more there are."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Writes images in the canonical raw layout, as a folder or a .zip; equal input gives equal bytes."""
+"""Writes images in the canonical raw layout, as a folder or a .zip. Equal input gives equal bytes."""
 
 import io
 import shutil

@@ -1,4 +1,4 @@
-"""Which labelled image is in which split."""
+"""Decides which split each labelled image is in."""
 
 import hashlib
 

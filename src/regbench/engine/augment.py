@@ -1,4 +1,4 @@
-"""Augmentations: what the store lacks is made, on all cores; names of recipes decide nothing."""
+"""Makes augmentations that the store does not have, on all cores. Names of recipes do not matter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One ensemble from its trained networks: the code that decides its bits, and nothing else."""
+"""Combines trained networks to one ensemble. Only this code decides the bits of an ensemble."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What decides the bits of an ensemble: its networks' specs and seeds, and how they are combined."""
+"""The spec of an ensemble: specs and seeds of its networks, and how they are combined."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Ensembles: what the store lacks of their networks is trained with all other runs, then they are put together."""
+"""Trains the missing networks of ensembles together with all other runs, then combines them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

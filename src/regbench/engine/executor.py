@@ -1,4 +1,4 @@
-"""What carries tasks out: anything that has the `submit` of `concurrent.futures`."""
+"""The protocol of executors: anything with the `submit` of `concurrent.futures`."""
 
 from collections.abc import Callable
 from concurrent.futures import Future

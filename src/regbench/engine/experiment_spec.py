@@ -1,4 +1,4 @@
-"""The spec of a variant, from `params.yaml`; editing this code, or what it imports, trains nothing."""
+"""Derives a variant's spec from `params.yaml`. Changes of this code retrain nothing."""
 
 from importlib.metadata import version
 from pathlib import Path

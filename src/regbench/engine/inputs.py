@@ -1,4 +1,4 @@
-"""What a call reads: files, named by their content, so that they are the same wherever it is done."""
+"""The files that a call reads, named by their content, so that they are the same on any machine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

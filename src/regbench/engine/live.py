@@ -1,4 +1,4 @@
-"""What a running training shows of itself: a file that grows by a line per epoch, and that no result depends on."""
+"""Live files: a running training appends one line per epoch. No result depends on them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Refuses networks that do not fit images or strengths before anything runs: a worker builds them."""
+"""Refuses networks that do not fit the images or strengths, before anything runs. A worker builds them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whether a variant's network can be built, takes the images, and has what its settings need."""
+"""Tests whether a variant's network can be built, accepts the images, and has what its settings need."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

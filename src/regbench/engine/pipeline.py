@@ -1,4 +1,4 @@
-"""The stage `train`: every variant under every seed, from the folders of the stages before it."""
+"""The stage `train`: trains every variant under every seed, on the outputs of earlier stages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Imported once by the server that worker processes are forked from: all that a training needs, torch above all."""
+"""Imported once by the server that worker processes are forked from: all that trainings need, mainly torch."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Waits for trainings, and shows on a terminal how far they are."""
+"""Waits for trainings, and shows their progress on a terminal."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""The runs that `params.yaml` asks for, from the store to the folders that DVC keeps, and back."""
+"""Copies the runs that `params.yaml` asks for from the store to the folders that DVC keeps, and back."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The engine: trains what the store lacks, on all cores, and nothing else."""
+"""The engine: trains the runs that the store does not have, on all cores."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""What decides the bits of a training: settled once, then all that a worker is told."""
+"""The spec of a training: everything that decides its bits."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property

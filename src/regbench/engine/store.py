@@ -1,4 +1,4 @@
-"""The store of what is computed already, by the digest of all that decides its bits.
+"""The store of finished results. A result's name is the digest of everything that decides its bits.
 
 An entry is a folder `KIND/NAME`. It is written beside its place and renamed into it, so that it is whole or not there,
 also after `kill -9`; of two processes that compute the same entry the first one's stays, which has the same bytes.

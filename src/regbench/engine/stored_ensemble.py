@@ -1,4 +1,4 @@
-"""An ensemble and its entry in the store, beside single runs, with the same files."""
+"""Combines an ensemble and stores it, with the same files as a single run."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A training and its entry in the store."""
+"""Trains a run and stores it."""
 
 import csv
 from collections.abc import Callable

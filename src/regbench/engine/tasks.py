@@ -1,4 +1,4 @@
-"""What a worker is told: one training, and the functions that workers are called with.
+"""The task that describes one training to a worker, and the functions that workers run.
 
 A task holds values and paths alone, so that it can be pickled and done in any process that sees the paths. What
 computes is imported where it is used: the process that hands out tasks needs no torch.

@@ -1,4 +1,4 @@
-"""One training from a spec and a seed: the code that decides its bits, and nothing else.
+"""Trains one run from a spec and a seed. Only this code decides the bits of a run.
 
 Where results go, how many processes there are and what is shown meanwhile is decided in other modules, so that editing
 those trains nothing again.

@@ -1,1 +1,1 @@
-"""Scores of trained networks on images that they never saw."""
+"""Scores trained networks on test images."""

@@ -1,4 +1,4 @@
-"""Corruptions of images that a network meets in use and never in training: the robustness that accuracy hides."""
+"""Corrupts images (noise, blur, ...) to measure robustness."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the trained networks are worth on images that they never saw: probabilities first, every score from them."""
+"""Evaluates trained networks on the test split: predicts probabilities first, then computes all scores from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A model for other programs: ONNX, and PyTorch's exported graph, both without pickle and without regbench's code."""
+"""Exports a model for other programs: ONNX and PyTorch's exported graph, without pickle or regbench's code."""
 
 import logging
 import warnings

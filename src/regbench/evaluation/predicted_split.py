@@ -1,4 +1,4 @@
-"""What one network predicts of a split, also under corruptions: the code that decides its bits, and nothing else."""
+"""Predicts a split with one network, also under corruptions. Only this code decides the predictions' bits."""
 
 from functools import lru_cache
 from pathlib import Path

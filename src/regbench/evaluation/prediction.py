@@ -1,4 +1,4 @@
-"""Labels for images that have none, by one saved network or by the mean probability of several."""
+"""Labels unlabelled images, by one saved network or by the mean probability of several."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The evaluation of one trained network, done by a worker."""
+"""Evaluates one trained network, in a worker."""
 
 from regbench.engine.store import Store
 from regbench.evaluation.predicted_split import predict_split

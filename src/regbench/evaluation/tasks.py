@@ -1,4 +1,4 @@
-"""What a worker is told of an evaluation; the process that hands it out needs no torch."""
+"""Describes an evaluation to a worker, without importing torch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,1 +1,1 @@
-"""What is wrong with a project: `regbench verify` reads all bytes, `regbench doctor` looks at states, in seconds."""
+"""Finds what is wrong with a project: `regbench verify` reads all bytes, `regbench doctor` checks states in seconds."""

@@ -1,4 +1,4 @@
-"""Looks at everything that may be wrong with a project, without heavy libraries: in seconds, and changes nothing."""
+"""Checks everything that may be wrong with a project, in seconds, without heavy imports or changes."""
 
 from collections.abc import Iterator
 from pathlib import Path

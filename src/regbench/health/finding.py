@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""One result of a check."""
 
 from dataclasses import dataclass
 

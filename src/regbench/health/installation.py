@@ -1,4 +1,4 @@
-"""This machine: Python and packages, space on disk, and what takes it."""
+"""Checks this machine: Python, packages, and disk space."""
 
 import os
 import platform

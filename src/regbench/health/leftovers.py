@@ -1,4 +1,4 @@
-"""What killed processes leave behind: locks, torn lines, temporary files, unfinished trainings, begun decisions."""
+"""Finds what killed processes left: locks, torn lines, temporary files, unfinished trainings, pending decisions."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""State of parameters, pipeline, MLflow and version control."""
+"""Checks the state of parameters, pipeline, MLflow and git."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""What is needed to build a network."""
+"""Everything that is needed to build a network."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self

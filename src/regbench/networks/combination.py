@@ -1,4 +1,4 @@
-"""How the networks of an ensemble answer as one: their class probabilities (M, N, K) in, logits (N, K) out."""
+"""Combines the networks of an ensemble: class probabilities (M, N, K) in, logits (N, K) out."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Several networks that answer as one model, on disk too."""
+"""Several networks that predict as one model, in memory and on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path

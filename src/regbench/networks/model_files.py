@@ -1,4 +1,4 @@
-"""A model on disk: weights as safetensors, what builds it as JSON; no pickle."""
+"""A model on disk: weights as safetensors, architecture as JSON, no pickle."""
 
 from collections.abc import Callable
 from pathlib import Path

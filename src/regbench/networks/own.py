@@ -1,4 +1,4 @@
-"""Networks of the user's own: functions in modules of the project's folder `networks`."""
+"""The user's own networks: functions in modules of the project's folder `networks`."""
 
 import importlib
 import sys

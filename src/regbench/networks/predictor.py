@@ -1,4 +1,4 @@
-"""What all models have in common: raw pixels in, logits or class probabilities out."""
+"""The base of all models: raw pixels in, logits or class probabilities out."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol

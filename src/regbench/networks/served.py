@@ -1,4 +1,4 @@
-"""A model as others run it: probabilities from raw pixels."""
+"""A model for serving: class probabilities from raw pixels."""
 
 from torch import Tensor, nn
 

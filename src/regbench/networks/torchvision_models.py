@@ -1,4 +1,4 @@
-"""torchvision's classifiers, fitted to the images at hand."""
+"""torchvision's classifiers, adapted to the images."""
 
 import torch
 from torch import Tensor, nn

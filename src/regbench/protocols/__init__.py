@@ -1,1 +1,1 @@
-"""Studies beside the pipeline: the same library on changed parameters, in a folder of their own."""
+"""Protocols: experiments outside the pipeline, with changed parameters, in a folder of their own."""

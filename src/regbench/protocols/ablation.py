@@ -1,4 +1,4 @@
-"""What each strength of a combination does alone, and what the combination loses without it."""
+"""Measures what each strength of a combination does alone, and what the combination loses without it."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tutorial's protocol on anyone's images, and for each of its claims whether it held there."""
+"""Runs the tutorial's protocol on any images, and tests each of its claims."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tutorial's steps as data: what it does in its order, what it claims of each step, and what would bear it out."""
+"""The tutorial's steps as data: their order, what is claimed of each, and what would confirm the claim."""
 
 from dataclasses import dataclass
 from typing import Literal

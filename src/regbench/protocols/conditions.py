@@ -1,4 +1,4 @@
-"""The same variants under several conditions, such as train sets: each against the baseline of its condition."""
+"""Compares the same variants under several conditions, each with the baseline of its condition."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""The parameters of a validation curve: one variant with a value of one hyperparameter after the other."""
+"""The parameters of a validation curve: one variant with different values of one hyperparameter."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Train images with wrong labels, or that show nothing: so many of them exactly, and nothing else changed."""
+"""Damages an exact number of train images: wrong labels, or shuffled pixels."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Give more seeds to the comparisons that are undecided, and to no other, until all are settled or time is up."""
+"""Adds seeds to undecided comparisons only, until all are settled or time is up."""
 
 import time
 from dataclasses import dataclass

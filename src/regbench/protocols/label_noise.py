@@ -1,4 +1,4 @@
-"""The comparison where a part of the train images is wrong: which regularizer holds."""
+"""Compares variants when a part of the train images is damaged."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The comparison at several numbers of train images: regularizers matter most where labels are few."""
+"""Compares variants at several numbers of train images."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all protocols share: train what is not trained yet, evaluate everything, compare."""
+"""What all protocols share: train what is missing, evaluate, compare."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

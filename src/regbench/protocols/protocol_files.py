@@ -1,4 +1,4 @@
-"""What every study leaves: a table as CSV, as Markdown, and a picture."""
+"""Writes the files of a protocol: a table as CSV and Markdown, and a picture."""
 
 from collections.abc import Sequence
 from pathlib import Path

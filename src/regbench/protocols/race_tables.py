@@ -1,4 +1,4 @@
-"""What a race has found, as tables and sentences."""
+"""The results of a race as tables and sentences."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Errors of a protocol's networks on another split than the one they are compared on."""
+"""Errors of a protocol's networks on another split than the one on which they are compared."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The strongest networks of a parameter file, compared without a pipeline: tables, and ensembles of their seeds."""
+"""Compares the networks of a parameter file without the pipeline: tables, and ensembles of their seeds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Train, validation and test error against one hyperparameter: where a network underfits, and where it overfits."""
+"""Measures train, validation and test error against one hyperparameter: underfitting and overfitting."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Read what `evaluate` left of a variant: right or wrong and the log-loss of each seed on each image."""
+"""Reads a variant's evaluation: right or wrong, and log-loss, for each seed and image."""
 
 import hashlib
 from pathlib import Path

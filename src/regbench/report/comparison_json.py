@@ -1,4 +1,4 @@
-"""A comparison as plain values, for comparison.json."""
+"""Writes a comparison as plain values for comparison.json."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How much a variant adds to a plain network: of variants that are equally good, the simplest is recommended."""
+"""Ranks variants by complexity. Of equally good variants, the simplest is recommended."""
 
 from regbench.config.experiment import EvaluatedExperiment
 

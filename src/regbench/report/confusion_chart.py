@@ -1,4 +1,4 @@
-"""What a variant confuses: a matrix of few classes, the most confused pairs of many."""
+"""Draws confusions: a matrix for few classes, the most confused pairs for many."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Learning curves: the best variants in their colours, the others in grey, so that twenty can be read."""
+"""Draws learning curves: the best variants in colour, the others in grey, so that twenty stay readable."""
 
 import json
 from collections.abc import Sequence

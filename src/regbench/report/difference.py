@@ -1,4 +1,4 @@
-"""What changed between two comparisons, such as those of two commits."""
+"""Compares two comparisons, such as those of two commits."""
 
 import pandas as pd
 

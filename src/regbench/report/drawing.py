@@ -1,4 +1,4 @@
-"""How charts look and where they go: colours, axes, Vega-Lite for a browser, PNG for a document."""
+"""Style and output of charts: colours, axes, Vega-Lite for a browser, PNG for a document."""
 
 import io
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The first screen of a comparison in words: the finding, what to use, and groups of variants."""
+"""The first screen of a comparison in words: the finding, the recommendation, and groups of variants."""
 
 from collections.abc import Sequence
 

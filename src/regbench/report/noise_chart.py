@@ -1,4 +1,4 @@
-"""Error against the part of the train images that is wrong: a panel per variant, the baseline in each."""
+"""Draws error against the damaged part of the train images: a panel per variant, with the baseline in each."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Rows in a given order, each with its error and its gain over the row that it is compared with."""
+"""Draws rows in a given order, each with its error and its gain over its reference."""
 
 import altair as alt
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Error against the number of train images: a panel per variant, the baseline in each."""
+"""Draws error against the number of train images: a panel per variant, with the baseline in each."""
 
 from collections.abc import Sequence
 

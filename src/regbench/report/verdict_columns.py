@@ -1,4 +1,4 @@
-"""The columns of `comparison.csv` that compare a variant with the baseline, by error and by log-loss."""
+"""The columns of `comparison.csv` with verdicts against the baseline, by error and by log-loss."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any

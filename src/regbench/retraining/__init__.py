@@ -1,1 +1,1 @@
-"""The job that retrains: new data in, a better champion out, or nothing changed."""
+"""The retraining job: trains on new data, and promotes a better model or changes nothing."""

@@ -1,4 +1,4 @@
-"""Names of new images in the raw folder: their own, or one with a part of the file's hash where that is taken."""
+"""Names new images in the raw folder: their own name, or with a part of the file's hash if it is taken."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Updates MLflow and the page from the decision log; a later job completes what is missing."""
+"""Updates MLflow and the page from the decision log. A later job completes what is missing."""
 
 from regbench.config.params import Params
 from regbench.files import write_json

@@ -1,4 +1,4 @@
-"""How far MLflow is with the decisions, by a receipt of this machine."""
+"""Remembers which decisions MLflow has, in a file on this machine."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who challenges the champion: chosen on validation images alone."""
+"""Chooses the challenger, on validation images alone."""
 
 from dataclasses import dataclass
 from pathlib import Path

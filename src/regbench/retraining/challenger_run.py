@@ -1,4 +1,4 @@
-"""MLflow's run of a network that the pipeline trained."""
+"""Finds MLflow's run of a network that the pipeline trained."""
 
 from regbench.config.params import Params
 from regbench.errors import TrackingError

@@ -1,4 +1,4 @@
-"""The champion's files, for whoever wants to use it."""
+"""Fetches the champion's files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The gate: whether a challenger takes the champion's place. Pure: predictions in, a decision with its reasons out.
+"""The gate: decides whether a challenger replaces the champion. A pure function of predictions.
 
 Both networks are scored on the same images, so the comparison is paired, image by image (McNemar's design). A promotion
 needs both of two tests, each at `Gate.level` on its side: the interval of `paired_difference`, which is exact

@@ -1,4 +1,4 @@
-"""What the job decided, one record a decision, in a file that is only ever appended to (`decisions.jsonl`).
+"""The decision log `decisions.jsonl`: one record per decision, append-only.
 
 A decision that moves the alias is written down twice. `pending.json` holds the whole record before the alias is moved,
 the log holds it afterwards. Killed in between, the next job sees from the registry whether the move happened, and

@@ -1,4 +1,4 @@
-"""The record of one decision: what the log, MLflow and the page are made of."""
+"""The record of one decision, from which the log, MLflow and the page are made."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Distances between two sets of images, labels or answers, each with the p-value of both coming from one source."""
+"""Distances between two sets of images, labels or predictions, each with a p-value for one common source."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is new since the champion, and how far it is from what the champion was trained on."""
+"""Finds the data that are new since the champion, and measures their drift."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How a job ended, and who is notified."""
+"""Records how a job ended, and notifies people."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""New rows into the raw folder, by content: planned and checked first, then written so that a kill does no harm.
+"""Adds new rows to the raw folder, by content: first planned and checked, then written so that a kill does no harm.
 
 The batch itself stays as it is. Merging it again finds every image there already, so nothing has to be marked as done,
 and a folder that rows are only ever added to serves as well as one that is emptied.

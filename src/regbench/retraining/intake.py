@@ -1,4 +1,4 @@
-"""GateInputs's data on their way in: merged, looked at, checked by ingest; what is not fit is left alone."""
+"""Takes in new data: merges, checks drift, ingests. Unsuitable data are left alone."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The job, from new data to a decision; safe to kill at any moment.
+"""The retraining job, from new data to a decision. It is safe to kill at any moment.
 
 Four things hold state: the *pipeline* (DVC's outputs), the *registry* (versions and the alias `champion`), the *log* of
 decisions, and what follows from the log (MLflow's runs, the page, what is published). They change in this order:

@@ -1,4 +1,4 @@
-"""Labels images by the champion, or by the networks of a folder."""
+"""Labels images with the champion, or with the networks of a folder."""
 
 from dataclasses import dataclass
 from pathlib import Path

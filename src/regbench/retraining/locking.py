@@ -1,4 +1,4 @@
-"""One job at a time. The lock is the kernel's (flock): a job that dies, however it dies, leaves none behind."""
+"""Allows one job at a time, by a lock of the kernel (flock), which ends with its process."""
 
 import os
 from collections.abc import Iterator

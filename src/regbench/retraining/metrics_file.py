@@ -1,4 +1,4 @@
-"""The last job as a Prometheus text file, for node_exporter's textfile collector or anything else that scrapes."""
+"""Writes the last job's metrics as a Prometheus text file, for node_exporter or another scraper."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Notifies a webhook and a command of how a job ended; a failure of that is one line, never an error."""
+"""Notifies a webhook and a command when a job has ended. A failed notification is one line, never an error."""
 
 import json
 import os

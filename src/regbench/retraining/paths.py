@@ -1,4 +1,4 @@
-"""Where the job finds and leaves things."""
+"""Paths of the job's files."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`dvc repro`, `dvc push` and the commit of `dvc.lock`, as the job runs them."""
+"""Runs `dvc repro` and `dvc push`, and commits `dvc.lock`, for the job."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Champion and challenger on the locked test images of today: the only place besides `evaluate` that opens them."""
+"""Predicts the current test images with champion and challenger. Besides `evaluate`, only this opens them."""
 
 import time
 from pathlib import Path

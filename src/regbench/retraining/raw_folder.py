@@ -1,4 +1,4 @@
-"""Adds rows to a raw folder: images first, then the CSV files by atomic replacement, so that no row lacks its image."""
+"""Adds rows to a raw folder: images first, then the CSV files atomically, so that every row has its image."""
 
 import csv
 import io

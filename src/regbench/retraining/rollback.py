@@ -1,4 +1,4 @@
-"""The previous champion back, by hand, as a decision with a record of its own."""
+"""Restores the previous champion, as a decision with its own record."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Decisions in words and numbers, for MLflow and the page."""
+"""Describes decisions in words and numbers, for MLflow and the page."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,1 +1,1 @@
-"""What a process runs on: device, machine, processes, randomness, the identity of its code."""
+"""The process: device, machine, child processes, randomness, and the identity of its code."""

@@ -1,4 +1,4 @@
-"""Settings of a process that decide the last bits of what it computes, or how fast it does."""
+"""Process settings that decide the last bits of results, or the speed."""
 
 import ctypes
 import sys

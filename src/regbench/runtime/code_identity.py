@@ -1,4 +1,4 @@
-"""Identifies the code that a module loads: results depend on it, and neither DVC nor a store of results sees imports.
+"""Identifies the code that a module imports: results depend on it, and DVC does not see imports.
 
 Comments, docstrings and formatting are no part of it, so that rewording one does not train a network again.
 """

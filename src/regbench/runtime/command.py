@@ -1,4 +1,4 @@
-"""Runs a command or a stage: settings of its process, failures in one line, and exit codes."""
+"""Runs a command or a stage: process settings, one-line failures, and exit codes."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""What a training computes on: device, threads and precision."""
+"""Chooses what a training computes on: device, threads and precision."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What git says of a project's folder; where it refuses, its own words."""
+"""Asks git about a project's folder. Where git refuses, its own message is kept."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a training computes on, once `auto` is settled."""
+"""What a training computes on, after `auto` is resolved."""
 
 from dataclasses import dataclass
 from typing import Literal

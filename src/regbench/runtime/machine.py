@@ -1,4 +1,4 @@
-"""What a computation runs on: processor and versions, in words, and its memory."""
+"""Describes the machine: processor, versions, memory."""
 
 import platform
 import resource

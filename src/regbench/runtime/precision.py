@@ -1,4 +1,4 @@
-"""Measures once a machine whether bfloat16 is faster than float32, and remembers the answer."""
+"""Measures once per machine whether bfloat16 is faster than float32, and remembers the result."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The fate of a process whose parent dies."""
+"""Ends processes whose parent has died."""
 
 import ctypes
 import os

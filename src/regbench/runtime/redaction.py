@@ -1,4 +1,4 @@
-"""Takes secrets out of text: the one function for messages, logs, tags and pages."""
+"""Removes secrets from text: the one function for messages, logs, tags and pages."""
 
 import re
 from pathlib import PurePath

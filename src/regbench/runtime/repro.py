@@ -1,4 +1,4 @@
-"""Runs `dvc repro` and says in plain words which stage is running, of how many, and what is up to date."""
+"""Runs `dvc repro` and prints which stage of how many is running, and what is up to date."""
 
 import os
 import re

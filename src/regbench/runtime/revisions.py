@@ -1,4 +1,4 @@
-"""Outputs of the pipeline as they were at another git revision."""
+"""Reads outputs of the pipeline at another git revision."""
 
 import subprocess
 import sys

@@ -1,1 +1,1 @@
-"""The search of a variant's strengths. Only this package imports optuna."""
+"""Searches a variant's strengths. Only this package imports optuna."""

@@ -1,4 +1,4 @@
-"""A grid of two ranges as a table of colours: a cell a setting, with the objective that it came to."""
+"""Draws a grid of two ranges as a coloured table: one cell per setting, with its objective."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a trial comes to: the trainings of one setting, reported to the pruner, as objectives of the study."""
+"""The objective of a trial: trains one setting, and reports to the pruner."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

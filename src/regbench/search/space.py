@@ -1,4 +1,4 @@
-"""What a study searches and how: ranges, samplers and pruners as Optuna's objects."""
+"""Converts ranges, samplers and pruners to Optuna's objects."""
 
 import itertools
 from collections.abc import Mapping

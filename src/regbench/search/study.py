@@ -1,4 +1,4 @@
-"""A study: trials that are asked, tried and stored one by one, and that go on where they stopped.
+"""A study: trials are asked, trained and stored one by one, and continue after an interruption.
 
 Optuna decides on a copy of the study in memory that holds exactly what a trial may know: the trials up to
 `index - parallel` as they ended, and those after them as under way. So a trial is a function of its index and of the

@@ -1,4 +1,4 @@
-"""What a study leaves for readers: tables and a summary that repeat to the byte, seconds apart, and plots."""
+"""Writes the results of a study: tables and a summary that repeat to the byte, timings, and plots."""
 
 import warnings
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The trainings of a search: done by workers, and kept in the engine's store like any other.
+"""Trains for a search, in workers; the engine's store keeps these runs like any others.
 
 What decides a trial's outcome is in `objective`, whose code names the study; this module only connects it to the store.
 """

@@ -1,4 +1,4 @@
-"""The stage `tune`: every variant with its ranges searched, so that only numbers are left."""
+"""The stage `tune`: searches the ranges of every variant, and writes variants with numbers only."""
 
 import asyncio
 from collections.abc import Sequence

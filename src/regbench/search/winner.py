@@ -1,4 +1,4 @@
-"""Which trial wins: the best ones are trained again under seeds that no trial has seen, and the best mean wins.
+"""Chooses the winner: trains the best trials again under held-out seeds, and takes the best mean.
 
 The best of many trials is partly the luckiest one; fresh seeds take the luck away. What is left of it is weighed by the
 one-standard-error rule (Breiman, Friedman, Olshen and Stone: Classification and Regression Trees, 1984, 3.4.3): values

@@ -1,4 +1,4 @@
-"""The classes on which a variant is significantly worse than another, which may win on average."""
+"""Finds classes on which a variant is significantly worse than another, even if it is better on average."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Intervals for accuracies, and paired differences between variants, over both noises: seeds and test images.
+"""Intervals of accuracies, and paired differences of variants, over the noise of seeds and of test images.
 
 The method, its source and how it was tested are in `regbench.statistics.noise`. All accuracies and differences are
 fractions, not percent.

@@ -1,4 +1,4 @@
-"""Whether a paired difference of two accuracies is above a margin, for one network against one other."""
+"""Tests whether the paired difference of two accuracies exceeds a margin, for two single networks."""
 
 import numpy as np
 from scipy.special import ndtr

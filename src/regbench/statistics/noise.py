@@ -1,4 +1,4 @@
-"""How far a mean over seeds and test images can be trusted: one variance for each of the two noises.
+"""The uncertainty of a mean over seeds and test images: one variance for each of the two noises.
 
 Every cell (seed s, image i) is scored once, so the design is two-way crossed with random rows and columns (Searle,
 Casella & McCulloch 1992, 'Variance components', ch. 4; Owen 2007, 'The pigeonhole bootstrap', arXiv 0712.1111):

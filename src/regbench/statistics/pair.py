@@ -1,4 +1,4 @@
-"""One comparison of two variants whose noise is pooled: its estimate, test, interval and plan."""
+"""One comparison of two variants with pooled noise: estimate, test, interval and plan."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace

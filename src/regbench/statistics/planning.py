@@ -1,4 +1,4 @@
-"""What more seeds would do: the smallest difference that can be detected, and the seeds that an undecided one needs."""
+"""Plans more seeds: the smallest detectable difference, and the seeds that decide an undecided comparison."""
 
 from typing import NamedTuple
 

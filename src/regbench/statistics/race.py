@@ -1,4 +1,4 @@
-"""A race: comparisons with one baseline that get more seeds, look by look, until each is settled.
+"""A race: comparisons with one baseline get more seeds, look by look, until each is settled.
 
 At a look a comparison is settled when its verdict is better, worse or practically equal; the levels of the looks are
 those of `sequential`, so that the family of all comparisons keeps its level over all looks. One that will hardly be

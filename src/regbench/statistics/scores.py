@@ -1,4 +1,4 @@
-"""Scores of predictions: every number about a run or a variant comes from class probabilities and labels."""
+"""Scores of predictions: all are computed from class probabilities and labels."""
 
 import numpy as np
 import pandas as pd

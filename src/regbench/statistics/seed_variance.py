@@ -1,4 +1,4 @@
-"""The variance over seeds of each variant's score, moderated by what the other variants show.
+"""The variance over seeds of each variant's score, moderated by that of the other variants.
 
 Four seeds tell a variance with three degrees of freedom only. Variants of one comparison vary about alike, so each can
 borrow from the others: empirical Bayes with a scaled inverse chi-square prior of location s0^2 and d0 degrees of

@@ -1,4 +1,4 @@
-"""Looks at one comparison while its seeds grow: what of its level each look may spend.
+"""Alpha spending: how much of its level each look at a comparison may use while its seeds grow.
 
 Whoever looks again after each seed, and stops when a difference is significant, finds one in the end. So the level is
 spent bit by bit: of a level a, a t^RHO may be spent up to the look with the fraction t of all planned seeds (Lan &

@@ -1,4 +1,4 @@
-"""Variants that are the same network: a search that keeps its start repeats its fixed twin, to the bit."""
+"""Finds variants that are the same network, such as a search that keeps its start and its fixed twin."""
 
 from collections.abc import Hashable, Mapping
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""The units of sampling: images that count alike, images weighted by their class, or groups of images."""
+"""Units of sampling: images of equal weight, images weighted by class, or groups of images."""
 
 from dataclasses import dataclass
 from typing import Literal

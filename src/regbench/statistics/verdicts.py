@@ -1,4 +1,4 @@
-"""Verdicts in words: which variants are better than the baseline, which tie with the best, and which to recommend."""
+"""Verdicts in words: which variants are better than the baseline, tied with the best, and recommended."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""MLflow runs from the files of finished stages; nothing else imports mlflow."""
+"""Logs finished stages to MLflow. No other package imports mlflow."""

@@ -1,4 +1,4 @@
-"""MLflow's client of a store, with a limit to how long it waits for a database."""
+"""MLflow's client, with a limit on how long it waits for a database."""
 
 import logging
 

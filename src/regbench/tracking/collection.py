@@ -1,4 +1,4 @@
-"""Reads everything that belongs in MLflow from the pipeline's files; imports no mlflow."""
+"""Reads everything that MLflow gets from the pipeline's files, without importing mlflow."""
 
 import hashlib
 from collections.abc import Iterable

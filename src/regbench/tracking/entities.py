@@ -1,4 +1,4 @@
-"""MLflow's entities, made from records."""
+"""Converts records to MLflow's entities."""
 
 from collections.abc import Iterator
 

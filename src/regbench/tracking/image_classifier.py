@@ -1,4 +1,4 @@
-"""What `mlflow.pyfunc` and `mlflow models serve` run: images in, labels and probabilities out.
+"""The model that `mlflow.pyfunc` and `mlflow models serve` run: images in, labels and probabilities out.
 
 A copy of this file is the only code in a logged model's folder, beside an exported graph. So it imports nothing of
 regbench, and where it is loaded regbench need not be installed. Python keeps modules by name: if its answers change,

@@ -1,4 +1,4 @@
-"""Running trainings in MLflow, epoch by epoch, from the files that they write; the final runs take their place."""
+"""Shows running trainings in MLflow, epoch by epoch, from their live files. The final runs replace them."""
 
 import hashlib
 import socket

@@ -1,4 +1,4 @@
-"""The model of a run, logged once and linked to the run's numbers."""
+"""Logs the model of a run once, and links it to the run's metrics."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A run as MLflow has it."""
+"""Finds a run in MLflow."""
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError

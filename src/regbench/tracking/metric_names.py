@@ -1,4 +1,4 @@
-"""The names under which numbers appear in MLflow.
+"""Names of metrics in MLflow.
 
 The part before the slash becomes a section of the chart page; sections are in alphabetical order, so that `test` is
 the first. Bars show two decimals from zero on, where accuracies of 0.975 and 0.982 look the same: so fractions are

@@ -1,4 +1,4 @@
-"""MLflow's folder of a model: an exported graph without pickle, and the few lines that give its outputs labels."""
+"""MLflow's folder of a model: an exported graph without pickle, and a small wrapper that returns labels."""
 
 from dataclasses import dataclass
 from importlib.metadata import version

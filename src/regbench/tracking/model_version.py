@@ -1,4 +1,4 @@
-"""One version of the registered model, and what is offered to become one; no mlflow here."""
+"""A version of the registered model, and a candidate for one. Imports no mlflow."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""MLflow's pages that show variants side by side."""
+"""Addresses of MLflow's pages that show variants side by side."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Syncs a project's results to its MLflow store; imports MLflow only where something may be missing there."""
+"""Syncs a project's results to its MLflow store. Imports MLflow only if something may be missing there."""
 
 import sys
 from pathlib import Path

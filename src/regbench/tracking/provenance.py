@@ -1,4 +1,4 @@
-"""Which code and which pipeline state results come from: git's commit and changes, and the entries of `dvc.lock`."""
+"""Reads where results come from: git's commit and changes, and the entries of `dvc.lock`."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Remembers what is logged already, so that a pipeline without new results imports neither mlflow nor pandas (4 s)."""
+"""Remembers what was logged, so that a pipeline without new results imports neither mlflow nor pandas (4 s)."""
 
 import hashlib
 import json

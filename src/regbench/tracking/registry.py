@@ -1,4 +1,4 @@
-"""The registered model: its versions, who is champion, and files that are proven before anybody loads them.
+"""The registered model: versions, the champion, and files that are checked before they are loaded.
 
 A version points to the model that `tracking` logged for one run (`models:/m-...`), so that MLflow can serve it. Beside
 MLflow's own format lie the network's two files, JSON and safetensors, and what else is worth keeping with a model.

@@ -1,4 +1,4 @@
-"""From an MLflow run back to what made it: how to make it again, and what is different here and now."""
+"""Tells how to repeat an MLflow run, and what has changed since."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""MLflow's own server on this machine."""
+"""Runs MLflow's own server on this machine."""
 
 import os
 import signal

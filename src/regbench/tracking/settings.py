@@ -1,4 +1,4 @@
-"""The settings of a variant as MLflow parameters, and its colour in charts."""
+"""A variant's settings as MLflow parameters, and its colour in charts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tells how to repeat a run that MLflow has."""
+"""Prints how to repeat an MLflow run."""
 
 from pathlib import Path
 

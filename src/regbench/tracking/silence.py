@@ -1,4 +1,4 @@
-"""How long MLflow waits for a PostgreSQL that is silent."""
+"""Limits how long MLflow waits for a silent PostgreSQL."""
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError

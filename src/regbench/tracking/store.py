@@ -1,4 +1,4 @@
-"""Which MLflow store runs go to, and how its client behaves; imports no mlflow, so that asking costs nothing."""
+"""Finds the MLflow store of a project, and configures its client. Imports no mlflow."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Shows the comparison in MLflow's pages."""
+"""Opens the comparison in MLflow's pages."""
 
 import signal
 import sys

@@ -1,1 +1,1 @@
-"""One training and all runs of a variant."""
+"""Trains one run."""

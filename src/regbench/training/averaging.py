@@ -1,4 +1,4 @@
-"""The running mean of a model's weights, which may stand in for them."""
+"""The running mean of a model's weights, which may be evaluated and saved in their place."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

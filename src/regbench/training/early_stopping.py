@@ -1,4 +1,4 @@
-"""Which epoch is the best so far, and when to stop."""
+"""Finds the best epoch so far, and decides when to stop."""
 
 from dataclasses import dataclass, field
 from typing import Literal

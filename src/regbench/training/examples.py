@@ -1,4 +1,4 @@
-"""Labelled images as the network sees them, and the orders in which they are taken."""
+"""Labelled images as the network sees them, and their order in each epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""One training: epochs, the best epoch, checkpoints. Results, processes and tracking are elsewhere."""
+"""One training: epochs, the best epoch, checkpoints. It writes no results and knows no tracking."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Images that count differently: weights of classes or images in the loss, or equal shares of an epoch."""
+"""Handles unequal classes: weights of classes or images in the loss, or equal shares of an epoch."""
 
 from typing import Literal
 

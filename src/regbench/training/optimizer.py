@@ -1,4 +1,4 @@
-"""Parameters in one flat buffer, Adam on it, and its learning rate."""
+"""Adam on one flat buffer of parameters, and its learning rate."""
 
 import math
 from dataclasses import dataclass

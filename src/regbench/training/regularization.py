@@ -1,4 +1,4 @@
-"""Penalties, bounds on norms, noise and mixing: what each strength does to kernels, inputs and labels."""
+"""Regularizers: penalties, bounds on norms, noise and mixing, on kernels, inputs and labels."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Whether a penalty made a network smaller: zeros, units that no longer do anything, bytes on disk."""
+"""Measures whether a penalty made a network smaller: zeros, dead units, bytes on disk."""
 
 import zlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a trained network's probabilities as sure as it is right.
+"""Temperature scaling: fits one number so that a network's confidence matches its accuracy.
 
 The logits are divided by the temperature T that minimizes the log-loss of the validation images (Guo, Pleiss, Sun &
 Weinberger 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599): above 1 where the network is too sure,

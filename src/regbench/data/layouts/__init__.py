@@ -1,1 +1,1 @@
-"""Readers of the layouts in which labelled images come: one module each, all giving the same listing."""
+"""Readers of the layouts of labelled images: one module each. All return the same kind of listing."""

@@ -1,4 +1,4 @@
-"""Tables as people save them: CSV, TSV and JSON lines, to columns of text with the line number of each row."""
+"""Reads CSV, TSV and JSON lines as columns of text, with the line number of each row."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Rules for names and labels: every cell that breaks one is named in one line."""
+"""Rules for names and labels. Each cell that breaks one is named in one line."""
 
 from collections.abc import Sequence
 

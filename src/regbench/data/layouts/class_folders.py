@@ -1,4 +1,4 @@
-"""One folder per class, as torchvision's ImageFolder, Keras, Hugging Face and timm read it; splits may be above."""
+"""One folder per class, as in torchvision's ImageFolder, Keras, Hugging Face and timm, also below split folders."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What the columns of a table are, by the usual names or those that parameters give."""
+"""Finds the columns of a table, by their usual names or by the names that the parameters give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

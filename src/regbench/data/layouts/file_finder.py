@@ -1,4 +1,4 @@
-"""Finds the files that the cells of a table mean."""
+"""Finds the files that the cells of a table name."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Which tables of images a source has: at the places that parameters name, else all that are recognized."""
+"""Finds the tables of images in a source: where the parameters say, else all that are recognized."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What every reader of a layout returns: a row per image, whatever it was read from."""
+"""The listing that every reader of a layout returns: one row per image."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tables with a column a pixel, such as `label,pixel0,...,pixel783` of Kaggle's Digit Recognizer."""
+"""Tables with one column per pixel, such as `label,pixel0,...,pixel783` of Kaggle's Digit Recognizer."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Which layout a raw data set is in."""
+"""Recognizes the layout of a raw data set."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Tables with images beside them: filename and label in CSV, TSV or JSON lines, also in two tables to join."""
+"""Tables with image files beside them: filename and label in CSV, TSV or JSON lines, in one table or in two."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Where raw files are read from: a folder, an archive, or one file; names are relative to it."""
+"""Sources of raw files: a folder, an archive, or one file. Names are relative to the source."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Raw files in a folder; nothing outside it is ever read."""
+"""Raw files in a folder. Nothing outside the folder is read."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Images that lie in arrays or tables instead of files of their own, as if they were files."""
+"""Presents images inside arrays or tables as if each were a file."""
 
 import io
 import mmap

@@ -1,4 +1,4 @@
-"""The protocol of sources, and what they share."""
+"""The protocol of sources, and what all sources share."""
 
 from pathlib import Path
 from typing import IO, Protocol

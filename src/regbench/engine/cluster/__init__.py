@@ -1,1 +1,1 @@
-"""The executors on clusters: what they carry, and how it comes home."""
+"""Executors on clusters: how calls get there, and how results come back."""

@@ -1,4 +1,4 @@
-"""A worker's cache: files that the head sent, by their content, in a folder of bounded size."""
+"""A worker's cache of files from the head: named by their content, of bounded size."""
 
 import os
 import shutil

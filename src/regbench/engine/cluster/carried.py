@@ -1,4 +1,4 @@
-"""Futures of calls that another machine does."""
+"""Futures of calls that run on another machine."""
 
 import threading
 from collections.abc import Callable

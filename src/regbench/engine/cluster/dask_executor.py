@@ -1,4 +1,4 @@
-"""Calls on a Dask cluster: handed over in their order, heard of while they are done, and taken in when they end."""
+"""Runs calls on a Dask cluster: submits them in order, follows their progress, and receives their results."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Which Dask cluster: one that runs already, or workers of this machine that end with the stage."""
+"""Connects to a running Dask cluster, or starts local workers that end with the stage."""
 
 import logging
 import os

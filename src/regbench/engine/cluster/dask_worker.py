@@ -1,4 +1,4 @@
-"""The part of Dask's workers: they tell what they do, and ask for files that they cannot see."""
+"""The part that runs on Dask's workers: reports progress, and requests files that the worker cannot see."""
 
 import time
 from collections.abc import Mapping

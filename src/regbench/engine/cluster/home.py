@@ -1,4 +1,4 @@
-"""The head's side of a cluster: packs calls, and takes in what workers made."""
+"""The head's side of a cluster: packs calls, and stores the results of workers."""
 
 import pickle
 import uuid

@@ -1,4 +1,4 @@
-"""An executor on a cluster: trainings are done there, and on this machine what is no use to carry."""
+"""Opens an executor on a cluster. Calls that are not worth sending run on this machine."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future

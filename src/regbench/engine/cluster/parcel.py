@@ -1,4 +1,4 @@
-"""A call that another machine does: packed here, opened there by `regbench.engine.cluster.worker`.
+"""A call for another machine: packed here, opened there by `regbench.engine.cluster.worker`.
 
 Everything that decides its result is in the parcel or named in it by content, so that a worker can refuse what it would
 compute differently.

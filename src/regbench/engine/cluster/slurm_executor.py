@@ -1,4 +1,4 @@
-"""Calls as tasks of Slurm's job arrays, through submitit."""
+"""Runs calls as tasks of Slurm's job arrays, through submitit."""
 
 import pickle
 import shutil

@@ -1,4 +1,4 @@
-"""Slurm's jobs of this user, by its own commands: which are there, and away with them."""
+"""Lists and cancels this user's Slurm jobs, through Slurm's own commands."""
 
 import getpass
 import os

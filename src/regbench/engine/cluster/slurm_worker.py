@@ -1,4 +1,4 @@
-"""What a task of a Slurm job array does: some calls, whose outcomes it leaves in a folder that the head sees."""
+"""A task of a Slurm job array: runs its calls, and leaves the results in a folder that the head sees."""
 
 import os
 import pickle

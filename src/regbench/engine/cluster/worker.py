@@ -1,4 +1,4 @@
-"""What a worker of a cluster does with a parcel: compare, find what the call reads, do it, hand over what it made."""
+"""A cluster's worker: checks a parcel, finds the files that the call reads, runs it, and returns the result."""
 
 import pickle
 import shutil
