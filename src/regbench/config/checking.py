@@ -82,7 +82,7 @@ def _cross_checks(params: Params) -> list[str]:
             found = params.searching(name).problems(variant.ranges)
             wrong = [f"variants.{name}: search.{problem}" for problem in found]
         problems += wrong
-    return list(dict.fromkeys(problems))  # What the variants share is told once.
+    return list(dict.fromkeys(problems))  # A problem of all variants is reported once.
 
 
 def _colour_problems(params: Params) -> list[str]:

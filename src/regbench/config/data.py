@@ -20,7 +20,7 @@ class Split(Section):
     test: Rate = 0.2
     """Fraction of the images; locked, only `evaluate` reads them. `as_listed` demands 0."""
     overlap: Literal["refuse", "train", "test"] = "refuse"
-    """Equal images, or images of one group, that would stand in several splits: refuse them, move all of them to
+    """Equal images, or images of one group, that would be in several splits: refuse them, move all of them to
     train, or move them to test (to validation where none of them is in test)."""
 
 

@@ -65,7 +65,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
 
 def _refuse_bombs(path: Path, text: str) -> None:
-    """Raise InputError for aliases, which let a few lines stand for terabytes, and for what is nested too deeply."""
+    """Raise InputError for aliases, with which a few lines can expand to terabytes, and for too deep nesting."""
     depth = 0
     for event in YAML(typ="safe").parse(text):
         where = f"{path}: line {event.start_mark.line + 1}"

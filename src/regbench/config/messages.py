@@ -30,7 +30,7 @@ def explain(
 ) -> list[str]:
     """Return a line for each problem, such as `variants.l2.dropout = 1.5: must be less than 1`.
 
-    `root` is the model that was validated, and `prefix` the dotted key at which it stands. `suffix` is the rest of the
+    `root` is the model that was validated, and `prefix` its dotted key. `suffix` is the rest of the
     key where the value comes from below the field.
     """
     problems = [dict(problem) for problem in error.errors()]

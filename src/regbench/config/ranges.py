@@ -82,7 +82,7 @@ class Choices(Section):
 
 
 def _kind(value: Any) -> str:
-    """Return the tag of what stands in the place of a value, so that only its own rules are reported."""
+    """Return the tag of what is given for a value, so that only its own rules are reported."""
     if isinstance(value, Choices) or (isinstance(value, Mapping) and "choices" in value):
         return "[choices]"
     return "[range]" if isinstance(value, Range | Mapping) else "[value]"

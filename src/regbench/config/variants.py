@@ -57,7 +57,7 @@ class SearchableVariant(Section):
         return {key: value for key, value in (strengths | settings).items() if isinstance(value, Range | Choices)}
 
     def resolve(self, values: Mapping[str, Value]) -> "Variant":
-        """Return the variant with a value, by dotted key, in the place of each range; KeyError if one lacks."""
+        """Return the variant with a value, by dotted key, in the place of each range; KeyError if one is missing."""
         found = {key: values[key] for key in self.ranges}
         fields = {name: found.get(name, getattr(self, name)) for name in Variant.model_fields if name != "train"}
         train = {name: found.get(f"train.{name}", value) for name, value in self.train.items()}

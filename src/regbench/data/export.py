@@ -35,7 +35,7 @@ def export(
         root: folder with the set's own files, gzipped or not, such as `root/MNIST/raw/train-images-idx3-ubyte`.
         download: fetch what is missing in `root`.
         split: which part of EMNIST, such as `letters`; other sets have one part and ignore it.
-        test: the official test images become `labelled` rows after the train rows (then `data.split` decides anew
+        test: the official test images become `labelled` rows after the train rows (then `data.split` decides again
             what is locked away), or `unlabelled` ones.
 
     Raises:

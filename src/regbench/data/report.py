@@ -91,7 +91,7 @@ def moments(ingested: Ingested, rows: NDArray[np.intp]) -> tuple[float, float]:
 def duplicates(index: pd.DataFrame) -> dict[str, Any]:
     """Describe images with equal pixels; nothing is dropped.
 
-    `extra_images`: labelled images less distinct ones. `across_splits`: groups of equal labelled images that stand in
+    `extra_images`: labelled images less distinct ones. `across_splits`: groups of equal labelled images that are in
     several splits (only `as_listed` can). `unlabelled_also_labelled`: unlabelled images that a labelled one equals.
     `conflicting_labels`: every group of equal images with different labels, as `filename: label`.
     """
@@ -112,7 +112,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     """Return the report as a readable page."""
     found = report["duplicates"]
     table = pd.DataFrame.from_dict(report["classes"], orient="index")
-    # The sums stand beside the classes, one of which may be called `all`.
+    # The sums are bold, since a class may be called `all`.
     counted = [*table.iterrows(), ("**all**", table.sum())]
     rows = [
         f"| {escape_markdown(str(label))} | {' | '.join(f'{count:,}' for count in row)} |" for label, row in counted

@@ -92,9 +92,9 @@ def _given(rows: pd.DataFrame, split: Split) -> Names:
 
 
 def _settle_overlap(rows: pd.DataFrame, names: Names, split: Split) -> Names:
-    """Refuse units, equal images or groups, that stand in several splits, or move each to one of them.
+    """Refuse units, equal images or groups, that are in several splits, or move each to one of them.
 
-    A moved image may take another group with it, so this goes on until no unit is divided.
+    A moved image may take another group with it, so this is repeated until no unit is divided.
     """
     divided = [_divided_units(rows, names, column) for column in ("hash", "group")]
     while any(len(units) for units in divided):

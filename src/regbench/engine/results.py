@@ -35,7 +35,7 @@ def write_results(
 
 
 def adopt_results(store: Store, runs: Path, timings: Path) -> None:
-    """Enter into the store what `runs` holds and the store lacks: in a new clone, what `dvc pull` brought.
+    """Add runs to the store that are only in `runs`, such as those that `dvc pull` brought to a new clone.
 
     A run whose spec or timings cannot be read is left out, and so trained again.
     """

@@ -163,7 +163,7 @@ def tasks_of(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, l
 
 
 def find_missing(engine: Engine, wanted: Mapping[str, TrainingTask]) -> list[TrainingTask]:
-    """Return the tasks that the store lacks, in their order."""
+    """Return the tasks whose runs are not in the store, in their order."""
     names = engine.store.missing(RUNS, wanted)
     return [task for name, task in wanted.items() if name in names]
 

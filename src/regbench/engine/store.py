@@ -112,7 +112,7 @@ class Store:
 def copy_entry(source: Path, target: Path, without: Collection[str] = ()) -> None:
     """Put the files of `source`, `without` some, into the folder `target`, whose other files go.
 
-    Both share the disk's space if possible: nobody changes a result in place, writers replace files, and so does DVC.
+    Both share the disk's space if possible: results are never changed in place: writers replace files, and so does DVC.
     """
     target.mkdir(parents=True, exist_ok=True)
     files = {path.name: path for path in source.iterdir() if path.name not in without}

@@ -108,5 +108,5 @@ def _timings(result: FitResult, peaks: list[float]) -> pd.DataFrame:
         {"epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, "peak_megabytes": peak}
         for epoch, ((wall, cpu), peak) in enumerate(zip(result.seconds, peaks, strict=True))
     ]
-    # Seconds say little without the machine; results must not depend on its name, so it stands here.
+    # Seconds say little without the machine; results must not depend on its name, so it is kept here.
     return pd.DataFrame(rows).assign(processor=processor(), software=software())

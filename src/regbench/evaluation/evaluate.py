@@ -29,7 +29,7 @@ class Evaluated:
 
 
 def load_evaluated(data: Path) -> Evaluated:
-    """Open the locked test split; without test images (`as_listed`) the validation split stands in, by its name."""
+    """Open the locked test split, or, without test images (`as_listed`), the validation split under its own name."""
     test = load_split(data, "test")
     shape = load_shape(data / "dataset.json")
     if len(test.labels):

@@ -1,4 +1,4 @@
-"""Layers that PyTorch lacks, or computes too slowly on a CPU."""
+"""Layers that PyTorch does not have, or computes too slowly on a CPU."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class Dropout(nn.Module):
     """Inverted dropout (Srivastava et al. 2014): units are dropped with probability `rate`, the others scaled up.
 
-    Masks come from `random`, which the training loop sets anew for each epoch, so that a run repeats exactly.
+    Masks come from `random`, which the training loop seeds again for each epoch, so that a run repeats exactly.
     PyTorch's own mask costs a quarter of a step at the article's sizes on a CPU; comparing raw 16-bit words with a
     threshold costs a fiftieth, if the answer is written as numbers: by way of booleans it costs three times as much.
     The rate is met to 1/65,536. In evaluation the input is returned as it is.

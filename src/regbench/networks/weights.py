@@ -12,7 +12,7 @@ from regbench.files import sha256
 from regbench.networks.classifier import Classifier
 
 COUNTER = "num_batches_tracked"
-"""Of batch normalization, which older files lack and nothing reads."""
+"""Of batch normalization, which older files do not have, and which nothing reads."""
 
 
 def load_weights(network: Classifier, path: Path, digest: str) -> None:

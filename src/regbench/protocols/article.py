@@ -31,7 +31,7 @@ HELD: dict[tuple[str, Verdict], Held] = {
     ("not better", "better"): "did not hold",
     ("not better", "worse"): "held",
 }
-"""What a verdict of the step against its reference means for the claim; elsewhere nobody can tell."""
+"""What a verdict of the step against its reference means for the claim; any other verdict leaves it open."""
 
 
 def write_article(params: Params, raw: Path, out: Path) -> str:

@@ -75,7 +75,7 @@ def write_decisions(
 ) -> str:
     """Race the variants of `params` against the baseline; write decide.csv, .md, .png, .html and looks.csv to `out`.
 
-    Finished trainings and evaluations are in the store, so the same call goes on where an earlier one stopped, and
+    Finished trainings and evaluations are in the store, so the same call continues where an earlier one stopped, and
     ends with the same bytes as one that never did. Returns the Markdown.
 
     Args:

@@ -48,7 +48,7 @@ def prepare_trainings(engine: Engine, params: Params, data: Path) -> list[Traini
         InputError: a variant has ranges: see `resolve_variants`.
         IntegrityError: `data` was not ingested.
     """
-    load_split(data, "train")  # A folder that lacks its files is named before they are hashed.
+    load_split(data, "train")  # Missing files are reported before any file is hashed.
     used = {params.variants[variant].recipe for variant in params.variants}
     recipes = {name: recipe for name, recipe in params.recipes.items() if name in used}
     augmented = make_augmentations(engine, recipes, params.augment, data)
@@ -94,7 +94,7 @@ def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Pa
 def select_variants(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:
     """Return the parameters with these variants and the baseline, as `resolve_variants`; none named: all that can be.
 
-    Second are the names of those left out: variants that nobody named, with ranges for which `tuned` holds no choice.
+    Second are the names of those left out: variants that were not named, with ranges for which `tuned` holds no choice.
 
     Raises:
         InputError: as `resolve_variants`.

@@ -15,7 +15,7 @@ from regbench.retraining.decision_record import Party, Record
 
 
 class Log:
-    """The decisions of a project, oldest first; whoever appends holds the job's lock."""
+    """The decisions of a project, oldest first. Only the holder of the job's lock may append."""
 
     def __init__(self, folder: Path) -> None:
         self.path, self.pending = folder / "decisions.jsonl", folder / "pending.json"

@@ -52,7 +52,7 @@ class Record:
     champion: Party | None = None
     """The champion before."""
     challenger: Party | None = None
-    """Whoever wanted its place; in a rollback, whoever got it back."""
+    """The model that was to replace it; in a rollback, the model that was restored."""
     difference: Numbers = field(default_factory=dict)
     """Points of accuracy that the challenger is ahead: mean, low, high; and p_value, discordant images."""
     lost_classes: tuple[str, ...] = ()

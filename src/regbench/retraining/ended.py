@@ -53,7 +53,7 @@ def failed(error: BaseException) -> Ended:
 def settings_of(params_file: Path, hurry: bool = False) -> Retrain:
     """Return whom to tell of a failure, as far as the file can be read; defaults where it cannot.
 
-    In a `hurry` each attempt gets a second: whoever stops a job by a signal kills it soon after.
+    In a `hurry` each attempt gets a second: a job that was stopped by a signal is often killed soon after.
     """
     try:
         retrain = load_sections(params_file, RetrainSection).retrain

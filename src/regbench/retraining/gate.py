@@ -48,7 +48,7 @@ class GateInputs:
     provenance: Provenance
     intake: Intake
     extra: str = ""
-    """Makes the decision one of its own although nothing is new."""
+    """Makes this a new decision although nothing else is new."""
 
     @property
     def report(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def post(address: str, record: Mapping[str, Any], timeout: float) -> None:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         try:
-            # The answer's body is not read: it could come drop by drop, for ever.
+            # The answer's body is not read: it could arrive slowly, without end.
             answer = session.post(address, json=record, timeout=timeout, allow_redirects=False, stream=True)
         except requests.Timeout:
             raise UndeliveredError(f"no answer within {timeout:g} s") from None

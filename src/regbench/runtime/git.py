@@ -37,7 +37,7 @@ def ask_git(project: Path, *arguments: str) -> str:
     Raises:
         GitError: git is missing or refuses; the first line of its own words.
     """
-    # Without optional locks, reading the status does not disturb a commit that the user makes meanwhile.
+    # Without optional locks, reading the status does not disturb a commit that the user makes at the same time.
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(["git", *arguments], cwd=project, env=environment, capture_output=True, check=False)

@@ -74,7 +74,7 @@ def measure(device: str, threads: int) -> tuple[float, float]:
     """Return the seconds of a training step's matrix products in float32 and in bfloat16.
 
     Raises:
-        CalledProcessError: the benchmark failed; what it said stands in the terminal.
+        CalledProcessError: the benchmark failed; its output is on the terminal.
     """
     command = [sys.executable, "-m", "regbench.runtime.precision_benchmark", device, str(threads)]
     paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]

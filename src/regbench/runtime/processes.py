@@ -15,7 +15,7 @@ JOB = "REGBENCH_JOB"
 
 
 def follow_parent() -> None:
-    """Let this process be killed with its parent: an orphan would go on writing beside the next run.
+    """Let this process be killed with its parent: an orphan would write at the same time as the next run.
 
     Where the job that it belongs to died before this was called, it ends at once.
     """
@@ -29,8 +29,8 @@ def follow_parent() -> None:
 def follow_dvc() -> None:
     """Let this process, a stage, be killed with the `dvc` that started it; end at once where that is dead already.
 
-    Between its start and this call 50 ms pass, in which nobody would notice. `dvc` starts a stage in its own process
-    group; whoever adopts an orphan, such as init, is in another one.
+    A `dvc` that dies in the 50 ms between its start and this call would not be noticed. `dvc` starts a stage in its own
+    process group; a process that adopts orphans, such as init, is in another one.
     """
     follow_parent()
     try:
@@ -42,13 +42,13 @@ def follow_dvc() -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Return whether a process works still, by its id; one that ended and that nobody has waited for does not."""
+    """Return whether a process works still, by its id; a zombie does not."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    with suppress(OSError):  # In a container without an init, such a process is listed for ever.
+    with suppress(OSError):  # In a container without an init, such a process stays listed.
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True

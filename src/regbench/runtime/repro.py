@@ -26,7 +26,7 @@ TABLE = "compare"
 
 
 class StageError(RegbenchError):
-    """A stage that failed; what it said stands above."""
+    """A stage that failed; its output is above."""
 
 
 def run_pipeline(project: Path, targets: Sequence[str] = ()) -> None:

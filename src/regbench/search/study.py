@@ -119,9 +119,9 @@ class Journal:
 
 
 async def run_study(plan: Plan, journal: Journal, executor: Executor, objective: Objective) -> list[FrozenTrial]:
-    """Try what the budget allows and the journal lacks; return the trials of the budget, in order.
+    """Run the trials of the budget that the journal does not have; return all trials of the budget, in order.
 
-    Several studies share an executor: while this one waits for a trial, another one goes on. `objective` is picklable.
+    Several studies share an executor: while one waits for a trial, another one continues. `objective` is picklable.
     """
     ended = journal.trials[: plan.budget]
     under_way: deque[asyncio.Future[FrozenTrial]] = deque()

@@ -31,7 +31,7 @@ from regbench.search.winner import Repeat, finalists, repeat, winner
 
 SUMMARY = "summary.json"
 BUDGET = {"trials", "per", "top_k", "fresh_seeds"}
-"""Keys of `search` that may change while a study goes on."""
+"""Keys of `search` that may change between two runs of a study."""
 SEARCH_CODE = ("regbench.search.objective", "regbench.search.study", "regbench.search.winner")
 """The modules whose code, with all that they import, decides trials and winners."""
 

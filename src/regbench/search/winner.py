@@ -1,8 +1,8 @@
 """Chooses the winner: trains the best trials again under held-out seeds, and takes the best mean.
 
-The best of many trials is partly the luckiest one; fresh seeds take the luck away. What is left of it is weighed by the
-one-standard-error rule (Breiman, Friedman, Olshen and Stone: Classification and Regression Trees, 1984, 3.4.3): values
-that were chosen with care, the start, are given up only for some that are better by more than the error of measuring.
+The best of many trials is partly best by chance, so the best ones are trained again under held-out seeds. The rest is
+handled by the one-standard-error rule (Breiman, Friedman, Olshen and Stone: Classification and Regression Trees, 1984,
+3.4.3): the start, which was chosen with care, is replaced only by values that are better by more than a standard error.
 """
 
 import asyncio

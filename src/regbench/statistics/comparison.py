@@ -113,7 +113,7 @@ def loadings(pool: Pool[K], shared: K, noise: DifferenceNoise) -> Floats:
 
 
 def pair_of(pool: Pool[K], a: K, b: K, noise: DifferenceNoise, place: int, lower_is_better: bool) -> Pair[K]:
-    """Return the pair whose noise stands at `place` of `noise`."""
+    """Return the pair whose noise is at `place` in `noise`."""
     return Pair(pool, a, b, DifferenceNoise(*(part[place] for part in noise)), -1 if lower_is_better else 1)
 
 

@@ -1,6 +1,6 @@
 """Alpha spending: how much of its level each look at a comparison may use while its seeds grow.
 
-Whoever looks again after each seed, and stops when a difference is significant, finds one in the end. So the level is
+If a test is repeated after each seed until it is significant, it is significant in the end. So the level is
 spent bit by bit: of a level a, a t^RHO may be spent up to the look with the fraction t of all planned seeds (Lan &
 DeMets 1983, Biometrika 70, 659-663; this power family: Kim & DeMets 1987, Biometrika 74, 149-154). The p-value at
 which a look rejects follows from the joint distribution of the looks, whose standardized differences are a Brownian

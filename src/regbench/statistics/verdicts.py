@@ -18,7 +18,7 @@ from regbench.statistics.variant_noise import Pool
 
 @dataclass(frozen=True)
 class Standing:
-    """How one variant stands: its accuracy, and its comparisons with the baseline and with the best.
+    """One variant's results: its accuracy, and its comparisons with the baseline and with the best.
 
     The baseline has no comparison with itself, nor has the best; then the field is None. `twin` is the earlier variant
     that is the same network, if any. `lost_classes` maps each class on which the variant is significantly worse than

@@ -87,7 +87,7 @@ def make_template(servable: Probabilities, architecture: Description, example: N
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         mlflow.pytorch.save_model(
-            # Exported in training mode, dropout would stay in the graph for ever.
+            # Exported in training mode, dropout would stay in the graph.
             servable.eval(),
             str(path),
             serialization_format="pt2",

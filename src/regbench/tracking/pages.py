@@ -57,7 +57,7 @@ def runs_page(server: str, experiment: str, comparison: str) -> str:
 def shared_view(comparison: str) -> str:
     """Return MLflow's JSON for a view of all runs of one comparison, best first; by itself it would draw ten.
 
-    The charts that answer the question stand in a section of their own; MLflow adds one for every other metric. The
+    The charts that answer the question have their own section; MLflow adds one for every other metric. The
     names of the fields are those of its page (runs-charts.types.ts).
     """
     view = {

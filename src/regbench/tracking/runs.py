@@ -91,7 +91,7 @@ class Tracker:
         """Return the id of an experiment, and note it where it is new: it has no run that could be found again.
 
         A search takes 3 microseconds for each run of the experiment, which 10,000 new ones would wait for. Only in
-        a SQLite database is it certain that nobody else adds runs meanwhile: who writes there holds its lock.
+        a SQLite database is it certain that no other process adds runs: a writer holds its lock.
         """
         experiment = self.experiments.find(name).experiment_id
         if self.store.database is not None and not self.client.search_runs([experiment], "", ViewType.ALL, 1):

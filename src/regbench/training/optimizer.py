@@ -13,7 +13,7 @@ from regbench.config.training import Train
 class FlatParameters:
     """All parameters of a model that are not frozen, as views of one float32 vector.
 
-    The penalised parameters come first, so that what is told about them is one pass over memory. Gradients are not
+    The penalised parameters come first, so that a penalty needs one pass over memory. Gradients are not
     flat: autograd would have to add each of them to its part, which costs 5 % of a step; so it hands over its own.
     """
 

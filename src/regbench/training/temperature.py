@@ -22,7 +22,7 @@ def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> f
     """Return the temperature for logits (N, K) of images with `labels` (N,); N at least 1.
 
     Labels count as if 1 part in N + 1 of each were spread over all classes (compare Platt 1999): where every image is
-    right, the log-loss of the plain labels falls for ever as T goes to 0.
+    right, the log-loss of the plain labels falls without bound as T goes to 0.
     """
     spread = 1 / (len(labels) + 1)
     true = (1 - spread) * logits[np.arange(len(labels)), labels] + spread * logits.mean(1)

@@ -12,7 +12,7 @@ LAYOUT = "class_folders"
 def read_class_folders(source: Source, data: Data) -> Listing | None:
     """Read `CLASS/...` or `SPLIT/CLASS/...`, below any folders that hold everything; rows by split, class and name.
 
-    The class is the first folder below the split, as in ImageFolder; files below it may stand in folders of their
+    The class is the first folder below the split, as in ImageFolder; files below it may be in folders of their
     own. In a folder called as a split, images outside a class are unlabelled ones; others are not read and counted.
     None where there are fewer than two classes.
     """

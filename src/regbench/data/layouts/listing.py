@@ -86,7 +86,7 @@ def concat(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def describe(row: "pd.Series[str]") -> str:
-    """Return where a row stands and what it says, as messages name it."""
+    """Return the place and the content of a row, as messages name it."""
     label = f" (label {row['label']!r})" if row["label"] else ""
     if not row["table"]:
         return f"{row['filename']}{label}"

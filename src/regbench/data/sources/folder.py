@@ -32,11 +32,11 @@ class FolderSource:
             return file.read()
 
     def open(self, name: str) -> IO[bytes]:
-        # Resolved each time: a link may stand anywhere in the path.
+        # Resolved each time: any part of the path may be a link.
         path = os.path.realpath(os.path.join(self.top, name))  # noqa: PTH118 (pathlib takes five times as long)
         if not path.startswith(self._root):
             raise InputError(f"{self.path / name}: leads outside {self.path}: replace the link by what it points to")
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
+        # Not blocking: opening a pipe without a writer would wait forever.
         file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123, SIM115
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()

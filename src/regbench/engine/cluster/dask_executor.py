@@ -156,7 +156,7 @@ class DaskExecutor:
             self.senders.submit(self._send, message["worker"], self.inputs[message["missing"]])
 
     def _send(self, worker: str, wanted: Input) -> None:
-        """Send the files of an input to a worker; one that dies meanwhile needs them no more."""
+        """Send the files of an input to a worker; a worker that has died needs none."""
         sender, cache = uuid.uuid4().hex, self.settings.cache
         try:
             for name in wanted.files():
