@@ -53,8 +53,12 @@ PARAMS = {
 }
 BATCH = 40
 """New images a delivery."""
-ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, 255, -signal.SIGKILL, -signal.SIGTERM}
-"""Exit codes of the documentation, and those of a process that was killed, and of a `dvc` that failed or was ended."""
+ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, 255, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
+"""Exit codes of the documentation, those of a process that was killed, and of a `dvc` that failed or was ended.
+
+Python has no handlers before its first line and after its last one: a signal then kills it, which a shell shows as 130
+or 143 too.
+"""
 COMMANDS = {
     "retrain": (*REGBENCH, "retrain"),
     "repro": (sys.executable, "-m", "dvc", "repro"),
