@@ -35,7 +35,7 @@ def write_results(
 
 
 def adopt_results(store: Store, runs: Path, timings: Path) -> None:
-    """Enter into the store what `runs` holds and the store lacks: in a new clone, what `dvc pull` brought.
+    """Add runs that are in `runs` but not in the store: in a new clone, those from `dvc pull`.
 
     A run whose spec or timings cannot be read is left out, and so trained again.
     """

@@ -1,4 +1,4 @@
-"""The engine: trains what the store lacks, on all cores, and nothing else."""
+"""Train the runs that the store does not have, on all cores."""
 
 import math
 import sys
@@ -38,13 +38,13 @@ class Engine:
 
 @dataclass(frozen=True)
 class Training:
-    """One variant that is to be trained."""
+    """One variant to train."""
 
     label: str
     """Name of the variant."""
     spec: TrainingSpec
     augmentation: Path
-    """Folder of what was done to its images."""
+    """Folder of its augmented images."""
 
 
 @contextmanager
