@@ -1,4 +1,4 @@
-"""What a computation runs on: processor and versions, in words, and its memory."""
+"""Describe the processor, library versions and memory use of a computation."""
 
 import platform
 import resource
