@@ -1,4 +1,4 @@
-"""Looks at everything that may be wrong with a project, without heavy libraries: in seconds, and changes nothing."""
+"""Check a project for all known problems in seconds, without heavy libraries and without changing anything."""
 
 from collections.abc import Iterator
 from pathlib import Path
