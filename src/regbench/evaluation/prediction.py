@@ -82,7 +82,7 @@ def predict(networks: Sequence[Predictor], images: NDArray[np.uint8], compute: C
 def write_submission(
     out: Path, filenames: Sequence[str], probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> Path:
-    """Write `filename,label` to `out`, and probabilities, a column per class, beside it; return the latter."""
+    """Write `filename,label` to `out`; beside it a file of `filename` and a probability per class; return that file."""
     labels = np.array(classes, dtype=object)[probabilities.argmax(1)]
     names = pd.Series(filenames, name="filename")
     beside = out.with_name(f"{out.stem}-probabilities{out.suffix}")
