@@ -1,4 +1,4 @@
-"""Tells how to repeat a run that MLflow has."""
+"""Explain how to repeat a run that is in MLflow."""
 
 from pathlib import Path
 

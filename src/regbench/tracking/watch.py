@@ -1,4 +1,4 @@
-"""Shows running trainings in MLflow, epoch by epoch; a training itself knows nothing of MLflow."""
+"""Shows running trainings in MLflow, epoch by epoch; trainings do not depend on MLflow."""
 
 import sys
 import time
