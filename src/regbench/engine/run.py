@@ -122,7 +122,7 @@ def train_runs(
 def train_until(
     engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path, deadline: float
 ) -> set[tuple[str, int]]:
-    """Train runs, (variant, seed), in this order, as far as they begin before `deadline`, of `time.monotonic`.
+    """Train runs, (variant, seed), in this order, if they begin before `deadline`, of `time.monotonic`.
 
     Returns the label and seed of those that are in the store at the end.
 
@@ -163,7 +163,7 @@ def tasks_of(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, l
 
 
 def find_missing(engine: Engine, wanted: Mapping[str, TrainingTask]) -> list[TrainingTask]:
-    """Return the tasks that the store lacks, in their order."""
+    """Return the tasks whose results are not in the store, in their order."""
     names = engine.store.missing(RUNS, wanted)
     return [task for name, task in wanted.items() if name in names]
 

@@ -1,1 +1,1 @@
-"""The executors on clusters: what they carry, and how it comes home."""
+"""Execute calls on clusters, and bring the results back."""

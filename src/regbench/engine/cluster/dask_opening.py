@@ -1,4 +1,4 @@
-"""Which Dask cluster: one that runs already, or workers of this machine that end with the stage."""
+"""Open a Dask cluster: one that already runs, or workers on this machine that end with the stage."""
 
 import logging
 import os
