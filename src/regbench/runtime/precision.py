@@ -15,7 +15,7 @@ from regbench.files import read_json, write_json
 from regbench.runtime.machine import processor
 
 WORTHWHILE = 1.2
-"""Minimum speedup of bfloat16 over float32 at which bfloat16 is used."""
+"""Minimum speedup of bfloat16 over float32 for bfloat16 to be used."""
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 """Flags of processors, x86 and ARM, that multiply bfloat16 numbers; others convert each one, which is slow."""
 
