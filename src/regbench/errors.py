@@ -20,9 +20,9 @@ CURES = {
 
 
 CONTROL = re.compile(r"[^\n -~\xa0-\U0010ffff]|[\u2028\u2029]")
-"""What moves a terminal's cursor, changes its colours, or breaks a line where nobody sees it."""
+"""Characters that move a terminal's cursor, change its colours, or break a line invisibly."""
 LONGEST_REASON = 200
-"""Characters of what a library says."""
+"""Maximum length of a library's message, characters."""
 
 
 class RegbenchError(Exception):
@@ -40,7 +40,7 @@ class RegbenchError(Exception):
 
 
 class WorkerDiedError(RegbenchError):
-    """A worker process that was killed from outside, for instance for want of memory."""
+    """A worker process that was killed from outside, for instance when memory ran out."""
 
 
 class InputError(RegbenchError):
@@ -83,13 +83,13 @@ class IntegrityError(RegbenchError):
 
 
 class RejectedDataError(RegbenchError):
-    """New data that the scheduled job leaves alone: ingest refuses them, or they drifted too far (EX_DATAERR)."""
+    """New data that the scheduled job does not use: ingest rejects them, or they drifted too far (EX_DATAERR)."""
 
     exit_code = 65
 
 
 class BusyError(RegbenchError):
-    """Another scheduled job is under way: try again later (EX_TEMPFAIL)."""
+    """Another scheduled job is running: try again later (EX_TEMPFAIL)."""
 
     exit_code = 75
 
@@ -100,6 +100,6 @@ def escape_controls(text: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what an exception of a library says, in one short line; its type's name where it says nothing."""
+    """Return a library exception's message in one short line; the type's name if the message is empty."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 3]}..."

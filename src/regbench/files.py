@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without
 
 TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")
 BLOCK = 4096
-"""Bytes that are read at a time in search of a line's end."""
+"""Bytes per read when searching for the end of a line."""
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def open_to_append(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_torn(path: Path) -> bool:
-    """Return whether a file of lines ends within one."""
+    """Return whether a file of lines ends with an incomplete line."""
     with path.open("rb") as file:
         return _length_of_whole_lines(file) < file.seek(0, os.SEEK_END)
 
@@ -132,7 +132,7 @@ def read_array(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     except (TokenError, SyntaxError, TypeError, OverflowError) as error:
-        raise ValueError(f"not a .npy file: {reason_of(error)}") from None  # Its header is Python's text.
+        raise ValueError(f"not a .npy file: {reason_of(error)}") from None  # The header is Python source text.
     return array
 
 

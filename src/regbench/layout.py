@@ -1,4 +1,4 @@
-"""Default paths of a project's files, relative to its folder. No other module has such defaults."""
+"""Define the paths of a project's files, relative to its folder; the only place with these defaults."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +13,7 @@ STATE = Path(".regbench")
 LIVE = STATE / "live"
 """Folder of the files that running trainings write."""
 STORE = STATE / "store"
-"""What is trained, augmented and evaluated already, by content; see `regbench.engine.store`."""
+"""Store of finished trainings, augmentations and evaluations, by content; see `regbench.engine.store`."""
 TRIALS = STATE / "studies.journal"
 """Optuna's journal of all searches."""
 

@@ -1,4 +1,4 @@
-"""Makes augmentations that the store does not have, on all cores. Names of recipes do not matter."""
+"""Make the augmentations that the store does not have, on all cores; a recipe's name does not affect the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from regbench.runtime.code_identity import identity_of
 AUGMENTATIONS = "augmentations"
 """Kind of the store's entries."""
 DIGEST = "digest.txt"
-"""File that names an augmentation by all that decides its bits."""
+"""File that identifies an augmentation by everything that determines its bits."""
 CODE = "regbench.augmentation.writing"
 
 
 @dataclass(frozen=True)
 class AugmentationTask:
-    """One augmentation to be made."""
+    """One augmentation to make."""
 
     recipe: Recipe
     settings: Augment
@@ -35,9 +35,9 @@ class AugmentationTask:
 def write_augmentations(
     engine: Engine, recipes: Mapping[str, Recipe], settings: Augment, data: Path, out: Path
 ) -> None:
-    """Fill `out/RECIPE` for each recipe; what `out` or the store holds already is not made again.
+    """Fill `out/RECIPE` for each recipe; reuse what `out` or the store already has.
 
-    Folders of other recipes go, and one line says how many were made.
+    Remove folders of other recipes, and print one line with the number of augmentations made.
     """
     for folder in out.glob("*"):
         _adopt(engine.store, folder)
@@ -48,7 +48,7 @@ def write_augmentations(
 
 
 def make_augmentations(engine: Engine, recipes: Mapping[str, Recipe], settings: Augment, data: Path) -> dict[str, Path]:
-    """Return the store's folder of each recipe, made where it was missing."""
+    """Return the store's folder of each recipe; make the missing ones."""
     names = {label: augmentation_digest(recipe, settings, data) for label, recipe in recipes.items()}
     labels = {name: label for label, name in names.items()}
     missing = {
@@ -62,7 +62,7 @@ def make_augmentations(engine: Engine, recipes: Mapping[str, Recipe], settings: 
 
 
 def augmentation_digest(recipe: Recipe, settings: Augment, data: Path) -> str:
-    """Return the name of an augmentation: recipe, copies, train images and code; labels decide nothing."""
+    """Return an augmentation's name; it depends on recipe, copies, train images and code, not on labels."""
     return digest(
         {
             "recipe": recipe.model_dump(),
@@ -79,7 +79,7 @@ def read_digest(folder: Path) -> str:
 
 
 def make_augmentation(task: AugmentationTask) -> None:
-    """Make one augmentation and enter it into the store; done by a worker."""
+    """Make one augmentation and add it to the store; runs in a worker."""
     from regbench.augmentation.writing import write_recipe
     from regbench.data.dataset import load_split
 

@@ -1,4 +1,4 @@
-"""Combines trained networks to one ensemble. Only this code decides the bits of an ensemble."""
+"""Build one ensemble from its trained networks; holds only the code that determines the ensemble's bits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from regbench.training.stacking import fit_stack
 
 @dataclass(frozen=True)
 class Learnt:
-    """The splits that an ensemble may learn from, and what its networks say of them, (M, N, K) probabilities each."""
+    """The splits that an ensemble may learn from, and its networks' probabilities, (M, N, K) for each split."""
 
     train: Split
     validation: Split

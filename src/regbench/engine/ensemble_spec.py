@@ -1,4 +1,4 @@
-"""The spec of an ensemble: specs and seeds of its networks, and how they are combined."""
+"""Define what determines the bits of an ensemble: its networks' specs and seeds, and how they are combined."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ class EnsembleSpec:
     data: str
     """Digest of train and validation images, labels and classes."""
     code: str
-    """Identity of the code that combines."""
+    """Identity of the code that combines the networks."""
     versions: str
     """Of the libraries that compute."""
 
@@ -44,7 +44,7 @@ class EnsembleSpec:
     def runs(self, seed: int) -> list[tuple[TrainingSpec, int]]:
         """Return spec and seed of each network of a seed's ensemble.
 
-        Those of bagging have seeds of their own, so that they differ in initial weights and batches too.
+        Networks of bagging have different seeds, so that their initial weights and batches differ too.
         """
         keys = [_member_seed(seed, number) if member.bootstrap else seed for number, member in enumerate(self.members)]
         return list(zip(self.members, keys, strict=True))

@@ -1,4 +1,4 @@
-"""Trains the missing networks of ensembles together with all other runs, then combines them."""
+"""Train the missing networks of ensembles with all other runs, then combine them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ CODE = "regbench.engine.ensemble_run"
 
 @dataclass(frozen=True)
 class EnsembleTask:
-    """One ensemble to be put together from networks in the store."""
+    """One ensemble to build from networks in the store."""
 
     label: str
     spec: EnsembleSpec
@@ -37,9 +37,9 @@ class EnsembleTask:
 def train_all(
     engine: Engine, experiment: Experiment, trainings: Sequence[Training], data: Path, live: Path
 ) -> dict[str, TrainingSpec | EnsembleSpec]:
-    """Train each variant under each seed, and put each ensemble together; return all specs by name.
+    """Train each variant under each seed, and build each ensemble; return all specs by name.
 
-    Nothing that the store has is made again. Arguments are as for `regbench.engine.run.train_runs`.
+    Results in the store are reused. Arguments are as for `regbench.engine.run.train_runs`.
 
     Raises:
         DivergedError: losses are no longer finite: a line each, after all other runs were trained.
@@ -63,7 +63,7 @@ def train_all(
 
 
 def assemble(task: EnsembleTask) -> None:
-    """Put one ensemble together and enter it into the store; done by a worker."""
+    """Build one ensemble and add it to the store; runs in a worker."""
     from regbench.engine.stored_ensemble import assemble_into_store  # imports torch
 
     assemble_into_store(task)

@@ -1,4 +1,4 @@
-"""The protocol of executors: anything with the `submit` of `concurrent.futures`."""
+"""Define the executor of tasks: any object with the `submit` method of `concurrent.futures`."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -8,7 +8,7 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol):
-    """Carries calls out, here or elsewhere; it never decides what is to be done, and changes no result.
+    """Executes calls, here or elsewhere; it never decides which calls to make, and changes no result.
 
     Anything with this method will do, such as one that computes at once, in its own process:
 

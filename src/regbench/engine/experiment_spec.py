@@ -13,7 +13,7 @@ from regbench.runtime.code_identity import identity_of
 from regbench.runtime.hardware import Hardware
 
 CODE = "regbench.engine.training_run"
-"""The module whose code, with all that it imports, decides what a training gives."""
+"""The module whose code, with all its imports, determines the result of a training."""
 LIBRARIES = ("numpy", "torch")
 """What a training's numbers depend on."""
 
@@ -24,7 +24,7 @@ def training_spec(
     """Return the spec of a variant without ranges.
 
     Raises:
-        InputError: the variant has ranges left, or its own network or starting weights are not there.
+        InputError: the variant has ranges left, or its custom network or starting weights do not exist.
     """
     model = experiment.network(variant)
     return TrainingSpec(

@@ -1,4 +1,4 @@
-"""Live files: a running training appends one line per epoch. No result depends on them."""
+"""Write the progress of a running training to a file, one line per epoch; no result depends on it."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def append_line(path: Path, line: Line) -> None:
 
 
 WRITER: ContextVar[Callable[[Path, Line], None]] = ContextVar("takes lines of running trainings", default=append_line)
-"""What is done with a line: a worker without the head's files sends it there."""
+"""The function that handles a line: a worker without the head's files sends the line to the head."""
 
 
 def live_file(folder: Path, label: str, seed: int) -> Path:

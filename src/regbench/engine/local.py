@@ -20,7 +20,7 @@ PRELOADED = ["regbench.engine.preload"]
 
 
 class InlineExecutor:
-    """Carries each call out at once, in this process."""
+    """Executes each call at once, in this process."""
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> "Future[Result]":
         """Return a future that has its result, or its exception, already."""
@@ -58,7 +58,7 @@ def local_executor(
 
 
 def _begin() -> None:
-    """Prepare a worker: Ctrl-C is its owner's business, and without its owner, or the server, it ends."""
+    """Prepare a worker: ignore Ctrl-C, which its owner handles, and end it when its owner or the server dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent()
     threading.Thread(target=_follow_owner, daemon=True).start()

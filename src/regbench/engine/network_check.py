@@ -1,4 +1,4 @@
-"""Refuses networks that do not fit the images or strengths, before anything runs. A worker builds them."""
+"""Reject networks that do not fit images or strengths before anything runs; a worker builds them."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def refuse_networks(params: Params, path: Path) -> None:
 
 
 def find_problems(params: Params, variants: list[str]) -> list[str]:
-    """Return what is wrong with the networks of variants; done by a worker."""
+    """Return the problems of the variants' networks; runs in a worker."""
     from regbench.engine.network_probe import network_problems
 
     return network_problems(params, variants)

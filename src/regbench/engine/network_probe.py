@@ -1,4 +1,4 @@
-"""Tests whether a variant's network can be built, accepts the images, and has what its settings need."""
+"""Check that a variant's network can be built, accepts the images, and has what its settings need."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ CLASSES = ("0", "1")
 
 
 def network_problems(params: Params, variants: Iterable[str]) -> list[str]:
-    """Build the network of each variant and let it answer; return what is wrong, a line each with its dotted key."""
+    """Build each variant's network and run it; return the problems, one line each with its dotted key."""
     problems = []
     for name in variants:
         variant, model = params.variants[name], params.network(name)

@@ -14,7 +14,7 @@ from regbench.engine.run import Engine, Training
 def train_variants(
     engine: Engine, experiment: Experiment, data: Path, augmented: Path, runs: Path, timings: Path, live: Path
 ) -> None:
-    """Make what is missing of an experiment without ranges, and leave just its runs in `runs` and `timings`.
+    """Train the missing runs of an experiment without ranges; `runs` and `timings` then hold only its runs.
 
     Raises:
         DivergedError: losses are no longer finite: a line each, after all other runs were trained.

@@ -35,7 +35,7 @@ def write_results(
 
 
 def adopt_results(store: Store, runs: Path, timings: Path) -> None:
-    """Add runs to the store that are only in `runs`, such as those that `dvc pull` brought to a new clone.
+    """Add runs that are in `runs` but not in the store: in a new clone, those from `dvc pull`.
 
     A run whose spec or timings cannot be read is left out, and so trained again.
     """

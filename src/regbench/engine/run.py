@@ -1,4 +1,4 @@
-"""The engine: trains the runs that the store does not have, on all cores."""
+"""Train the runs that the store does not have, on all cores."""
 
 import math
 import sys
@@ -38,13 +38,13 @@ class Engine:
 
 @dataclass(frozen=True)
 class Training:
-    """One variant that is to be trained."""
+    """One variant to train."""
 
     label: str
     """Name of the variant."""
     spec: TrainingSpec
     augmentation: Path
-    """Folder of what was done to its images."""
+    """Folder of its augmented images."""
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def train_runs(
 def train_until(
     engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, live: Path, deadline: float
 ) -> set[tuple[str, int]]:
-    """Train runs, (variant, seed), in this order, as far as they begin before `deadline`, of `time.monotonic`.
+    """Train runs, (variant, seed), in this order, if they begin before `deadline`, of `time.monotonic`.
 
     Returns the label and seed of those that are in the store at the end.
 
@@ -163,7 +163,7 @@ def tasks_of(engine: Engine, runs: Sequence[tuple[Training, int]], data: Path, l
 
 
 def find_missing(engine: Engine, wanted: Mapping[str, TrainingTask]) -> list[TrainingTask]:
-    """Return the tasks whose runs are not in the store, in their order."""
+    """Return the tasks whose results are not in the store, in their order."""
     names = engine.store.missing(RUNS, wanted)
     return [task for name, task in wanted.items() if name in names]
 

@@ -1,4 +1,4 @@
-"""The spec of a training: everything that decides its bits."""
+"""Define everything that determines the bits of a training; a worker gets nothing else."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -13,9 +13,9 @@ from regbench.runtime.hardware import Hardware
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """All that decides the bits of one training but its seed: equal specs, equal networks.
+    """Everything that determines the bits of one training, except its seed: equal specs give equal networks.
 
-    Names of variants are no part of it: a renamed variant trains nothing.
+    Names of variants are not part of it: renaming a variant does not train it again.
 
     >>> trained = TrainingSpec(
     ...     model=Model(hidden=(16,)), train=Train(epochs=2), strengths=Strengths(l2=1e-4),
@@ -35,13 +35,13 @@ class TrainingSpec:
     data: str
     """Digest of train and validation images, labels and classes."""
     augmentation: str
-    """Digest of what was done to the images."""
+    """Digest of the augmentation of the images."""
     code: str
     """Identity of the code that trains."""
     versions: str
     """Of the libraries that compute, such as `numpy 2.4.0, torch 2.14.1`."""
     own_code: str = ""
-    """Identity of the code of a network of the user's own, else empty."""
+    """Identity of the code of a custom network, else empty."""
     weights: str = ""
     """SHA-256 of the file of starting weights; empty where there is none."""
     bootstrap: bool = False

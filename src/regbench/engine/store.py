@@ -1,4 +1,4 @@
-"""The store of finished results. A result's name is the digest of everything that decides its bits.
+"""Store finished results by the digest of everything that determines their bits.
 
 An entry is a folder `KIND/NAME`. It is written beside its place and renamed into it, so that it is whole or not there,
 also after `kill -9`; of two processes that compute the same entry the first one's stays, which has the same bytes.
@@ -44,7 +44,7 @@ class Store:
     def missing(self, kind: str, names: Iterable[str]) -> set[str]:
         """Return the names of entries that are not there; the others are marked as used.
 
-        That is one call of the system a name, so that 100,000 runs are looked for within a second.
+        That is one system call per name, so that checking 100,000 runs takes less than a second.
         """
         folder = f"{self.root / kind}{os.sep}"
         found: set[str] = set()
@@ -82,7 +82,7 @@ class Store:
     def prune(self, most_bytes: float, keep: Collection[Path] = ()) -> int:
         """Remove entries, least recently used first, until the store has at most `most_bytes`; return how many.
 
-        Entries in `keep` stay. What killed processes left unfinished goes after a day.
+        Entries in `keep` stay. Unfinished entries of killed processes are removed after a day.
         """
         for left in [*self.root.glob(f"{UNFINISHED}/*"), *self.root.glob(f"{CHECKPOINTS}/*")]:
             with suppress(FileNotFoundError):
@@ -131,7 +131,7 @@ def copy_entry(source: Path, target: Path, without: Collection[str] = ()) -> Non
 
 
 def keep_only(folder: Path, names: Collection[str]) -> None:
-    """Remove all in `folder` but these names: DVC takes what lies there for results."""
+    """Remove everything in `folder` except these names: DVC treats every file in it as a result."""
     if folder.is_dir():
         for path in folder.iterdir():
             if path.name not in names:

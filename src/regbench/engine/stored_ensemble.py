@@ -18,7 +18,7 @@ from regbench.training.boosting import WEIGHTS, read_vote
 
 
 def assemble_into_store(task: EnsembleTask) -> None:
-    """Do a task, see `regbench.engine.ensembles.assemble`."""
+    """Execute a task, see `regbench.engine.ensembles.assemble`."""
     store, began = Store(task.store), (time.perf_counter(), time.process_time())
     entries = _entries(task, store)
     try:
@@ -43,9 +43,9 @@ def _entries(task: EnsembleTask, store: Store) -> list[Path]:
 
 
 def _timings(entries: Sequence[Path], rows: int, spent: tuple[float, float]) -> pd.DataFrame:
-    """Return the seconds that each network took, with those of putting them together in the last row.
+    """Return the seconds of each network; the last row includes the time to combine them.
 
-    Where there is a single row, it is of all networks.
+    A single row covers all networks.
     """
     tables = [pd.read_csv(entry / TIMINGS) for entry in entries]
     sums = pd.DataFrame([table[["wall_seconds", "cpu_seconds"]].sum() for table in tables])

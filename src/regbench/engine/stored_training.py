@@ -23,10 +23,10 @@ from regbench.training.history import EpochRecord
 
 
 def train_into_store(task: TrainingTask, on_epoch: Callable[[EpochRecord], None]) -> Path:
-    """Do a task, see `regbench.engine.tasks.run_training`.
+    """Execute a task, see `regbench.engine.tasks.run_training`.
 
-    A round of boosting trains the rounds before it that the store lacks; where one of them is the last, that is the
-    entry returned.
+    A round of boosting first trains the earlier rounds that are not in the store. If one of them is the last, its entry
+    is returned.
     """
     store = Store(task.store)
     if found := store.find(RUNS, task.name):
@@ -108,5 +108,5 @@ def _timings(result: FitResult, peaks: list[float]) -> pd.DataFrame:
         {"epoch": epoch, "wall_seconds": wall, "cpu_seconds": cpu, "peak_megabytes": peak}
         for epoch, ((wall, cpu), peak) in enumerate(zip(result.seconds, peaks, strict=True))
     ]
-    # Seconds say little without the machine; results must not depend on its name, so it is kept here.
+    # Seconds say little without the machine; results must not depend on its name, so it is stored here.
     return pd.DataFrame(rows).assign(processor=processor(), software=software())

@@ -1,4 +1,4 @@
-"""The task that describes one training to a worker, and the functions that workers run.
+"""Define a worker's task, one training, and the functions that workers run.
 
 A task holds values and paths alone, so that it can be pickled and done in any process that sees the paths. What
 computes is imported where it is used: the process that hands out tasks needs no torch.
@@ -26,14 +26,14 @@ TIMINGS = "timings.csv"
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """One training to be done."""
+    """One training to run."""
 
     spec: TrainingSpec
     seed: int
     data: Path
     """Folder of the ingested splits."""
     augmentation: Path
-    """Folder of what was done to the images."""
+    """Folder of the augmented images."""
     store: Path
     label: str
     """Name of the variant."""
@@ -48,7 +48,7 @@ class TrainingTask:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Name for messages."""
         return f"{self.label} seed {self.seed}"
 
     @property

@@ -1,4 +1,4 @@
-"""Trains one run from a spec and a seed. Only this code decides the bits of a run.
+"""Run one training from a spec and a seed; holds only the code that determines its bits.
 
 Where results go, how many processes there are and what is shown meanwhile is decided in other modules, so that editing
 those trains nothing again.
@@ -55,7 +55,7 @@ class TrainingData:
 
 @lru_cache(maxsize=4)
 def load_training_data(data: Path, augmentation: Path) -> TrainingData:
-    """Memory-map the train and validation splits and the augmented copies, once a process.
+    """Memory-map the train and validation splits and the augmented copies, once per process.
 
     Raises:
         InputError: a split has no images.

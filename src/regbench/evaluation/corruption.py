@@ -1,4 +1,4 @@
-"""Corrupts images (noise, blur, ...) to measure robustness."""
+"""Corrupt images as in real use but never in training, to measure robustness, which accuracy does not show."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def _rotation(images: Images, degrees: float, random: np.random.Generator) -> ND
 
 
 def _occlusion(images: Images, fraction: float, random: np.random.Generator) -> NDArray[np.float64]:
-    """Zero one square an image, `fraction` of the shorter side wide, wholly inside."""
+    """Zero one square per image, `fraction` of the shorter side wide, wholly inside."""
     height, width = images.shape[2:]
     side = max(1, round(fraction * min(height, width)))
     top, left = (

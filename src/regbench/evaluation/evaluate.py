@@ -1,4 +1,4 @@
-"""Evaluates trained networks on the test split: predicts probabilities first, then computes all scores from them."""
+"""Evaluate trained networks on unseen images: predict probabilities, then compute every score from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from regbench.statistics.scores import confusion, headline, misclassified, relia
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The split that variants are judged on."""
+    """The split that variants are evaluated on."""
 
     name: SplitName
     """`test`, or `validation` where the data set has no test images."""

@@ -1,4 +1,4 @@
-"""Predicts a split with one network, also under corruptions. Only this code decides the predictions' bits."""
+"""Predict a split with one network, also under corruptions; holds only the code that determines the bits."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -35,7 +35,7 @@ def predict_split(
 
 @lru_cache(maxsize=2)
 def corrupted_images(data: Path, split: SplitName, count: int) -> dict[tuple[str, int], NDArray[np.uint8]]:
-    """Return `count` images of a split under each corruption and severity, made once a process.
+    """Return `count` images of a split under each corruption and severity, made once per process.
 
     They are chosen by their hashes: in the user's order the first ones may all be of one class.
     """

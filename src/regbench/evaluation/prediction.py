@@ -1,4 +1,4 @@
-"""Labels unlabelled images, by one saved network or by the mean probability of several."""
+"""Predict labels of unlabelled images with one saved network, or with the mean probability of several."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def predict(networks: Sequence[Predictor], images: NDArray[np.uint8], compute: C
 def write_submission(
     out: Path, filenames: Sequence[str], probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> Path:
-    """Write `filename,label` to `out`, and beside it `filename` and a column of probabilities a class; return that."""
+    """Write `filename,label` to `out`; beside it a file of `filename` and a probability per class; return that file."""
     labels = np.array(classes, dtype=object)[probabilities.argmax(1)]
     names = pd.Series(filenames, name="filename")
     beside = out.with_name(f"{out.stem}-probabilities{out.suffix}")

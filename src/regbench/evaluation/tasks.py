@@ -1,4 +1,4 @@
-"""Describes an evaluation to a worker, without importing torch."""
+"""Define the evaluation tasks for workers; the process that submits them does not need torch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ CODE = "regbench.evaluation.predicted_split"
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """One trained network to be evaluated."""
+    """One trained network to evaluate."""
 
     run: Path
     """Folder of the trained network."""
@@ -47,7 +47,7 @@ class EvaluationTask:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Name for messages."""
         return f"evaluate {'/'.join(self.run.parts[-2:])}"
 
     @property
@@ -59,7 +59,7 @@ class EvaluationTask:
 
 
 def evaluate_missing(engine: Engine, tasks: Sequence[EvaluationTask], quiet: bool = False) -> list[Path]:
-    """Return the store's folder of each evaluation, computed where it was missing; says so unless `quiet`."""
+    """Return the store's folder of each evaluation; compute missing ones, and print that unless `quiet`."""
     missing = {task.name: task for task in tasks if engine.store.find(EVALUATIONS, task.name) is None}
     if not quiet:
         print(f"evaluate: {len(tasks)} networks, {len(missing)} to evaluate", flush=True)
@@ -68,7 +68,7 @@ def evaluate_missing(engine: Engine, tasks: Sequence[EvaluationTask], quiet: boo
 
 
 def run_evaluation(task: EvaluationTask) -> None:
-    """Evaluate one network; done by a worker."""
+    """Evaluate one network; runs in a worker."""
     from regbench.evaluation.run_evaluation import evaluate_into_store
 
     evaluate_into_store(task)

@@ -1,4 +1,4 @@
-"""Checks everything that may be wrong with a project, in seconds, without heavy imports or changes."""
+"""Check a project for all known problems in seconds, without heavy libraries and without changing anything."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""One result of a check."""
+"""Define the result of one check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found: all is well, or there is a cure."""
+    """The result of a check: all is well, or there is a cure."""
 
     what: str
     """One line."""

@@ -15,7 +15,7 @@ from regbench.layout import STORE
 LOCK = Path("requirements.txt")
 LOCKED = re.compile(r"^([\w.-]+)==([^\s;\\]+)")
 DECIDING = ("dvc", "mlflow", "numpy", "optuna", "pandas", "pillow", "safetensors", "scipy", "torch", "torchvision")
-"""Packages whose version changes results, or is relied on exactly."""
+"""Packages whose version changes results, or must match exactly."""
 OLDEST = (3, 11)
 ROOM = 1e9
 """Bytes that should be free."""
@@ -43,7 +43,7 @@ def packages(project: Path) -> Iterator[Finding]:
 
 
 def disk(project: Path) -> Iterator[Finding]:
-    """Say how much room is left, and what the stores take."""
+    """Report the free disk space, and the size of the stores."""
     for path in PLACES:
         if (project / path).exists():
             yield Finding(f"{path}: {size_of(project / path) / 1e9:.2f} GB")
@@ -57,7 +57,7 @@ def disk(project: Path) -> Iterator[Finding]:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder; what goes meanwhile does not count."""
+    """Return the bytes of a file, or of all files below a folder; files deleted meanwhile do not count."""
     if path.is_file():
         return path.stat().st_size
     total = 0

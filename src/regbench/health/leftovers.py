@@ -1,4 +1,4 @@
-"""Finds what killed processes left: locks, torn lines, temporary files, unfinished trainings, pending decisions."""
+"""Find leftovers of killed processes: locks, torn lines, temporary files, unfinished trainings, begun decisions."""
 
 import fcntl
 import json
@@ -23,7 +23,7 @@ FILE_LOCKS = (Path(".git/index.lock"), Path(f"{TRIALS}.lock"))
 
 
 def locks(place: JobPaths) -> Iterator[Finding]:
-    """Say which locks are held by a process, and which were left by one."""
+    """Report which locks are held by a running process, and which were left by a dead one."""
     kernel = [*place.state.glob("*.lock"), *Path().glob("mlflow.db*.lock"), Path(".dvc/tmp/lock")]
     held = [path for path in kernel if _held(path)]
     for path in held:
@@ -77,7 +77,7 @@ def temporary_files(place: JobPaths) -> Iterator[Finding]:
 
 
 def unfinished(place: JobPaths) -> Iterator[Finding]:
-    """Say which trainings were interrupted, and what of the store is half written."""
+    """Report interrupted trainings and half-written store entries."""
     running, killed = 0, []
     for path in sorted(LIVE.glob("*.jsonl")):
         lines = path.read_bytes().split(b"\n")[:-1]

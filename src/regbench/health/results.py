@@ -47,7 +47,7 @@ def pipeline(place: JobPaths) -> Iterator[Finding]:
 
 
 def tracking(place: JobPaths) -> Iterator[Finding]:
-    """Say what MLflow lacks, from this project's receipts and the database's own file; no server is asked."""
+    """Report what is missing in MLflow, from the receipts and the database's own file; no server is asked."""
     store = find_store(Path.cwd())
     if (place.results.reports / "comparison.csv").exists():
         seen = fingerprint([place.params, *place.results.folders])
@@ -65,7 +65,7 @@ def tracking(place: JobPaths) -> Iterator[Finding]:
 
 
 def version_control(project: Path) -> Iterator[Finding]:
-    """Say which branch and commit this is, and what is not committed."""
+    """Report the branch, the commit and uncommitted changes."""
     try:
         branch = current_branch(project)
     except GitError as error:

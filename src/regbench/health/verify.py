@@ -42,7 +42,7 @@ def _outputs(project: Path) -> Iterator[Finding]:
 
 
 def _splits(data: Path) -> Iterator[Finding]:
-    """Compare each image with the SHA-256 in the index, which hides nothing that MD5 may."""
+    """Compare each image with the SHA-256 in the index, which also detects changes that keep the MD5."""
     for name in SPLITS if data.exists() else ():
         try:
             yield Finding(f"{data / name}: {len(load_split(data, name)):,} images as its index records")

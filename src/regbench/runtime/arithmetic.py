@@ -1,4 +1,4 @@
-"""Process settings that decide the last bits of results, or the speed."""
+"""Process settings that affect the last bits of results, or the speed."""
 
 import ctypes
 import sys
@@ -18,8 +18,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 def prepare(settings: "Compute | Hardware") -> None:
     """Set this process's threads, let denormal numbers be zero, and keep freed memory for the next step.
 
-    Adam's averages decay into denormal numbers, which a CPU handles slowly. Memory that is given back to the kernel
-    after each step comes again as page faults, 3 % of a step.
+    Adam's averages decay into denormal numbers, which a CPU handles slowly. Memory that is returned to the kernel
+    after each step causes page faults in the next one: 3 % of a step.
     """
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(True)

@@ -25,7 +25,7 @@ class Import(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What is known of a file of code."""
+    """Hash and imports of a source file."""
 
     digest: str
     """SHA-256 of the code without comments, docstrings and formatting."""
@@ -98,7 +98,7 @@ def module_file(folder: Path, parts: Sequence[str]) -> Path:
 
 
 def _loaded_with(file: Path, roots: Sequence[Path]) -> Iterator[Path]:
-    """Yield where the modules may be that Python loads for this one: some are not there, since some names are none."""
+    """Yield candidate files of the modules that Python loads for this one; names that are no modules have no file."""
     around = [root for root in roots if file.is_relative_to(root)]
     if around:
         root = max(around, key=lambda path: len(path.parts))

@@ -36,7 +36,7 @@ def prepare_process() -> None:
     # Importing torch makes hundreds of thousands of objects that live on: looking through them again and again for
     # garbage takes a fifth of a second of it.
     gc.set_threshold(50_000)
-    # What a stage of DVC starts dies with it.
+    # Processes that a DVC stage starts die with it.
     if "DVC_STAGE" in os.environ:
         follow_parent()
 
@@ -54,7 +54,7 @@ def run(command: Callable[[], object]) -> None:
         print("terminated" if terminated else "interrupted", file=sys.stderr)
         sys.exit(TERMINATED if terminated else INTERRUPTED)
     except BrokenPipeError:
-        raise  # Whoever read the output has seen enough, as `| head`.
+        raise  # The reader closed the pipe early, as `| head` does.
     except OSError as error:
         explained = StorageError.of(error)
         print(explained, file=sys.stderr)

@@ -11,7 +11,7 @@ from regbench.runtime.precision import bfloat16_speedup, device_name, faster_pre
 
 
 def resolve_hardware(compute: Compute, memory: Path) -> Hardware:
-    """Return what trainings run on; `precision: auto` is measured once a machine and remembered in `memory`.
+    """Return what trainings run on; `precision: auto` is measured once per machine and remembered in `memory`.
 
     Raises:
         InputError: a GPU is asked for and there is none.

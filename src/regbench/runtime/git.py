@@ -1,4 +1,4 @@
-"""Asks git about a project's folder. Where git refuses, its own message is kept."""
+"""Ask git about a project's folder; errors quote git's own message."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ UNDER_WAY = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
-"""File or folder that git keeps while something is under way -> what that is."""
+"""File or folder that git keeps during an operation -> name of the operation."""
 
 
 class GitError(RegbenchError):

@@ -14,6 +14,6 @@ class Hardware:
 
     device: Device
     threads: int
-    """Threads of a training."""
+    """Number of threads of a training."""
     precision: Precision
-    """Of the matrix products while learning."""
+    """Precision of the matrix products in training."""

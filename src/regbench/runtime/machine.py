@@ -1,4 +1,4 @@
-"""Describes the machine: processor, versions, memory."""
+"""Describe the processor, library versions and memory use of a computation."""
 
 import platform
 import resource

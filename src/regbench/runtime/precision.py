@@ -1,4 +1,4 @@
-"""Measures once per machine whether bfloat16 is faster than float32, and remembers the result."""
+"""Measure once per machine whether bfloat16 is faster than float32, and remembers the answer."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from regbench.files import read_json, write_json
 from regbench.runtime.machine import processor
 
 WORTHWHILE = 1.2
-"""How many times as fast as float32 bfloat16 must be to be taken."""
+"""Minimum speedup of bfloat16 over float32 for bfloat16 to be used."""
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 """Flags of processors, x86 and ARM, that multiply bfloat16 numbers; others convert each one, which is slow."""
 
@@ -43,12 +43,12 @@ def device_name(device: str) -> str:
 
 
 def measurement_name(device: str, threads: int) -> str:
-    """Return all that an answer holds for: processor or GPU, device, threads, version of PyTorch."""
+    """Return the key of an answer: processor or GPU, device, threads, version of PyTorch."""
     return f"{device_name(device)}, {device}, threads {threads}, torch {torch.__version__}"
 
 
 def bfloat16_speedup(device: str, threads: int, memory: Path) -> float:
-    """Return how many times as fast as float32 bfloat16 is: as `memory` says, else measured and written there.
+    """Return the speedup of bfloat16 over float32: read it from `memory`, else measure it and write it there.
 
     The answer decides the bits of a trained network, so noise must not change it from run to run. A memory that
     cannot be read is replaced.
@@ -74,7 +74,7 @@ def measure(device: str, threads: int) -> tuple[float, float]:
     """Return the seconds of a training step's matrix products in float32 and in bfloat16.
 
     Raises:
-        CalledProcessError: the benchmark failed; its output is on the terminal.
+        CalledProcessError: the benchmark failed; its output is in the terminal.
     """
     command = [sys.executable, "-m", "regbench.runtime.precision_benchmark", device, str(threads)]
     paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -1,4 +1,4 @@
-"""Ends processes whose parent has died."""
+"""Kill workers when their parent dies."""
 
 import ctypes
 import os
@@ -15,9 +15,9 @@ JOB = "REGBENCH_JOB"
 
 
 def follow_parent() -> None:
-    """Let this process be killed with its parent: an orphan would write at the same time as the next run.
+    """Let this process be killed with its parent: an orphan would continue to write, concurrently with the next run.
 
-    Where the job that it belongs to died before this was called, it ends at once.
+    If the job of this process died before the call, the process ends at once.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):  # Linux; elsewhere an orphan ends by itself, or is stopped by hand.
@@ -29,8 +29,8 @@ def follow_parent() -> None:
 def follow_dvc() -> None:
     """Let this process, a stage, be killed with the `dvc` that started it; end at once where that is dead already.
 
-    A `dvc` that dies in the 50 ms between its start and this call would not be noticed. `dvc` starts a stage in its own
-    process group; a process that adopts orphans, such as init, is in another one.
+    If `dvc` dies in the 50 ms between the start and this call, the signal does not come. `dvc` starts a stage in its
+    own process group; the process that adopts an orphan, such as init, is in another one.
     """
     follow_parent()
     try:
@@ -42,13 +42,13 @@ def follow_dvc() -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Return whether a process works still, by its id; a zombie does not."""
+    """Return whether a process still runs, by its id; a zombie (ended, but not waited for) does not."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    with suppress(OSError):  # In a container without an init, such a process stays listed.
+    with suppress(OSError):  # In a container without an init, a zombie stays in the process list.
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True

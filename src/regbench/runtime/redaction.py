@@ -1,4 +1,4 @@
-"""Removes secrets from text: the one function for messages, logs, tags and pages."""
+"""Remove secrets from text; messages, logs, tags and pages all use this function."""
 
 import re
 from pathlib import PurePath
@@ -21,5 +21,5 @@ def redact(text: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """Return a path as others may read it: where on a machine something is, and whose folder that is, is private."""
+    """Return a path that is safe to publish, without the private location and owner of its folder."""
     return PurePath(path).name if PurePath(path).is_absolute() else path

@@ -26,13 +26,13 @@ TABLE = "compare"
 
 
 class StageError(RegbenchError):
-    """A stage that failed; its output is above."""
+    """A stage that failed; its output is printed above."""
 
 
 def run_pipeline(project: Path, targets: Sequence[str] = ()) -> None:
-    """Run what is out of date, up to `targets` if there are any, and print a line per stage.
+    """Run the stages that are out of date, up to `targets` if given, and print a line per stage.
 
-    What stages print themselves is passed on, but for the table; their progress bars and errors go to stderr, as ever.
+    What stages print themselves is passed on, but for the table; their progress bars and errors go to stderr, as usual.
 
     Raises:
         InputError: there is no pipeline in `project`.

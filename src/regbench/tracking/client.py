@@ -7,8 +7,8 @@ from mlflow import MlflowClient
 from regbench.tracking.store import Store
 
 ATTEMPTS = 4
-"""To connect to a database, within a second. MLflow's own 10 take 102 seconds, whatever the reason, and no setting
-changes that."""
+"""Attempts to connect to a database, within a second. MLflow's own 10 take 102 seconds, whatever the reason, and no
+setting changes that."""
 
 
 def open_client(store: Store) -> MlflowClient:

@@ -1,4 +1,4 @@
-"""Reads everything that MLflow gets from the pipeline's files, without importing mlflow."""
+"""Read everything to log in MLflow from the pipeline's files; does not import mlflow."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from regbench.tracking.variant_runs import FinalsReader
 
 
 def read_records(params: Params, results: Results) -> list[RunRecord]:
-    """Return a record per variant, then one a variant and seed, then the searches: a study and its trials each.
+    """Return a record per variant, then one per variant and seed, then the searches: a study and its trials each.
 
     All in the order of `params.yaml`; a variant that was not searched has no study.
 

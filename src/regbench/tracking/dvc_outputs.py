@@ -20,7 +20,7 @@ CURE = "remove it and its copy in .dvc/cache, then `dvc pull`, or `dvc repro --f
 
 
 def require_recorded(project: Path, names: Iterable[Path]) -> None:
-    """Refuse outputs that are not what `dvc.lock` records; those that it does not list are left alone.
+    """Reject outputs that differ from `dvc.lock`; outputs that it does not list are not checked.
 
     Raises:
         IntegrityError: a line for each file that is missing, changed or was added.

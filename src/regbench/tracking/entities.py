@@ -13,7 +13,7 @@ def metrics_of(record: RunRecord, start: int) -> Iterator[Metric]:
 
     Curves have one step per epoch. Summary numbers are at step 0, which makes MLflow draw them as bars.
     """
-    # First what is compared: MLflow's page of runs side by side draws the first number of a run.
+    # The compared numbers come first: MLflow's page of runs side by side draws the first number of a run.
     for name, value in (record.summary | record.totals).items():
         for step, number in finite([value]):
             yield Metric(name, number, start, step)

@@ -12,7 +12,7 @@ from regbench.tracking.store import Store
 
 NOTE = "mlflow.note.content"
 TITLE = "**Which regularizer generalizes best?**"
-"""How our descriptions begin: one that begins otherwise was written by a user, and stays."""
+"""Start of our descriptions; a description with another start was written by a user and is kept."""
 OTHERS = {
     "-seeds": f"{TITLE} One run per variant and seed; the means over the seeds, which people compare, are in ",
     "-search": f"{TITLE} The searches: a run per study, and nested in it a run per trial. What their winners came to: ",

@@ -1,4 +1,4 @@
-"""Shows running trainings in MLflow, epoch by epoch, from their live files. The final runs replace them."""
+"""Log running trainings to MLflow per epoch, from the files that they write; final runs replace these runs."""
 
 import hashlib
 import socket
@@ -25,7 +25,7 @@ KEY, PLACE = "regbench.live", "regbench.live.place"
 
 @dataclass(frozen=True)
 class Training:
-    """A training as far as its file tells."""
+    """State of a training, as read from its file."""
 
     begun: dict[str, Any]
     """The file's first line."""
@@ -46,7 +46,7 @@ class Training:
 
 
 def read_training(path: Path) -> Training | None:
-    """Return what a file tells; None where it is gone, damaged, or has no whole line yet."""
+    """Return the state in a file; None where it is gone, damaged, or has no whole line yet."""
     try:
         # The last piece is empty, or a line that is being written.
         first, *rest = path.read_bytes().split(b"\n")[:-1]

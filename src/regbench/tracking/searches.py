@@ -15,13 +15,13 @@ from regbench.tracking.run_record import RunRecord, Status
 from regbench.tracking.settings import colour, machine_tags, settings, text
 
 STATUS: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
-"""How Optuna calls the end of a trial -> how MLflow calls it."""
+"""Optuna's final state of a trial -> MLflow's run status."""
 TABLES = ("trials.csv", "curves.csv", "repeats.csv", "summary.json")
 """Files of a study that its run carries, beside the plots; timings are no results."""
 
 
 def read_search(params: Params, results: Results, name: str) -> list[RunRecord]:
-    """Return the records of a variant's study and of its trials; none where nothing was searched.
+    """Return the records of a variant's study and of its trials; none if nothing was searched.
 
     `params` hold the variant as the search resolved it.
     """

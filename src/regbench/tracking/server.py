@@ -42,7 +42,7 @@ def serve(store: Store, port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--artifacts-destination", str(store.artifacts)]
     with log.open("wb") as output:
-        # A session of its own: Ctrl-C reaches only us, and we stop the server and its workers in one go.
+        # A separate session: Ctrl-C reaches only this process, and it stops the server and its workers together.
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )

@@ -55,5 +55,5 @@ def text(value: Any) -> str:
 
 
 def machine_tags(timings: pd.DataFrame) -> dict[str, str]:
-    """Return what a table of timings says of processor and software: the last machine, where there were several."""
+    """Return processor and software from a table of timings; of the last machine, if there were several."""
     return {name: str(timings[name].iloc[-1]) for name in ("processor", "software") if name in timings}

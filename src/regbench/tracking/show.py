@@ -1,4 +1,4 @@
-"""Prints how to repeat an MLflow run."""
+"""Explain how to repeat a run that is in MLflow."""
 
 from pathlib import Path
 

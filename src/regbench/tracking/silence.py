@@ -1,4 +1,4 @@
-"""Limits how long MLflow waits for a silent PostgreSQL."""
+"""Limit how long MLflow waits for a PostgreSQL server that does not answer."""
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError

@@ -1,4 +1,4 @@
-"""Says in one sentence how a variant compares with the baseline: the start of its run's note in MLflow."""
+"""Compare a variant with the baseline in one sentence, the start of its run's note in MLflow."""
 
 from collections.abc import Mapping
 from typing import Any

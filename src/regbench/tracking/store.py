@@ -1,4 +1,4 @@
-"""Finds the MLflow store of a project, and configures its client. Imports no mlflow."""
+"""Choose the MLflow store and configure its client; does not import mlflow, so that calls are cheap."""
 
 import hashlib
 import os
@@ -83,15 +83,15 @@ def find_store(folder: Path, environment: Mapping[str, str] = os.environ) -> Sto
 
 
 def one_line(error: Exception) -> str:
-    """Return what an exception says, short, without line breaks and without secrets."""
+    """Return an exception's message, short, without line breaks and without secrets."""
     text = redact(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def write_ahead(store: Store) -> None:
-    """Let a SQLite database append its changes to a log of its own, which it remembers.
+    """Switch a SQLite database to a write-ahead log; the database stores this setting.
 
-    Logging then takes half the time (one sync of the disk a change instead of four), as durably, and MLflow's pages can
+    Logging then takes half the time (one disk sync per change instead of four), as durably, and MLflow's pages can
     be read meanwhile. A database that cannot be opened is left to MLflow, which says why.
     """
     if store.database is not None:

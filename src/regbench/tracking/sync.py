@@ -77,6 +77,6 @@ def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: St
 
 
 def _failure(records: list[RunRecord], known: Container[str], store: Store, reason: str) -> TrackingError:
-    """Return the error that says how many runs `store` lacks, why, and what to do."""
+    """Return the error that says how many runs are missing in `store`, why, and what to do."""
     pending = sum(record.key not in known for record in records)
     return TrackingError(f"{pending} runs not logged yet: {store.shown}: {reason}: run `regbench sync` when it is back")

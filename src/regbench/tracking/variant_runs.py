@@ -1,4 +1,4 @@
-"""Records of trained variants: a run per variant, which people compare, and a run per variant and seed."""
+"""Build records of trained variants: one run per variant, for comparison, and one per variant and seed."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -113,7 +113,7 @@ class FinalsReader:
         return self.results.runs / name / f"seed-{seed}"
 
     def _hardware(self, name: str, seed: int) -> dict[str, str]:
-        """Return tags of what a run computed on, once `auto` was settled."""
+        """Return tags of a run's hardware, after `auto` was resolved."""
         hardware = read_json(self._folder(name, seed) / SPEC)["hardware"]
         return {key: str(hardware[key]) for key in ("device", "precision")}
 

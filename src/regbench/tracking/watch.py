@@ -1,4 +1,4 @@
-"""Shows running trainings in MLflow, epoch by epoch. Trainings themselves do not use MLflow."""
+"""Shows running trainings in MLflow, epoch by epoch; trainings do not depend on MLflow."""
 
 import sys
 import time

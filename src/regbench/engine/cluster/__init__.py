@@ -1,1 +1,1 @@
-"""Executors on clusters: how calls get there, and how results come back."""
+"""Execute calls on clusters, and bring the results back."""

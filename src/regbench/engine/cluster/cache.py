@@ -13,7 +13,7 @@ from regbench.engine.store import UNFINISHED, Store
 INPUTS = "inputs"
 """Kind of the cache's entries."""
 PIECE = 2**24
-"""Bytes that are sent at a time."""
+"""Bytes per message."""
 
 
 def open_cache(folder: str) -> Store:
@@ -35,7 +35,7 @@ def pieces(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def receive(cache: str, digest: str, sender: str, name: str, offset: int, piece: bytes) -> None:
-    """Write a piece of a file that is on its way."""
+    """Write a piece of a file that is being received."""
     path = _arriving(open_cache(cache), digest, sender) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("r+b" if offset else "wb") as file:

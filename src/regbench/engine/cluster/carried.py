@@ -1,4 +1,4 @@
-"""Futures of calls that run on another machine."""
+"""Futures of calls that another machine executes."""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class CarriedFuture(Future[Any]):
         self.is_begun = False
 
     def begin(self) -> bool:
-        """Note that the call is being done; return False if it was cancelled."""
+        """Mark the call as running; return False if it was cancelled."""
         with self.lock:
             if not self.is_begun and not self.done():
                 self.is_begun = self.set_running_or_notify_cancel()
@@ -32,7 +32,7 @@ class CarriedFuture(Future[Any]):
                 self.set_exception(error)
 
     def cancel(self) -> bool:
-        """Cancel the call unless it is being done."""
+        """Cancel the call unless it is running."""
         cancelled = super().cancel()
         if cancelled:
             with suppress(Exception):

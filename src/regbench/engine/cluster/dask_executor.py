@@ -1,4 +1,4 @@
-"""Runs calls on a Dask cluster: submits them in order, follows their progress, and receives their results."""
+"""Execute calls on a Dask cluster: submit them in order, receive their events, and store their results."""
 
 import os
 import threading
@@ -35,7 +35,7 @@ LOST = "the Dask scheduler was lost: start it, then run the same command again: 
 
 
 class DaskExecutor:
-    """Carries calls to a cluster; order of submission is order of priority."""
+    """Executes calls on a cluster; order of submission is order of priority."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class DaskExecutor:
         far.add_done_callback(lambda ended: self.receivers.submit(self._arrive, number, ended))
 
     def close(self) -> None:
-        """Cancel what is not done, and leave the cluster."""
+        """Cancel unfinished calls, and leave the cluster."""
         for pool in (self.senders, self.receivers):
             pool.shutdown(wait=False, cancel_futures=True)
         with suppress(Exception):
@@ -163,7 +163,7 @@ class DaskExecutor:
                 for offset, piece in pieces(wanted.folder / name):
                     self.client.run(receive, cache, wanted.digest, sender, name, offset, piece, workers=[worker])
             self.client.run(complete, cache, wanted, sender, self.settings.cache_gigabytes, workers=[worker])
-        except Exception as error:  # A worker that died needs no files.
+        except Exception as error:  # A dead worker needs no files.
             if worker in self.client.scheduler_info(n_workers=-1)["workers"]:
                 self._fail(ClusterError(f"{wanted.what}: cannot be sent to {worker}: {error}: correct it there"))
         finally:

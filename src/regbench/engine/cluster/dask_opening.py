@@ -1,4 +1,4 @@
-"""Connects to a running Dask cluster, or starts local workers that end with the stage."""
+"""Open a Dask cluster: one that already runs, or workers on this machine that end with the stage."""
 
 import logging
 import os

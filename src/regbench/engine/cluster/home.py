@@ -1,4 +1,4 @@
-"""The head's side of a cluster: packs calls, and stores the results of workers."""
+"""The head's side of a cluster: packs calls, and stores the workers' results."""
 
 import pickle
 import uuid
@@ -24,7 +24,7 @@ class Home:
         return pack(function, arguments, self.store.root, self.token)
 
     def receive(self, delivery: Delivery) -> Any:
-        """Enter what a call made into the store, and return its value."""
+        """Add the results of a call to the store, and return its value."""
         write_entries(self.store, delivery.entries)
         return pickle.loads(delivery.value)
 

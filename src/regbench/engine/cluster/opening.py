@@ -1,4 +1,4 @@
-"""Opens an executor on a cluster. Calls that are not worth sending run on this machine."""
+"""Open an executor on a cluster: trainings run there; calls that are not worth sending run on this machine."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -17,7 +17,7 @@ from regbench.errors import InputError
 class ClusterExecutor:
     """Carries a call to the cluster if it says what it reads, else to a process of this machine.
 
-    Augmentations stay here: they read and write whole data sets, and take less time than these would to travel.
+    Augmentations stay here: they read and write whole data sets, and take less time than sending these would.
     """
 
     def __init__(self, far: Executor, near: Callable[[], Executor]) -> None:

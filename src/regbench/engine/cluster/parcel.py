@@ -1,4 +1,4 @@
-"""A call for another machine: packed here, opened there by `regbench.engine.cluster.worker`.
+"""A call that another machine executes: packed here, opened there by `regbench.engine.cluster.worker`.
 
 Everything that decides its result is in the parcel or named in it by content, so that a worker can refuse what it would
 compute differently.
@@ -21,7 +21,7 @@ from regbench.runtime.code_identity import identity_of
 T = TypeVar("T")
 WORKER = "regbench.engine.cluster.worker"
 LIBRARIES = ("numpy", "optuna", "torch", "torchvision")
-"""Must be the same where a call is packed and where it is done."""
+"""Must be the same on the machines that pack and execute a call."""
 
 
 class ClusterError(RegbenchError):
@@ -35,7 +35,7 @@ class Portable(Protocol):
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Name for messages."""
 
     @property
     def inputs(self) -> tuple[Input, ...]:

@@ -1,4 +1,4 @@
-"""Runs calls as tasks of Slurm's job arrays, through submitit."""
+"""Execute calls as tasks of Slurm's job arrays, through submitit."""
 
 import pickle
 import shutil
@@ -38,7 +38,7 @@ TIMEOUTS = 1000
 
 
 class SlurmExecutor:
-    """Carries calls to Slurm; a thread submits them, takes their outcomes, and looks for tasks that died."""
+    """Executes calls on Slurm; a thread submits them, takes their outcomes, and looks for tasks that died."""
 
     def __init__(self, compute: Compute, home: Home, folder: Path) -> None:
         self.home, self.mailbox, self.jobs = home, Mailbox(folder), Jobs()
@@ -67,7 +67,7 @@ class SlurmExecutor:
         return near
 
     def close(self) -> None:
-        """Cancel what is not done; a task that starts although the controller was silent finds nothing to do."""
+        """Cancel unfinished calls; a task that starts although the controller was silent finds nothing to do."""
         self.stopped.set()
         self.thread.join()
         shutil.rmtree(self.mailbox.parcels, ignore_errors=True)
