@@ -1,1 +1,1 @@
-"""The job that retrains: new data in, a better champion out, or nothing changed."""
+"""The retraining job: retrain on new data and promote the new model only if it is significantly better."""
