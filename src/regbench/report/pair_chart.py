@@ -1,4 +1,4 @@
-"""Rows in a given order, each with its error and its gain over the row that it is compared with."""
+"""Draws rows in a fixed order, each with its error and its gain over the row that it is compared with."""
 
 import altair as alt
 import pandas as pd

@@ -17,7 +17,7 @@ NOTHING: Found = (float("nan"), float("nan"), "nothing to compare")
 
 
 def label_shares(new: Sequence[str], old: Sequence[str]) -> Found:
-    """Return the total variation distance of the shares; p-value by random divisions of all labels (exact for any size)."""
+    """Return the total variation distance of the shares; p-value by a permutation test, exact at any size."""
     if not new or not old:
         return NOTHING
     classes, positions = np.unique([*new, *old], return_inverse=True)
