@@ -1,1 +1,1 @@
-"""Studies beside the pipeline: the same library on changed parameters, in a folder of their own."""
+"""Protocols beside the pipeline: the same library on changed parameters, each in a separate folder."""
