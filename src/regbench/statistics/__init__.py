@@ -1,1 +1,1 @@
-"""Intervals, paired differences and verdicts that carry seed noise and image noise."""
+"""Intervals, paired differences and verdicts that account for the variance of seeds and of test sampling."""
