@@ -56,7 +56,7 @@ def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
     """Return a row per step in the tutorial's order, with the difference that its claim is about and whether it held.
 
     All claims about accuracies are one family of comparisons. A step with the same record as its reference trains the
-    same networks, so it is not a comparison, and the gain is nothing. The saving of early stopping is the mean
+    same networks, so nothing is compared and the gain is none. The saving of early stopping is the mean
     difference of the epochs, with Student's t interval over the seeds.
     """
     judged = [step for step in STEPS if step.expects in ("better", "not better") and not same_as_reference(step)]
