@@ -1,1 +1,1 @@
-"""Protocols: experiments outside the pipeline, with changed parameters, in a folder of their own."""
+"""Protocols beside the pipeline: the same library on changed parameters, each in a separate folder."""

@@ -1,4 +1,4 @@
-"""Measures what each strength of a combination does alone, and what the combination loses without it."""
+"""Ablation: the effect of each strength of a combination alone, and the loss of the combination without it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +19,11 @@ from regbench.statistics.comparison import compare_pairs
 BASELINE, WHOLE = "baseline", "whole"
 OFF_RECIPE = "plain"
 SETTINGS = ("model", "train", "search")
-"""Fields of a variant that are no strengths; all rows share them."""
+"""Fields of a variant that are not strengths; all rows share them."""
 
 
 def write_ablation(params: Params, variant: str, data: Path, out: Path) -> str:
-    """Train the combination, its strengths alone and left out; write ablation.csv, .md and .png to `out`.
+    """Train the combination, each strength alone and left out; write ablation.csv, .md, .png to `out`.
 
     Returns the Markdown.
 
@@ -39,10 +39,10 @@ def write_ablation(params: Params, variant: str, data: Path, out: Path) -> str:
 
 
 def ablation_params(params: Params, variant: str) -> tuple[Params, dict[str, str]]:
-    """Return the parameters of all rows, and the combination's members: name of the row to what it is called.
+    """Return the parameters of all rows, and the combination's members: name of the row -> name of the member.
 
-    A recipe counts as one member, whatever it does to images. The baseline keeps the combination's overrides of the
-    section `train`, and so does every row: they are settings.
+    A recipe counts as one member, even if it has several steps. All rows, including the baseline, keep the
+    combination's overrides of the section `train`: they are settings.
     """
     whole = params.strengths(variant)
     off = {name: field.default for name, field in type(whole).model_fields.items() if name not in SETTINGS}
@@ -66,9 +66,9 @@ def ablation_params(params: Params, variant: str) -> tuple[Params, dict[str, str
 
 
 def judge_members(comparison: Comparison, members: Mapping[str, str]) -> pd.DataFrame:
-    """Return the rows: baseline, each member alone, the whole without each, the whole.
+    """Return the rows: baseline, each member alone, the combination without each member, the combination.
 
-    Rows without a member are compared with the whole, all others with the baseline, in one family of comparisons.
+    Rows that leave out a member are compared with the combination, all others with the baseline, in one family.
     """
     named = {
         **{f"only-{name}": (f"+ {called}", BASELINE) for name, called in members.items()},

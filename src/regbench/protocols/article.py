@@ -1,4 +1,4 @@
-"""Runs the tutorial's protocol on any images, and tests each of its claims."""
+"""Runs the tutorial's protocol on any images, and says for each of its claims whether it held."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,11 +31,11 @@ HELD: dict[tuple[str, Verdict], Held] = {
     ("not better", "better"): "did not hold",
     ("not better", "worse"): "held",
 }
-"""What a verdict of the step against its reference means for the claim; any other verdict leaves it open."""
+"""Claim and verdict of the step against its reference -> whether the claim held; undecided in all other cases."""
 
 
 def write_article(params: Params, raw: Path, out: Path) -> str:
-    """Run the tutorial's protocol on raw images under the seeds of `params`; write article.csv, .md and .png to `out`.
+    """Run the tutorial's protocol on raw images with the seeds of `params`; write article.csv, .md and .png to `out`.
 
     `params` are those of `article_params`. Returns the Markdown.
 
@@ -55,9 +55,9 @@ def write_article(params: Params, raw: Path, out: Path) -> str:
 def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
     """Return a row per step in the tutorial's order, with the difference that its claim is about and whether it held.
 
-    All claims about accuracies are one family of comparisons. A step
-    whose record is that of its reference trains the same networks, so it is no comparison, and nothing was gained.
-    What early stopping saves is the mean difference of the epochs, with Student's t interval over the seeds.
+    All claims about accuracies are one family of comparisons. A step with the same record as its reference trains the
+    same networks, so nothing is compared and the gain is none. The saving of early stopping is the mean
+    difference of the epochs, with Student's t interval over the seeds.
     """
     judged = [step for step in STEPS if step.expects in ("better", "not better") and not same_as_reference(step)]
     pairs = [(step.name, step.against) for step in judged]
@@ -67,12 +67,12 @@ def judge_claims(comparison: Comparison, epochs: Epochs) -> pd.DataFrame:
 
 
 def same_as_reference(step: Step) -> bool:
-    """Tell whether a step's record is that of the step it is compared with."""
+    """Return whether a step's record equals that of the step it is compared with."""
     return any(other.variant == step.variant for other in STEPS if other.name == step.against)
 
 
 def markdown(claims: pd.DataFrame, comparison: Comparison, train_images: int) -> str:
-    """Return the table in the tutorial's order, with what it rests on, as Markdown."""
+    """Return the table in the tutorial's order, with its data and method, as Markdown."""
     level = f"{100 * comparison.confidence:g} %"
     header = ["step", "accuracy %", f"{level} interval", "last epoch", "epochs", "claim", "gain", "held here"]
     numbers = {step.name: step.number for step in STEPS}
@@ -137,7 +137,7 @@ def _row(step: Step, comparison: Comparison, epochs: Epochs, found: Found | None
 
 
 def _saves(saved: Interval) -> Held:
-    """Judge by the interval; nan ends, of one seed, tell nothing."""
+    """Evaluate the claim by the interval; NaN ends (one seed) are undecided."""
     if saved.low > 0:
         return "held"
     return "did not hold" if saved.high <= 0 else "cannot tell"

@@ -1,4 +1,4 @@
-"""The tutorial's steps as data: their order, what is claimed of each, and what would confirm the claim."""
+"""The tutorial's steps as data: the steps in order, the claim of each, and the result that would support the claim."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ from regbench.config.variants import Variant
 Expectation = Literal["better", "not better", "fewer epochs"]
 
 KERAS_EPSILON = 1e-6
-"""What Keras's ImageDataGenerator adds to the eigenvalues in ZCA unless told otherwise."""
+"""Default value that Keras's ImageDataGenerator adds to the eigenvalues in ZCA."""
 RECIPES = {
     "plain": Recipe(),
     "zca": Recipe(zca=KERAS_EPSILON),
@@ -30,10 +30,10 @@ class Step:
     number: str
     """The tutorial's step; a letter where one step has several readings."""
     name: str
-    """Of the variant."""
+    """Name of the variant."""
     variant: Variant
     setting: str
-    """In words."""
+    """The setting in words."""
     claim: str
     against: str = ""
     """Name of the variant that the claim compares with."""
@@ -124,7 +124,7 @@ def article_data(data: Data) -> Data:
 
 
 def article_params(params: Params, seeds: tuple[int, ...]) -> Params:
-    """Return the tutorial's parameters; of the given ones stay the images' layout and what a training runs on."""
+    """Return the tutorial's parameters; from `params` it keeps the layout of the images and the compute settings."""
     return params.model_copy(
         update={
             "data": article_data(params.data),

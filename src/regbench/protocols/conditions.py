@@ -1,4 +1,4 @@
-"""Compares the same variants under several conditions, each with the baseline of its condition."""
+"""Compares the same variants under several conditions, such as train sets, with the baseline of each condition."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
@@ -12,8 +12,8 @@ Condition = TypeVar("Condition", bound=Hashable)
 def judge_conditions(comparisons: Mapping[Condition, Comparison]) -> list[tuple[Condition, dict[str, Any]]]:
     """Return a row per condition and variant; all comparisons of the table are one family.
 
-    Rows have variant, seeds, error_percent with error_low and error_high; those of rivals also difference (of accuracy,
-    a fraction) with difference_low and difference_high, adjusted_p and verdict.
+    Rows have variant, seeds, error_percent with error_low and error_high. Rows of variants other than the baseline also
+    have difference (of accuracy, a fraction) with difference_low and difference_high, adjusted_p and verdict.
     """
     first = next(iter(comparisons.values()))
     scores = {(key, name): cells for key, found in comparisons.items() for name, cells in found.scores.items()}

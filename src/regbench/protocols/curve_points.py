@@ -17,24 +17,24 @@ from regbench.config.variants import Variant
 from regbench.errors import InputError
 
 SIZES = ("width", "depth")
-"""Of the perceptron: units of each hidden layer, and how many hidden layers of the first one's width there are."""
+"""Sizes of the perceptron: units of each hidden layer, and number of hidden layers (all as wide as the first)."""
 FEWEST = 2
-"""Values of a curve."""
+"""Minimum number of values of a curve."""
 
 
 def curve_keys() -> list[str]:
-    """Return the hyperparameters that may have a curve: all whose values are numbers."""
+    """Return the hyperparameters that may have a curve: all that have numeric values."""
     strengths = _numbers(Strengths)
     recipe = [f"recipe.{name}" for name in _numbers(Recipe)]
     return [*strengths, *recipe, *(f"train.{name}" for name in _numbers(Train)), *SIZES]
 
 
 def curve_params(params: Params, name: str, key: str, values: Sequence[float]) -> tuple[Params, dict[str, float]]:
-    """Return parameters with a variant a value in rising order, and the value of each variant by its name.
+    """Return parameters with one variant per value, in rising order, and the value of each variant by its name.
 
     Args:
-        params: the variant `name` without ranges.
-        name: of the variant that all points share, but for the value.
+        params: parameters with the variant `name` without ranges.
+        name: name of the variant; all points share its settings except the value.
         key: one of `curve_keys`.
         values: in any order, two or more different ones.
 
@@ -63,7 +63,7 @@ def curve_params(params: Params, name: str, key: str, values: Sequence[float]) -
 
 
 def _point(params: Params, name: str, key: str, value: float) -> tuple[Variant, Recipe | None]:
-    """Return the variant of a point, and its recipe where that is what changes."""
+    """Return the variant of a point, and its recipe if the hyperparameter is in the recipe."""
     variant = params.strengths(name)
     section, _, field = key.rpartition(".")
     if section == "recipe":
@@ -92,6 +92,6 @@ def _hidden(params: Params, name: str, key: str, value: float) -> tuple[int, ...
 
 
 def _numbers(section: type[Section]) -> list[str]:
-    """Return the fields of a section whose values are numbers."""
+    """Return the numeric fields of a section."""
     defaults: dict[str, Any] = {name: field.default for name, field in section.model_fields.items()}
     return [name for name, value in defaults.items() if isinstance(value, int | float) and not isinstance(value, bool)]

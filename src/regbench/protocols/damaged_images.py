@@ -1,4 +1,4 @@
-"""Damages an exact number of train images: wrong labels, or shuffled pixels."""
+"""Damages an exact number of train images: wrong labels or shuffled pixels; all else is unchanged."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +17,28 @@ Kind = Literal["labels", "outliers"]
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wrong with a part of the train images."""
+    """The damage to a fraction of the train images."""
 
     kind: Kind
-    """`labels`: they have the label of another class, each of the others alike. `outliers`: their pixels are shuffled,
-    each image's in an order of its own, and keep their label."""
+    """`labels`: images get the label of another class; all other classes are equally likely. `outliers`: the pixels of
+    each image are shuffled in a different order, and the image keeps its label."""
     rate: float
-    """The part, 0 to below 1."""
+    """The fraction, in [0, 1)."""
 
     @property
     def name(self) -> str:
-        """Name of the condition, such as `labels-0.1`; without damage all conditions are one."""
+        """Name of the condition, such as `labels-0.1`; both kinds with rate 0 are the same condition."""
         return f"{self.kind}-{self.rate:g}" if self.rate else "clean"
 
     def count(self, images: int) -> int:
-        """Return how many of so many images are damaged."""
+        """Return how many of `images` images are damaged."""
         return round(self.rate * images)
 
 
 def write_damaged(data: Path, out: Path, damage: Damage, seed: int) -> int:
     """Write `data` to `out` with damaged train images, the other splits linked; return how many are damaged.
 
-    A seed damages the same images first: what is damaged at a lower rate is damaged at a higher one in the same way.
+    With one seed, images that are damaged at a lower rate are damaged in the same way at a higher rate.
     """
     split, index = load_split(data, "train"), read_index(data, "train")
     rows = generator(seed, "damage").permutation(len(split))[: damage.count(len(split))]
@@ -56,19 +56,19 @@ def write_damaged(data: Path, out: Path, damage: Damage, seed: int) -> int:
 
 
 def other_labels(labels: NDArray[np.int64], classes: int, seed: int) -> NDArray[np.int64]:
-    """Return a label for each image that is not its own, (N,); each other class is equally likely."""
+    """Return a wrong label for each image, (N,); all other classes are equally likely."""
     return (labels + generator(seed, "damage", 1).integers(1, classes, size=len(labels))) % classes
 
 
 def shuffle_pixels(image: NDArray[np.uint8], seed: int, row: int) -> NDArray[np.uint8]:
-    """Return an image (C, H, W) with its pixels, colours kept together, in another order."""
+    """Return an image (C, H, W) with its pixels in another order; the channels of a pixel stay together."""
     channels = image.reshape(len(image), -1)
     order = generator(seed, "damage", 2 + row).permutation(channels.shape[1])
     return channels[:, order].reshape(image.shape)
 
 
 def write_train(data: Path, out: Path, images: NDArray[np.uint8], index: pd.DataFrame) -> None:
-    """Write a data set to `out` with another train split; the other splits, and its shape, are those of `data`."""
+    """Write a data set to `out` with another train split; the other splits and the shape are those of `data`."""
     files.write_array(out / "train" / IMAGES, images)
     files.write_csv(out / "train" / INDEX, index)
     for name in ("dataset.json", "validation", "test"):

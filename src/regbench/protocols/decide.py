@@ -1,4 +1,4 @@
-"""Adds seeds to undecided comparisons only, until all are settled or time is up."""
+"""Adds seeds only to undecided comparisons, until all are settled or time is up."""
 
 import time
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ Cells = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Setup:
-    """What a race runs on."""
+    """The inputs of a race."""
 
     engine: Engine
     trainings: dict[str, Training]
@@ -40,10 +40,10 @@ class Setup:
     score: Score
     units: Units
     seeds: tuple[int, ...]
-    """As many as the last look takes, in the order in which they are added."""
+    """All seeds of the last look, in the order in which they are added."""
 
     def cells(self, variant: str, count: int) -> Cells:
-        """Return the score of each of the first seeds on each unit; evaluates what was not."""
+        """Return the score of each of the first `count` seeds on each unit; evaluates missing ones."""
         spec = self.trainings[variant].spec
         tasks = [
             EvaluationTask(
@@ -75,16 +75,16 @@ def write_decisions(
 ) -> str:
     """Race the variants of `params` against the baseline; write decide.csv, .md, .png, .html and looks.csv to `out`.
 
-    Finished trainings and evaluations are in the store, so the same call continues where an earlier one stopped, and
-    ends with the same bytes as one that never did. Returns the Markdown.
+    Finished trainings and evaluations are in the store, so the same call resumes where an earlier one stopped. The
+    results are the same bytes as without interruption. Returns the Markdown.
 
     Args:
-        params: variants without ranges; their seeds are the first that all get.
+        params: variants without ranges; its seeds are the seeds of the first look.
         data: folder of the ingested splits.
         out: folder of the results.
-        minutes: no training begins later; those that run are finished.
-        most: seeds of the last look; those beyond the given ones follow the largest.
-        score: what is compared.
+        minutes: time limit; no training begins later, but running ones are finished.
+        most: number of seeds of the last look; further seeds count up from the largest given one.
+        score: score that is compared.
         store: the project's store.
 
     Raises:
@@ -129,7 +129,7 @@ def write_decisions(
 
 
 def _advance(race: Race, setup: Setup, deadline: float) -> bool:
-    """Train what the open comparisons need for their next look, and look at those that have it; False: time is up."""
+    """Train what the open comparisons need for their next look, and look at the complete ones; False: time is up."""
     waiting = race.open
     place = race.next_look(waiting[0])
     seeds = setup.seeds[: race.looks[place]]
@@ -141,7 +141,7 @@ def _advance(race: Race, setup: Setup, deadline: float) -> bool:
         return False
     count = {name: seen.seeds for name, seen in race.latest.items()} | dict.fromkeys(ready, len(seeds))
     if len(count) < len(wanted) and not race.seen:
-        return False  # The first look needs all variants, since they share their noise.
+        return False  # The first look needs all variants, since their noise is pooled.
     cells = {name: setup.cells(name, number) for name, number in count.items()}
     race.look(cells, [name for name in waiting if name in ready])
     return len(ready) == len(wanted)

@@ -1,4 +1,4 @@
-"""Compares variants when a part of the train images is damaged."""
+"""Compares variants with a fraction of damaged train images: which regularizer is robust."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,11 +33,11 @@ def write_label_noise(
 
     Args:
         params: variants without ranges.
-        rates: parts of the train images that get a wrong label.
-        outliers: parts of the train images whose pixels are shuffled.
+        rates: fractions of the train images that get a wrong label.
+        outliers: fractions of the train images that get shuffled pixels.
         data: folder of the ingested splits.
         out: folder of the results.
-        seed: key of which images are damaged, and how.
+        seed: decides which images are damaged, and how.
 
     Raises:
         InputError: the images have one class only.
@@ -58,9 +58,9 @@ def write_label_noise(
 
 
 def judge_damages(comparisons: Mapping[Damage, Comparison], counts: Mapping[Damage, int]) -> pd.DataFrame:
-    """Return a row a damage and variant, as `judge_conditions`, with what is wrong with how many train images.
+    """Return a row per damage and variant, as `judge_conditions`, with the damage and its number of train images.
 
-    `rise` is how many points of error a variant has more than on undamaged images.
+    `rise` is the increase of a variant's error over undamaged images, in points.
     """
     rows: list[dict[str, Any]] = []
     clean: dict[str, float] = {}
@@ -72,7 +72,7 @@ def judge_damages(comparisons: Mapping[Damage, Comparison], counts: Mapping[Dama
 
 
 def markdown(rows: pd.DataFrame, first: Comparison) -> str:
-    """Return what held, and the table, as Markdown; `first` is the comparison on undamaged images."""
+    """Return the findings and the table as Markdown; `first` is the comparison on undamaged images."""
     level = f"{100 * first.confidence:g} % interval"
     header = ["variant", "train images", f"{first.measure} %", level, "rise", f"gain over {first.baseline}", "p"]
     cells = []
@@ -101,7 +101,7 @@ def markdown(rows: pd.DataFrame, first: Comparison) -> str:
 
 
 def what_holds(rows: pd.DataFrame, baseline: str) -> list[str]:
-    """Say, for the worst damage of each kind, who is better than the baseline and whose error rises least."""
+    """Say, for the worst damage of each kind, which variants beat the baseline and which one's error rises least."""
     said = []
     for kind, group in rows[rows["rate"] > 0].groupby("damage", sort=False):
         worst = group[group["rate"] == group["rate"].max()]

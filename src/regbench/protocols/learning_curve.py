@@ -1,4 +1,4 @@
-"""Compares variants at several numbers of train images."""
+"""Compares variants at several numbers of train images: regularizers matter most where labels are few."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from regbench.runtime.randomness import generator
 def write_learning_curve(params: Params, sizes: Sequence[int], data: Path, out: Path, seed: int) -> str:
     """Compare the variants of `params` at each size, in `out/SIZE`; write learning-curve.csv, .md and .png to `out`.
 
-    The epochs stay those of `params`, so that fewer images are fewer steps. Returns the Markdown.
+    The number of epochs is that of `params`, so fewer images mean fewer steps. Returns the Markdown.
 
     Raises:
         InputError: a size is below 2, or above the number of train images.
@@ -43,12 +43,12 @@ def write_learning_curve(params: Params, sizes: Sequence[int], data: Path, out: 
 
 
 def subset_order(data: Path, seed: int) -> NDArray[np.int64]:
-    """Return the train rows in a random order keyed by `seed`: a subset is the first of them, so subsets are nested."""
+    """Return the train rows in a random order keyed by `seed`: a subset is the first rows, so subsets are nested."""
     return generator(seed, "subset").permutation(len(load_split(data, "train")))
 
 
 def write_subset(data: Path, out: Path, rows: NDArray[np.int64]) -> None:
-    """Write `data` to `out` with these train rows alone, in their old order; the other splits are linked."""
+    """Write `data` to `out` with only these train rows, in their original order; the other splits are linked."""
     kept = np.sort(rows)
     write_train(data, out, load_split(data, "train").images[kept], read_index(data, "train").iloc[kept])
 

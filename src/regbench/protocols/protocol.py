@@ -1,4 +1,4 @@
-"""What all protocols share: train what is missing, evaluate, compare."""
+"""Steps that all protocols share: train what is not trained yet, evaluate everything, compare."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,11 +22,11 @@ from regbench.report.comparison import Comparison, compare
 
 
 def run_protocol(params: Params, data: Path, folder: Path, store: Path = STORE) -> Comparison:
-    """Train every variant of `params` under every seed on the ingested `data`, evaluate and compare, in `folder`.
+    """Train every variant of `params` with every seed on the ingested `data`, evaluate and compare, in `folder`.
 
-    Trained networks are in the project's store, under a name made of all that decides their bits: what is finished is
-    never trained again, also after a kill, and variants that are the same network are trained once, whatever protocol
-    or pipeline asks for them. Results are those of an undisturbed run to the byte.
+    Trained networks are in the project's store; their names are made of all inputs that decide their bits. A finished
+    network is never trained again, even after a kill. Variants that are the same network are trained once, for all
+    protocols and the pipeline. Results are byte for byte those of a run without interruption.
 
     Raises:
         DivergedError: a loss is no longer finite.
@@ -42,13 +42,13 @@ def run_protocol(params: Params, data: Path, folder: Path, store: Path = STORE) 
 
 
 def prepare_trainings(engine: Engine, params: Params, data: Path) -> list[Training]:
-    """Return what is to be trained, a variant each; augments the images where that is missing.
+    """Return the trainings, one per variant; augments images that are not augmented yet.
 
     Raises:
         InputError: a variant has ranges: see `resolve_variants`.
         IntegrityError: `data` was not ingested.
     """
-    load_split(data, "train")  # Missing files are reported before any file is hashed.
+    load_split(data, "train")  # If files are missing, the error names the folder before the files are hashed.
     used = {params.variants[variant].recipe for variant in params.variants}
     recipes = {name: recipe for name, recipe in params.recipes.items() if name in used}
     augmented = make_augmentations(engine, recipes, params.augment, data)
@@ -61,7 +61,7 @@ def prepare_trainings(engine: Engine, params: Params, data: Path) -> list[Traini
 
 
 def ingest_raw(settings: Data, raw: Path, folder: Path) -> Path:
-    """Ingest raw images into `folder/data` and return that; what an earlier call decoded is not decoded again.
+    """Ingest raw images into `folder/data` and return this path; images that an earlier call decoded are reused.
 
     Raises:
         InputError: as `regbench.data.ingest.ingest`.
@@ -74,11 +74,11 @@ def ingest_raw(settings: Data, raw: Path, folder: Path) -> Path:
 
 
 def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Params:
-    """Return the parameters with these variants only, without ensembles; what the stage tune chose replaces ranges.
+    """Return the parameters with these variants only, without ensembles; search results of `tune` replace ranges.
 
     Raises:
         InputError: there is no such variant.
-        IntegrityError: a variant has ranges, and `tuned` holds no choice.
+        IntegrityError: a variant has ranges, and `tuned` holds no search result for it.
     """
     chosen = {}
     for name in variants:
@@ -86,15 +86,15 @@ def resolve_variants(params: Params, variants: Iterable[str], tuned: Path) -> Pa
             raise InputError(f"variant = {name}: must be one in params.yaml: {nearest(name, params.variants)}")
         searched = params.variants[name].ranges
         chosen[name] = read_tuned(tuned / f"{name}.json") if searched else params.strengths(name)
-    # Studies ask for accuracies alone.
+    # Protocols need accuracies only.
     plain = params.evaluate.model_copy(update={"robustness_images": 0})
     return params.model_copy(update={"variants": chosen, "ensembles": {}, "evaluate": plain})
 
 
 def select_variants(params: Params, variants: Sequence[str], tuned: Path) -> tuple[Params, list[str]]:
-    """Return the parameters with these variants and the baseline, as `resolve_variants`; none named: all that can be.
+    """Return the parameters with these variants and the baseline, as `resolve_variants`; none named: all possible ones.
 
-    Second are the names of those left out: variants that were not named, with ranges for which `tuned` holds no choice.
+    Also returns the names of variants left out: not named, and with ranges that have no search result in `tuned`.
 
     Raises:
         InputError: as `resolve_variants`.

@@ -1,4 +1,4 @@
-"""Writes the files of a protocol: a table as CSV and Markdown, and a picture."""
+"""Writes the files of every protocol: a table as CSV and as Markdown, and a picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def write_study(folder: Path, name: str, rows: pd.DataFrame, text: str, picture:
 
 
 def draw_pairs(names: Sequence[str], rows: pd.DataFrame, told: Sequence[bool], split: str) -> bytes:
-    """Return a picture of a study's rows, in their order: accuracies as errors, differences as gains."""
+    """Return a picture of a protocol's rows, in their order: accuracies as errors, differences as gains."""
     gains = rows[["difference", "difference_low", "difference_high"]] * 100
     drawn = pd.DataFrame(
         {
@@ -39,7 +39,7 @@ def draw_pairs(names: Sequence[str], rows: pd.DataFrame, told: Sequence[bool], s
 
 
 def interval(low: float, high: float, factor: float = 1, digits: int = 2) -> str:
-    """Return two ends in words: `2.61 to 3.70`."""
+    """Return the two ends of an interval as text: `2.61 to 3.70`."""
     return f"{factor * low:.{digits}f} to {factor * high:.{digits}f}"
 
 

@@ -1,4 +1,4 @@
-"""The results of a race as tables and sentences."""
+"""Presents the results of a race as tables and sentences."""
 
 from typing import Literal
 
@@ -10,9 +10,9 @@ from regbench.statistics.race import Race, Seen
 
 Score = Literal["error", "log-loss"]
 SCALES: dict[Score, tuple[float, str, int]] = {"error": (100.0, "points", 2), "log-loss": (1.0, "nats", 4)}
-"""By what a gain is multiplied to be shown, its unit then, and its decimals."""
+"""Factor for the display of a gain, its unit after that, and its decimals."""
 COLUMNS = ("variant", "look", "seeds", "gain", "low", "high", "p", "verdict", "chance", "seeds_needed")
-"""Of looks.csv; `look` counts from 1, gain and interval are fractions of accuracy, or nats."""
+"""Columns of looks.csv; `look` counts from 1, gain and interval are fractions of accuracy, or nats."""
 NOTES = (
     "Gain: above 0, the variant is better; its interval is that of the look that settled it, or of the last one. "
     "Given up: it would hardly be decided by the last look. Settled variants get no more seeds."
@@ -49,7 +49,7 @@ def _row(seen: Seen) -> dict[str, object]:
 
 
 def decisions(race: Race) -> pd.DataFrame:
-    """Return a row per variant, as its last look found it: settled, given up, or open because time was up."""
+    """Return a row per variant with its state at its last look: settled, given up, or open because time was up."""
     rows = []
     for name, seen in race.latest.items():
         status = "settled"
@@ -63,7 +63,7 @@ def decisions(race: Race) -> pd.DataFrame:
 def sentences(
     race: Race, table: pd.DataFrame, score: Score, trained: tuple[int, int], evaluated: Evaluated
 ) -> list[str]:
-    """Return what the decisions rest on; `trained` are the networks there are, and those of a full comparison."""
+    """Return the data and method behind the decisions; `trained`: networks trained, and those of a full comparison."""
     settled, still = int((table["status"] == "settled").sum()), race.open
     found = [
         f"{settled} of {len(race.rivals)} comparisons with {race.baseline} are settled, by {score} on "

@@ -1,4 +1,4 @@
-"""Errors of a protocol's networks on another split than the one on which they are compared."""
+"""Errors of a protocol's networks on splits other than the one that they are compared on."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def split_errors(
 ) -> dict[tuple[str, SplitName], Interval]:
     """Return the error of each variant on each split, in percent, with its interval over seeds and images.
 
-    `runs` holds the networks of all variants and seeds; what was evaluated before is not evaluated again. The error is
-    the one that `evaluate.score` names.
+    `runs` holds the networks of all variants and seeds. Earlier evaluations are reused. The error is the one that
+    `evaluate.score` names.
     """
     pairs = [(name, split) for name in params.names for split in splits]
     with open_engine(params.compute, store) as engine:

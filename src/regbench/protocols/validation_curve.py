@@ -1,4 +1,4 @@
-"""Measures train, validation and test error against one hyperparameter: underfitting and overfitting."""
+"""Train, validation and test error against one hyperparameter: shows where a network underfits and overfits."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from regbench.statistics.intervals import Interval
 
 LEARNT: tuple[SplitName, ...] = ("train", "validation")
 Errors = Mapping[tuple[str, SplitName], Interval]
-"""By variant and split, percent."""
+"""Errors in percent, by variant and split."""
 
 
 def write_validation_curve(
@@ -42,10 +42,10 @@ def write_validation_curve(
 
 
 def curve_rows(comparison: Comparison, errors: Errors, points: Mapping[str, float]) -> pd.DataFrame:
-    """Return a row a value: errors of each split in percent with their intervals, log-loss, and which is chosen.
+    """Return a row per value: errors of each split in percent with their intervals, log-loss, and which is chosen.
 
-    Chosen is the value of the least validation error, the smallest of equals. The columns `test_...` are of the
-    validation images where there is no test split.
+    The chosen value has the least validation error; ties: the smallest value. Without a test split, the columns
+    `test_...` are of the validation images.
     """
     rows = []
     for name, value in points.items():
@@ -61,7 +61,7 @@ def curve_rows(comparison: Comparison, errors: Errors, points: Mapping[str, floa
 
 
 def markdown(rows: pd.DataFrame, comparison: Comparison, variant: str, key: str) -> str:
-    """Return what the curve says, and its table, as Markdown."""
+    """Return the conclusions from the curve, and its table, as Markdown."""
     seeds = ", ".join(str(seed) for seed in comparison.seeds)
     judged = f"judged on {comparison.images:,} {comparison.split} images, seeds {seeds}"
     lines = [
@@ -90,7 +90,7 @@ def markdown(rows: pd.DataFrame, comparison: Comparison, variant: str, key: str)
 
 
 def choice(rows: pd.DataFrame, comparison: Comparison, key: str) -> str:
-    """Say which value validation chooses, what it comes to, and whether it is at an end of the curve."""
+    """Say which value validation chooses, its error, and whether it is at an end of the curve."""
     place = int(rows["chosen"].to_numpy().argmax())
     best = rows.iloc[place]
     end = {

@@ -1,1 +1,1 @@
-"""The comparison: table, pictures, pages."""
+"""The report of a comparison: tables, pictures and pages."""

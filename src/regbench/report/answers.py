@@ -1,4 +1,4 @@
-"""Reads a variant's evaluation: right or wrong, and log-loss, for each seed and image."""
+"""Reads the output of `evaluate` for a variant: correctness and log-loss of each seed on each image."""
 
 import hashlib
 from pathlib import Path
@@ -24,12 +24,12 @@ def losses(probabilities: NDArray[np.float32] | NDArray[np.float64], labels: NDA
 
 
 class Answers(NamedTuple):
-    """What the networks of a variant say, (seeds, images)."""
+    """Correctness and log-loss of a variant's networks, (seeds, images)."""
 
     correct: NDArray[np.bool_]
     losses: NDArray[np.float64]
     digest: str
-    """Of the probabilities: equal ones are the same networks."""
+    """Digest of the probabilities: equal digests mean the same networks."""
 
 
 def read_answers(file: Path, labels: NDArray[np.int64], shape: tuple[int, int, int]) -> Answers:
@@ -48,7 +48,7 @@ def read_answers(file: Path, labels: NDArray[np.int64], shape: tuple[int, int, i
 
 
 def read_scores(file: Path, seeds: tuple[int, ...]) -> pd.DataFrame:
-    """Read the scores of a variant's seeds, a row each; errors as for `read_answers`."""
+    """Read the scores of a variant, one row per seed; raises the same errors as `read_answers`."""
     scores = required(file, table)
     if tuple(scores["seed"]) != seeds:
         found = f"seeds {scores['seed'].tolist()}"

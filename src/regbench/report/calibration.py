@@ -14,7 +14,7 @@ COLUMNS = ("variant", "bin", "images", "confidence", "accuracy")
 SIDE = 120
 """Pixels of a diagram."""
 MOST = 23
-"""Diagrams, besides the baseline's; the table has all variants."""
+"""Maximum number of diagrams, besides the baseline's; the table has all variants."""
 
 
 def calibration(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def calibration(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
 def calibration_rows(
     found: pd.DataFrame, comparison: Comparison, evaluation: Path
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the formatted cells: how sure, how right, and the temperature that was fitted."""
+    """Return the header and the formatted cells: confidence, accuracy, and the fitted temperature."""
     header = ["variant", "ECE %", "log-loss", "confidence %", "accuracy %", "temperature"]
     rows = []
     for _, row in comparison.table.iterrows():
@@ -39,7 +39,7 @@ def calibration_rows(
 
 
 def calibration_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
-    """Draw a reliability diagram a variant: accuracy over confidence; on the diagonal a network is calibrated.
+    """Draw a reliability diagram per variant: accuracy over confidence; a calibrated network is on the diagonal.
 
     Of many variants, the best MOST and the baseline are drawn.
     """

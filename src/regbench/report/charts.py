@@ -1,4 +1,4 @@
-"""Errors and gains of the variants of a comparison, with their intervals."""
+"""Draws errors and gains of the variants of a comparison, with their intervals."""
 
 import altair as alt
 import pandas as pd
@@ -9,7 +9,7 @@ from regbench.report.curve_charts import curve_chart, first_picked
 from regbench.report.drawing import GREY, INK, PAPER, TELLING, inline, row_axis, row_height, wide
 
 MOST = 30
-"""Variants in the picture, best first; the page has all."""
+"""Maximum number of variants in the picture, best first; the page has all."""
 
 
 def error_chart(comparison: Comparison, shown: list[str], width: int | None = None) -> ChartType:
@@ -27,7 +27,7 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
     base = alt.Chart(inline(table[table["variant"].isin(shown)])).encode(y=rows)
     seeds = alt.Chart(inline(comparison.seed_errors[comparison.seed_errors["variant"].isin(shown)]))
     tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high"))]
-    # In two lines: one would be wider than the chart on a telephone.
+    # Two lines: one line would be wider than the chart on a phone.
     title = [f"{comparison.measure}, %", f"{100 * comparison.confidence:g} % interval; rings: seeds"]
     ticks = row_axis(len(shown), width)
     layers = alt.layer(
@@ -47,7 +47,7 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
 def gain_chart(comparison: Comparison, shown: list[str], width: int | None = None) -> ChartType:
     """Draw the gain over the baseline of each variant in `shown`, with the interval that gives its verdict.
 
-    The interval is simultaneous for all variants, so it leaves 0 out exactly where the verdict is better or worse.
+    The interval is simultaneous for all variants, so it excludes 0 exactly where the verdict is better or worse.
     """
     table = pd.DataFrame(
         [
@@ -93,7 +93,7 @@ def picture(comparison: Comparison, curves: pd.DataFrame) -> ChartType:
     picked = first_picked(comparison)
     panels = [curve_chart(comparison, curves, column, picked, 400) for column in ("validation_loss", "gap")]
     below = alt.hconcat(*panels, spacing=64, bounds="flush")
-    # Otherwise the legend of the lower half would stand beside the upper half.
+    # Otherwise the legend of the lower half would be drawn beside the upper half.
     apart = alt.Resolve(scale=alt.ScaleResolveMap(color="independent", strokeDash="independent"))
     return alt.vconcat(above, below, spacing=24, resolve=apart)
 

@@ -1,4 +1,4 @@
-"""The tidy tables of a comparison: one row per variant, best first, from what `train` and `evaluate` left in files."""
+"""The tidy tables of a comparison: one row per variant, best first, from the files of `train` and `evaluate`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ MEANS = (
     "zero_weights",
     "epochs",
 )
-"""Columns of a variant's scores whose means over seeds the table has."""
+"""Scores of a variant that the table gives as means over seeds."""
 COLUMNS = (
     "variant",
     "seeds",
@@ -41,48 +41,48 @@ COLUMNS = (
     *MEANS,
     *VERDICT_COLUMNS,
 )
-"""Of `comparison.csv`: means over seeds; accuracies, F1, gap and zero weights are fractions, log-loss is in nats. The
-columns `test_...` are by `evaluate.score`; `error_percent` counts every image alike."""
+"""Columns of `comparison.csv`: means over seeds. Accuracies, F1, gap and zero weights are fractions, log-loss is in
+nats. The columns `test_...` use `evaluate.score`; `error_percent` counts every image alike."""
 NETWORKS = "networks"
-"""A further column where there are ensembles: networks of each, mean over seeds."""
+"""A further column where there are ensembles: number of networks in each, mean over seeds."""
 
 UNBALANCED = 3
-"""Images of the largest class for each one of the smallest, from which balanced error is shown too."""
+"""Ratio of the largest class to the smallest, in images, from which balanced error is shown too."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that is said about the variants of one set of results."""
+    """The tables and verdicts about the variants of one set of results."""
 
     table: pd.DataFrame
     """COLUMNS, one row per variant, best first: by accuracy, then log-loss, then the order in `params.yaml`."""
     variants: tuple[str, ...]
-    """In the order of `params.yaml`, which gives each its colour, independent of its rank."""
+    """Names in the order of `params.yaml`. This order sets the colours, so a colour does not depend on the rank."""
     judgement: Judgement
     """Intervals, verdicts against the baseline and the tie set, by `score`."""
     seed_errors: pd.DataFrame
-    """variant, seed, error_percent."""
+    """Columns variant, seed, error_percent."""
     split: str
     """`test`, or `validation` where the data set has no test images."""
     images: int
-    """Of that split."""
+    """Number of images of that split."""
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     scores: Mapping[str, NDArray[np.float64]]
-    """What `score` compares: of each seed's network on each unit (`regbench.statistics.units`), (seeds, units), by
-    variant; the mean is the accuracy, plain or balanced."""
+    """By variant: the compared score of each seed's network on each unit (`regbench.statistics.units`), shape (seeds,
+    units). The mean is the accuracy, plain or balanced."""
     class_images: tuple[int, ...] = ()
     """Images of each class in that split."""
     score: Score = "error"
-    """What variants are ranked and compared by."""
+    """The score that ranks and compares variants."""
     log_loss: Mapping[str, Verdict] = field(default_factory=dict)
     """Each other variant against the baseline by log-loss; gains are in nats."""
     networks: Mapping[str, str] | None = None
-    """Digest of each variant's probabilities: equal ones are the same networks."""
+    """Digest of each variant's probabilities: equal digests mean the same networks."""
 
     @property
     def baseline(self) -> str:
-        """Name of the variant that the others are measured against: `baseline`, or the first one."""
+        """Name of the variant that the others are compared with: `baseline`, or the first one."""
         return self.judgement.baseline
 
     @property
@@ -98,7 +98,7 @@ class Comparison:
 
     @property
     def measure(self) -> str:
-        """What errors in tables and pictures are: such as `test error`."""
+        """Name of the error in tables and pictures, such as `test error`."""
         return f"balanced {self.split} error" if self.score == "balanced_error" else f"{self.split} error"
 
     @property
@@ -109,7 +109,7 @@ class Comparison:
 
     @property
     def networks_of(self) -> dict[str, float]:
-        """How many networks each variant has, mean over seeds; empty where there are no ensembles."""
+        """Number of networks of each variant, mean over seeds; empty where there are no ensembles."""
         return dict(zip(self.order, self.table[NETWORKS], strict=True)) if NETWORKS in self.table else {}
 
     @property
@@ -126,11 +126,11 @@ class Comparison:
 def compare(params: EvaluatedExperiment, evaluation: Path) -> Comparison:
     """Read `evaluation` and return the comparison of the variants in `params`; other folders in it are ignored.
 
-    Accuracies and intervals are computed from the probabilities of the single images, the rest is read.
+    Accuracies and intervals are computed from the probabilities of the single images; the other values are read.
 
     Raises:
         InputError: a file is missing.
-        IntegrityError: a file does not fit the seeds, images or classes that the others speak of.
+        IntegrityError: a file does not fit the seeds, images or classes of the others.
     """
     split = required(evaluation / "split.json", read_json)
     labels, groups = read_labels(evaluation / "labels.csv")

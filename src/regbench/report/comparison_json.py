@@ -1,4 +1,4 @@
-"""Writes a comparison as plain values for comparison.json."""
+"""Converts a comparison to plain values, for comparison.json."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         }
         for name, found in comparison.verdicts.items()
     }
-    # JSON has no nan and no infinity.
+    # JSON has no NaN and no infinity.
     finite = comparison.table.replace([np.inf, -np.inf], np.nan).astype(object)
     rows = finite.where(finite.notna(), None).to_dict(orient="records")
     return {

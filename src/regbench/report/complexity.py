@@ -1,10 +1,13 @@
-"""Ranks variants by complexity. Of equally good variants, the simplest is recommended."""
+"""Complexity of a variant: among equally good variants, the simplest is recommended."""
 
 from regbench.config.experiment import EvaluatedExperiment
 
 
 def complexity_of(params: EvaluatedExperiment, name: str) -> int:
-    """Return the active strengths of a variant; of an ensemble those of its variants, and one a further network."""
+    """Return the number of active strengths of a variant.
+
+    For an ensemble, this is the number for its variants, plus one for each further network.
+    """
     if name in params.variants:
         return active_strengths(params, name)
     ensemble = params.ensembles[name]
@@ -12,7 +15,7 @@ def complexity_of(params: EvaluatedExperiment, name: str) -> int:
 
 
 def active_strengths(params: EvaluatedExperiment, variant: str) -> int:
-    """Count the strengths of a variant and of its recipe that are not off."""
+    """Count the enabled strengths of a variant and of its recipe."""
     records = (
         params.variants[variant].model_dump(exclude={"recipe", "model", "train", "search"}),
         params.recipe(variant).strengths,

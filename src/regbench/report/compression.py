@@ -1,4 +1,4 @@
-"""Size of the compressed weights, and the error beside it: does sparsity make the model smaller?"""
+"""Size of the compressed weights beside the error: does sparsity make the model smaller?"""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ SPARSE = 0.01
 
 
 def compression(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
-    """Return a row a variant with the columns COLUMNS, smallest file first: means over seeds.
+    """Return a row per variant with the columns COLUMNS, smallest file first: means over seeds.
 
-    `zero_weights` is the fraction of hidden kernel entries that are exactly 0, `dead_units` how many hidden units
-    nothing reaches or leaves, `compressed_bytes` the saved weights after compression. Errors are in percent, `low` and
-    `high` the ends of the comparison's interval.
+    `zero_weights` is the fraction of hidden kernel entries that are exactly 0. `dead_units` is the number of hidden
+    units with only zero weights in or out. `compressed_bytes` is the size of the saved weights after compression.
+    Errors are in percent, `low` and `high` the ends of the comparison's interval.
     """
     rows = []
     for _, row in comparison.table.iterrows():
@@ -39,7 +39,7 @@ def compression(comparison: Comparison, evaluation: Path) -> pd.DataFrame:
 
 
 def compression_rows(found: pd.DataFrame, comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the formatted cells; sizes beside the baseline's."""
+    """Return the header and the formatted cells; sizes are also relative to the baseline's."""
     whole = found.set_index("variant")["compressed_bytes"][comparison.baseline]
     header = ["variant", "MB compressed", f"of {comparison.baseline} %", "zeros %", "dead units"]
     header.append(f"{comparison.measure} %")

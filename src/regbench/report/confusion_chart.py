@@ -1,4 +1,4 @@
-"""Draws confusions: a matrix for few classes, the most confused pairs for many."""
+"""Draws what a variant confuses: a matrix for few classes, the most confused pairs for many."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,19 +10,19 @@ from regbench.report.comparison import Comparison
 from regbench.report.drawing import FAINT, INK, LOSING, RIGHT, few_ticks, inline, wide
 
 NUMBERED = 20
-"""Up to so many classes the cells of a matrix have room for their counts."""
+"""Largest number of classes for which the cells of a matrix have room for their counts."""
 MATRIX = 40
-"""Up to so many classes are a matrix."""
+"""Largest number of classes that are drawn as a matrix."""
 PAIRS = 25
-"""Pairs of classes that are drawn where there are more."""
+"""Number of pairs of classes that are drawn where there are more classes."""
 WHOLE = "datum.value % 1 ? '' : format(datum.value, ',')"
-"""Labels of an axis of counts: there is no half mistake."""
+"""Label expression of an axis of counts: whole numbers only."""
 
 
 def confusion_chart(comparison: Comparison, counts: Mapping[str, pd.DataFrame]) -> ChartType:
-    """Draw what the variant confuses that the parameter `variant` names, at first the best one.
+    """Draw the confusions of the variant that the chart parameter `variant` selects, at first the best one.
 
-    `counts` has per variant the columns actual, predicted, count. Shares are of the images of the actual class.
+    `counts` has the columns actual, predicted, count for each variant. Shares are of the images of the actual class.
     """
     few = len(comparison.classes) <= MATRIX
     tables = {name: _shares(table) for name, table in counts.items()}
@@ -40,7 +40,7 @@ def most_confused(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def pair_bars(base: alt.Chart, width: int | None = None) -> ChartType:
-    """Draw a bar a pair of classes: its mistakes over all seeds. `base` has the columns of `most_confused`."""
+    """Draw a bar per pair of classes: its mistakes over all seeds. `base` has the columns of `most_confused`."""
     bars: ChartType = (
         base.mark_bar(color=LOSING, height={"band": 0.7})
         .encode(
@@ -79,12 +79,12 @@ def _matrix(base: alt.Chart, classes: Sequence[str]) -> ChartType:
 
 
 def class_axis(classes: Sequence[str]) -> alt.Axis:
-    """Return the axis of classes from left to right, whose names stand upright where they would touch."""
+    """Return the horizontal axis of classes; its labels are vertical where they would touch otherwise."""
     short = max(map(len, classes), default=0) * len(classes) <= 40
     return alt.Axis(labelAngle=0 if short else -90, labelOverlap=False, labelLimit=90)
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells that are not empty, with their share of the actual class in percent."""
+    """Return the nonempty cells, with their share of the actual class in percent."""
     totals = table.groupby("actual")["count"].transform("sum")
     return table.assign(share=100 * table["count"] / totals)[table["count"] > 0]

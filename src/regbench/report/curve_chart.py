@@ -1,4 +1,4 @@
-"""Train, validation and test error against a hyperparameter, with intervals."""
+"""Draws train, validation and test error against a hyperparameter, with intervals."""
 
 import altair as alt
 import pandas as pd
@@ -11,11 +11,11 @@ SPLITS = {"train": GREY, "validation": TELLING, "test": "#D55E00"}
 WIDE = 20
 """Ratio of the largest value to the smallest from which the axis is logarithmic."""
 MARGIN = 1.25
-"""Room above the largest error: intervals of few seeds may be much wider than all that the curve shows."""
+"""Room above the largest error, as a factor: intervals of few seeds may be much wider than the whole curve."""
 
 
 def curve_chart(rows: pd.DataFrame, key: str, variant: str, measure: str) -> ChartType:
-    """Draw a line and a band a split, and a rule at the value that validation chooses.
+    """Draw a line and a band per split, and a rule at the value that validation chooses.
 
     `rows` has value, chosen, and for each split ERROR, LOW and HIGH: `train_error`, `train_low`, `train_high`, percent.
     """
@@ -52,12 +52,12 @@ def curve_chart(rows: pd.DataFrame, key: str, variant: str, measure: str) -> Cha
 
 
 def _typical_end(long: pd.DataFrame) -> float:
-    """Return an upper end of intervals that three of four do not pass."""
+    """Return the third quartile of the upper ends of the intervals."""
     return float(long["high"].fillna(long["error"]).quantile(0.75))
 
 
 def _axis(values: "pd.Series[float]", key: str) -> tuple[alt.X, dict[float, float]]:
-    """Return the axis and the position of each value: as it is, or its rank where 0 is among values of many sizes."""
+    """Return the axis and the position of each value: the value, or its rank if 0 is among values of a wide range."""
     exact = [float(value) for value in values]
     positive = [value for value in exact if value > 0]
     wide = len(positive) > 1 and max(positive) >= WIDE * min(positive)

@@ -1,4 +1,4 @@
-"""Draws learning curves: the best variants in colour, the others in grey, so that twenty stay readable."""
+"""Draws learning curves: the best variants in colour, the others in grey, so that twenty variants are readable."""
 
 import json
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ CURVES = {
 """History columns that are drawn, and their titles."""
 FRACTIONS = ("validation_accuracy", "gap")
 DASHES = ((1, 0), (6, 3), (2, 2))
-"""After twenty variants colours repeat, with another dash."""
+"""Dashes of lines: after twenty variants colours repeat, with another dash."""
 ALL = 8
-"""Up to so many variants are all drawn in colour."""
+"""Largest number of variants that are all drawn in colour."""
 BEST = 5
-"""Of more variants, so many are at first, the recommended one and the baseline besides."""
+"""Number of variants in colour at first if there are more, besides the recommended one and the baseline."""
 PICKED = "picked"
 """Parameter of the page's charts: the names of the variants that are drawn in colour."""
 
@@ -36,7 +36,7 @@ def first_picked(comparison: Comparison) -> list[str]:
 
 
 def page_curves(comparison: Comparison, curves: pd.DataFrame) -> dict[str, ChartType]:
-    """Return a chart of each column in CURVES, whose parameter PICKED says which variants are in colour.
+    """Return a chart for each column in CURVES; the chart parameter PICKED selects the variants in colour.
 
     `curves` is the table of `mean_curves`.
     """
@@ -55,9 +55,9 @@ def curve_chart(
     picked: Sequence[str] | None = None,
     width: int | None = None,
 ) -> ChartType:
-    """Draw the mean curve of each variant: those in `picked` in colour, with a legend; None: as PICKED says.
+    """Draw the mean curve of each variant: those in `picked` in colour, with a legend; None: those in PICKED.
 
-    A loss has a logarithmic axis, which keeps the epochs apart that matter. A variant with one epoch is a point.
+    A loss has a logarithmic axis, which separates the epochs that matter. A variant with one epoch is a point.
     """
     names = PICKED if picked is None else json.dumps(list(picked))
     is_picked = f"indexof({names}, datum.variant) >= 0"
@@ -82,7 +82,7 @@ def curve_chart(
 
 
 def dashes(variants: Sequence[str]) -> dict[str, list[int]]:
-    """Return the dash of each variant, which tells those of one colour apart."""
+    """Return the dash of each variant, which distinguishes variants of the same colour."""
     return {name: list(DASHES[place // len(COLOURS) % len(DASHES)]) for place, name in enumerate(variants)}
 
 
@@ -107,13 +107,13 @@ def _epochs(comparison: Comparison, curves: pd.DataFrame, width: int | None) -> 
 
 
 def _values(curves: pd.DataFrame, column: str) -> alt.Y:
-    """Return the axis of a column, whose ends are the same whichever variants are picked."""
+    """Return the axis of a column; its ends do not depend on the picked variants."""
     values = curves[column].dropna()
     low, high = float(values.min()), float(values.max())
     logarithmic = column not in FRACTIONS and low > 0
     margin = 0 if low < high else abs(low) / 10 or 1
     domain = [low - margin, high + margin]
-    # Round ends leave room around the curves already; with padding as well, an accuracy's axis would begin below 0.
+    # Rounded ends already leave room around the curves; with extra padding, an accuracy's axis would begin below 0.
     linear = alt.Scale(type="linear", domain=domain, nice=True)
     scale = alt.Scale(type="log", domain=domain, nice=False, padding=6) if logarithmic else linear
     axis = alt.Axis(tickCount=6, format="~%" if column in FRACTIONS else "~g")

@@ -1,4 +1,4 @@
-"""Compares two comparisons, such as those of two commits."""
+"""Shows what changed between two comparisons, such as those of two commits."""
 
 import pandas as pd
 
@@ -12,10 +12,10 @@ NOTE = (
 
 
 def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
-    """Return a Markdown table of the variants of two comparisons, best first, and what differs in a sentence.
+    """Return a Markdown table of the variants of two comparisons, best first, and a sentence about the differences.
 
-    Both have the columns variant, test_error_percent and verdict of `comparison.csv`. A variant that only one of them
-    has leaves the other's cells empty; those that are gone come last.
+    Both have the columns variant, test_error_percent and verdict of `comparison.csv`. For a variant in only one of
+    them, the cells of the other are empty. Variants that were removed come last.
     """
     old, new = before.set_index("variant"), now.set_index("variant")
     names = [*map(str, new.index), *(str(name) for name in old.index if name not in new.index)]

@@ -12,19 +12,19 @@ from PIL import Image
 INK = "#1a1a1a"
 PAPER = "#ffffff"
 GREY = "#767676"
-"""What does not differ significantly, and reference lines."""
+"""Colour of differences that are not significant, and of reference lines."""
 REST = "#d2d2d2"
-"""Curves of variants that are not picked."""
+"""Colour of curves of variants that are not picked."""
 GRID = "#e4e4e4"
 FRAME = "#c8c8c8"
 TELLING = "#0072B2"
-"""What differs significantly."""
+"""Colour of significant differences."""
 LOSING = "#D55E00"
 EQUAL = "#009E73"
 FAINT = ("#fff3e6", "#f39a4d")
-"""Light enough for dark figures on top."""
+"""Range of colours that is light enough for dark numbers on top."""
 RIGHT = "#e4eef5"
-"""Cells of images that were classified correctly."""
+"""Colour of cells of images that were classified correctly."""
 
 DARK = {
     **{INK: "#e8e8e8", PAPER: "#161616", GREY: "#9a9a9a", REST: "#4a4a4a", GRID: "#303030", FRAME: "#505050"},
@@ -33,46 +33,46 @@ DARK = {
     **{"#332288": "#9c90f2", "#661100": "#d9806a", "#AA4499": "#d67bc8", "#7F6000": "#bfa040", "#117733": "#46b86b"},
     **{"#EE3377": "#ff6b9d", "#6677DD": "#8e9bf0", "#005566": "#3fa9bf", "#56B4E9": "#a5dcff"},
 }
-"""Colour on a light page -> on a dark one; colours that are not listed serve both."""
+"""Colour on a light page -> colour on a dark page; colours that are not listed are used on both."""
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 MANY = 40
-"""Rows of a chart, above which it is taller than a screen."""
+"""Number of rows above which a chart is taller than a screen."""
 PAGE = 1080
-"""Pixels of a wide page."""
+"""Width of a wide page, pixels."""
 
 Spec = dict[str, Any]
 
 
 def few_ticks(width: int | None, apart: int = 50, most: int = 12) -> int | alt.ExprRef:
-    """Return a number of ticks that leaves `apart` pixels between them; None: at any width that the page gives."""
+    """Return a number of ticks that leaves `apart` pixels between them; with `width` None, for any width in a page."""
     if width is not None:
         return max(1, min(most, width // apart))
     return alt.ExprRef(f"max(1, min({most}, floor(width / {apart})))")
 
 
 def wide(chart: ChartType, width: int | None) -> ChartType:
-    """Return a chart that is `width` pixels wide, or as wide as its place in a page."""
+    """Return a chart that is `width` pixels wide; None: as wide as its container in a page."""
     size: dict[str, Any] = {"width": "container", "autosize": alt.AutoSizeParams(type="fit-x", contains="padding")}
     sized: ChartType = chart.properties(**(size if width is None else {"width": width}))
     return sized
 
 
 def row_height(rows: int) -> int:
-    """Return the height of a chart with `rows` rows: where there are many, each gets less."""
+    """Return the height of a chart with `rows` rows; a row is less high where there are many."""
     return rows * (24 if rows <= MANY else 16)
 
 
 def row_axis(rows: int, width: int | None) -> alt.Axis:
-    """Return the horizontal axis of a chart with `rows` rows: above many rows, so that it is in sight at first."""
+    """Return the horizontal axis of a chart with `rows` rows; at the top if they are many, so that it is visible."""
     return alt.Axis(tickCount=few_ticks(width), orient="bottom" if rows <= MANY else "top")
 
 
 def panels(panel: Any, order: Sequence[str], title: str, width: int, field: str = "variant") -> ChartType:
-    """Return a panel for each value of `field`, in rows; each has its own axes, also where the last row is short.
+    """Return a panel for each value of `field`, in rows; each panel has its own axes, even if the last row is short.
 
-    `width` is the pixels of a panel with its axis: a page puts as many side by side as it has room for.
+    `width` is the width of a panel with its axis, in pixels: a page puts as many panels side by side as fit.
     """
     found: ChartType = (
         panel.facet(facet=alt.Facet(f"{field}:N", sort=list(order), title=None), columns=max(1, PAGE // width))
@@ -83,7 +83,7 @@ def panels(panel: Any, order: Sequence[str], title: str, width: int, field: str 
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table, numbers with six digits: what no eye can see would only make the page larger."""
+    """Return the rows of a table, numbers with six digits: more digits are invisible and make the page larger."""
     return [
         {str(name): float(f"{value:.6g}") if isinstance(value, float) else value for name, value in row.items()}
         for row in table.to_dict(orient="records")
@@ -92,31 +92,32 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def inline(table: pd.DataFrame) -> alt.InlineData:
     """Return a table as the data of a chart."""
-    # Altair copies lists deeply each time that a chart becomes part of another one; a tuple is left alone.
+    # Altair makes a deep copy of lists each time that a chart becomes part of another one; it does not copy a tuple.
     return alt.InlineData(values=tuple(records(table)))
 
 
 def to_spec(chart: ChartType) -> Spec:
     """Return the Vega-Lite of a chart, dark text on white; equal charts give equal dicts.
 
-    Not checked against Vega-Lite's schema, which takes a tenth of the report's time: a test checks every chart.
+    The chart is not validated against Vega-Lite's schema: this takes a tenth of the report's time, and a test validates
+    every chart.
     """
     specification: Spec = _styled(chart).to_dict(validate=False)
     return specification
 
 
 def to_png(chart: ChartType, scale: float = 2) -> bytes:
-    """Return the chart as a PNG, enlarged by `scale`, in a font that the renderer brings along."""
+    """Return the chart as a PNG, enlarged by `scale`, in a font that is part of the renderer."""
     return render_png(to_spec(chart), scale)
 
 
 def render_png(specification: Spec, scale: float) -> bytes:
-    """Return the PNG of a chart that `to_spec` described."""
+    """Return the PNG of a chart's Vega-Lite from `to_spec`."""
     import vl_convert
 
     drawn = vl_convert.vegalite_to_png(specification, scale=scale)
     buffer = io.BytesIO()
-    # Without the alpha channel, and packed well, the same picture takes a third of the bytes.
+    # Without the alpha channel, and with strong compression, the same picture takes a third of the bytes.
     Image.open(io.BytesIO(drawn)).convert("RGB").save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
@@ -125,7 +126,7 @@ def _styled(chart: Any) -> Any:
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
     return (
         chart.configure(font=FONT, background=PAPER)
-        # A label at the end of an axis stays below its tick, where it cannot run into its neighbour.
+        # Labels at the ends of an axis stay centred below their ticks, so that they do not overlap their neighbours.
         .configure_axis(
             **text, titleFontWeight="normal", gridColor=GRID, domainColor=FRAME, tickColor=FRAME, labelFlush=False
         )

@@ -16,12 +16,12 @@ COLUMNS = ("variant", "members", "error_percent", "low", "high", "log_loss", "ga
 
 
 def ensembles(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
-    """Return a row a variant with the columns COLUMNS, least error first; no row where there is one seed only.
+    """Return a row per variant with the columns COLUMNS, least error first; no row where there is one seed only.
 
     Averaging the probabilities of networks that differ in their seed is bagging without resampling (Lakshminarayanan
-    et al. 2017, 'deep ensembles', arXiv 1612.01474). Errors and gains are in percent and points. `low` and `high` are
-    the ends of the error's interval over images: there is one ensemble, so its seeds' noise is unknown. `gain` is the
-    mean error of the members minus the ensemble's, paired by image, with its interval over members and images and its
+    et al. 2017, 'deep ensembles', arXiv 1612.01474). Errors are in percent, gains in points. `low` and `high` are the
+    ends of the error's interval over images: there is one ensemble, so its seed noise is unknown. `gain` is the mean
+    error of the members minus the ensemble's, paired by image. It has an interval over members and images, and a
     p-value after Holm's correction over the variants.
     """
     rows = []
@@ -54,7 +54,7 @@ def ensembles(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
 
 
 def ensemble_rows(found: pd.DataFrame, split: str, confidence: float) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the formatted cells of the ensembles' table."""
+    """Return the header and the formatted cells of the table of ensembles."""
     header = ["ensemble of", f"{split} error %", f"{100 * confidence:g} % interval", "gain", "log-loss", "members"]
     rows = [
         [

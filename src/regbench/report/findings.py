@@ -7,9 +7,9 @@ import numpy as np
 from regbench.report.comparison import Comparison
 
 NAMED = 4
-"""Variants that a sentence names."""
+"""Maximum number of variants that a sentence names."""
 LISTED = 30
-"""Variants that a group names, best first; the table has all."""
+"""Maximum number of variants that a group names, best first; the table has all."""
 
 
 def finding(comparison: Comparison) -> str:
@@ -48,7 +48,7 @@ def advice(comparison: Comparison) -> str:
 
 
 def groups(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return the title and the members, with their gains, of each group of equal standing that has any, best first."""
+    """Return title and members, with their gains, of each nonempty group of variants of equal verdict, best first."""
     texts = {name: _member(comparison, name) for name in comparison.order if name != comparison.baseline}
     kinds = {
         "better": f"Better than {comparison.baseline}",
@@ -64,7 +64,7 @@ def groups(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def vetoes(comparison: Comparison) -> list[str]:
-    """Name the variants that are no worse on average, and yet significantly worse on a class."""
+    """Name the variants that are no worse on average but significantly worse on a class."""
     sentences = []
     for name in comparison.order:
         lost = comparison.judgement.standings[name].lost_classes
@@ -75,7 +75,7 @@ def vetoes(comparison: Comparison) -> list[str]:
 
 
 def power(comparison: Comparison) -> str:
-    """Say how large a difference must be to be found."""
+    """Say how large a difference must be to be detected."""
     points = 100 * comparison.judgement.smallest_detectable
     if points >= 100:
         return f"No difference can be detected on so few {comparison.split} images and seeds."
@@ -83,7 +83,10 @@ def power(comparison: Comparison) -> str:
 
 
 def verdict(comparison: Comparison, variant: str) -> str:
-    """Return the verdict by error: of an undecided one with the seeds that would decide it, of a twin with its name."""
+    """Return the verdict by error.
+
+    An undecided verdict has the number of seeds that would decide it; a twin's verdict has the name of its twin.
+    """
     found, twin = comparison.verdicts.get(variant), comparison.judgement.standings[variant].twin
     if twin is not None:
         return f"same as {twin}"
@@ -101,7 +104,7 @@ def log_loss_verdict(comparison: Comparison, variant: str) -> str:
 
 
 def standing(comparison: Comparison, variant: str) -> str:
-    """Return the group of a variant other than the baseline; one that differs by log-loss alone is of its own group."""
+    """Return the group of a variant other than the baseline; a difference by log-loss alone is a separate group."""
     if comparison.judgement.standings[variant].twin is not None:
         return "same networks"
     error, by_loss = comparison.verdicts[variant].verdict, log_loss_verdict(comparison, variant)

@@ -1,4 +1,4 @@
-"""Draws error against the damaged part of the train images: a panel per variant, with the baseline in each."""
+"""Draws error against the fraction of damaged train images: a panel per variant, the baseline in each."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ COLUMNS = 4
 """Panels side by side."""
 DRAWN = ["rate", "error_percent", "error_low", "error_high"]
 MARGIN = 1.25
-"""Room above the largest error: intervals of few seeds may be much wider than all that the panels show."""
+"""Room above the largest error, as a factor: intervals of few seeds may be much wider than all curves."""
 
 
 def noise_chart(rows: pd.DataFrame, variants: Sequence[str], baseline: str, measure: str) -> ChartType:
-    """Draw error over the part of wrong labels as a line with a band, and under outliers as a diamond with a rule.
+    """Draw error over the fraction of wrong labels as a line with a band, and under outliers as a diamond with a rule.
 
     `rows` has damage (`labels` or `outliers`), rate, variant, error_percent, error_low, error_high.
     """

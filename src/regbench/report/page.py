@@ -1,4 +1,4 @@
-"""The comparison as a page and a picture: self-contained files that need no network."""
+"""Writes the comparison as pages and a picture: self-contained files that work offline."""
 
 import base64
 import io
@@ -39,7 +39,7 @@ from regbench.report.tables import labelled, mean_curves, read_histories, read_t
 from regbench.report.variant_picture import variant_pictures
 
 THUMBNAIL = 48
-"""Longest side of an inlined image, pixels; keeps the page small where images are large."""
+"""Longest side of an embedded image, pixels; keeps the page small where images are large."""
 
 
 def write_reports(
@@ -47,7 +47,7 @@ def write_reports(
 ) -> str:
     """Write all tables, the picture and the pages of the comparison into `out`, and return it as Markdown.
 
-    `data` is data/report/report.json, the others are the folders of `evaluate` and `train`.
+    `data` is data/report/report.json; `evaluation`, `runs` and `timings` are the folders of `evaluate` and `train`.
     """
     record = required(data, read_json)
     comparison, histories, seconds = (
@@ -70,9 +70,9 @@ def write_reports(
         "plots.html": dvc_page,
     }
     bar = tqdm(total=len(pages) + 1 + len(params.names), desc="compare", unit="page", disable=None)
-    # Altair's checks of every object take a fifth of the time; a test checks all charts of a page.
+    # Altair's validation of every object takes a fifth of the time; a test validates all charts of a page.
     with bar, debug_mode(False), ThreadPoolExecutor(1) as renderer:
-        # Pictures are rendered by native code, while the next chart is described here.
+        # Native code renders a picture in a thread, while this thread builds the next chart.
         overview = drawing.to_spec(charts.picture(comparison, curves))
         rendered = {"comparison.png": renderer.submit(drawing.render_png, overview, 2)}
         for variant, picture in variant_pictures(params, histories, evaluation):
@@ -94,7 +94,7 @@ def html(
     evaluation: Path,
     further: Further,
 ) -> str:
-    """Return the report as one HTML page with the chart library and all images inside.
+    """Return the report as one HTML page that contains the chart library and all images.
 
     `data` is the content of data/report/report.json, `curves` and `timings` are the tables of `regbench.comparison`;
     confusion matrices and misclassified images are read from `evaluation`. Equal inputs give equal bytes.
@@ -137,15 +137,15 @@ def html(
 
 
 def dvc_page() -> str:
-    """Return the HTML template for `dvc plots show` with the chart library inside.
+    """Return the HTML template for `dvc plots show`, with the chart library in it.
 
-    DVC's own template loads the library from the network, and shows nothing without one.
+    DVC's default template loads the library from the network, and shows nothing offline.
     """
     return template("plots.html.j2").render(library=library(), dark=drawing.DARK)
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image (C, H, W), one channel or three, as a PNG with no side longer than THUMBNAIL."""
+    """Return an image (C, H, W) with one or three channels as a PNG with no side longer than THUMBNAIL."""
     image = Image.fromarray(np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)))
     image.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()

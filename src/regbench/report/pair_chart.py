@@ -1,4 +1,4 @@
-"""Draws rows in a given order, each with its error and its gain over its reference."""
+"""Draws rows in a fixed order, each with its error and its gain over the row that it is compared with."""
 
 import altair as alt
 import pandas as pd

@@ -10,7 +10,7 @@ HUES = {"better": TELLING, "worse": LOSING, "practically equal": EQUAL, "undecid
 
 
 def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
-    """Draw a panel per variant, best first: gain over the baseline by seeds; the band is what is practically equal.
+    """Draw a panel per variant, best first: gain over the baseline by seeds; the band shows practical equality.
 
     `seen` has the columns variant, seeds, gain, low, high, verdict; gains and margin are in `unit`.
     """
@@ -22,7 +22,7 @@ def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
         scale=alt.Scale(domain=list(HUES), range=list(HUES.values())),
         legend=alt.Legend(title=None, orient="top"),
     )
-    # Room at the sides, and a tick at each look.
+    # Leave room at the sides, and put a tick at each look.
     looks = sorted(set(rows["seeds"]))
     x = alt.X(
         "seeds:Q",
@@ -32,7 +32,7 @@ def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
     )
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3f") for name in ("gain", "low", "high")]
     panel = alt.layer(
-        # Aggregates, since each row of the table would draw them again.
+        # Aggregates: otherwise each row of the table would draw the band again.
         base.mark_rect(color=EQUAL, opacity=0.15).encode(y="min(less):Q", y2="max(margin):Q"),
         base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="mean(zero):Q"),
         base.mark_rule(strokeWidth=2.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),

@@ -1,4 +1,4 @@
-"""Templates of pages, and the script that draws their charts."""
+"""Loads templates of pages, and the script that draws their charts."""
 
 import re
 from functools import cache
@@ -11,7 +11,7 @@ CODE = re.compile("`([^`]+)`")
 
 @cache
 def library() -> Markup:
-    """Return Vega, Vega-Lite and vegaEmbed as one script; bundling takes about two seconds, so once a process."""
+    """Return Vega, Vega-Lite and vegaEmbed as one script; cached, since bundling takes about two seconds."""
     import vl_convert
 
     return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
@@ -19,7 +19,7 @@ def library() -> Markup:
 
 @cache
 def template(name: str) -> jinja2.Template:
-    """Return a template of this package, which escapes all that it is given; its filter `code` is `mark_code`."""
+    """Return a template of this package, which escapes all values; its filter `code` is `mark_code`."""
     loader = jinja2.PackageLoader("regbench.report")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["code"] = mark_code
@@ -27,7 +27,7 @@ def template(name: str) -> jinja2.Template:
 
 
 def mark_code(sentence: str) -> Markup:
-    """Return a sentence of Markdown as HTML: escaped, with what is in back quotes as code.
+    """Return a sentence of Markdown as HTML: escaped, with text in backquotes as code.
 
     >>> print(mark_code("`train.calibration` is < 2"))
     <code>train.calibration</code> is &lt; 2

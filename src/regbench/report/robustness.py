@@ -17,8 +17,8 @@ COLUMNS = ("variant", "corruption", "severity", "error_percent", "low", "high")
 def robustness(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
     """Return a row per variant, corruption and severity with the columns COLUMNS, in the order of `params.yaml`.
 
-    Errors are means over seeds in percent, `low` and `high` the ends of their interval over seeds (the images are the
-    same for all). Empty where `evaluate.robustness_images` is 0.
+    Errors are means over seeds in percent. `low` and `high` are the ends of their interval over seeds (the images are
+    the same for all). The table is empty where `evaluate.robustness_images` is 0.
     """
     rows = []
     for variant in params.names:
@@ -30,7 +30,7 @@ def robustness(params: EvaluatedExperiment, evaluation: Path) -> pd.DataFrame:
 
 
 def robustness_rows(found: pd.DataFrame, order: list[str]) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the formatted cells by `order`: error % a corruption, and over all."""
+    """Return the header and the formatted cells, rows in `order`: error % per corruption, and over all of them."""
     errors = found.groupby(["variant", "corruption"], sort=False)["error_percent"].mean().unstack(sort=False)
     errors.insert(0, "all", errors.mean(axis=1))
     rows = [[name, *(f"{error:.1f}" for error in errors.loc[name])] for name in order if name in errors.index]
@@ -38,7 +38,7 @@ def robustness_rows(found: pd.DataFrame, order: list[str]) -> tuple[list[str], l
 
 
 def robustness_chart(found: pd.DataFrame, order: list[str]) -> ChartType:
-    """Draw the errors as a map: variants in `order` down, corruptions and severities across."""
+    """Draw the errors as a heat map: rows are variants in `order`, columns are corruptions and severities."""
     kinds = list(dict.fromkeys(found["corruption"]))
     base = alt.Chart(inline(found)).encode(
         x=alt.X("severity:O", title=None, axis=alt.Axis(labelAngle=0)),

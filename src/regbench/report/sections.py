@@ -19,7 +19,7 @@ from regbench.report.summary import text_table
 
 @dataclass(frozen=True)
 class Section:
-    """A further table of the report, with its title and what it means."""
+    """A further table of the report, with its title and an explanation."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Draws error against the number of train images: a panel per variant, with the baseline in each."""
+"""Draws error against the number of train images: a panel per variant, the baseline in each."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ COLUMNS = 4
 
 
 def size_chart(rows: pd.DataFrame, variants: Sequence[str], baseline: str, split: str) -> ChartType:
-    """Draw error with its interval as a band, by size on a logarithmic axis; the axes are those of all panels.
+    """Draw error with its interval as a band, by size on a logarithmic axis; all panels share the axes.
 
     `rows` has train_images, variant, error_percent, error_low, error_high.
     """

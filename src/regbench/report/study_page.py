@@ -15,7 +15,7 @@ def study_page(
     rows: Sequence[Sequence[str]],
     charts: Mapping[str, ChartType],
 ) -> str:
-    """Return a page with sentences, the charts by the names that they are saved under, and a table."""
+    """Return a page with sentences, charts and a table; the keys of `charts` are the file names to save them under."""
     page = template("study.html.j2").render(
         title=title,
         sentences=sentences,

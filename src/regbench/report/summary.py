@@ -1,4 +1,4 @@
-"""A comparison in words: the headline, and tables that read well in a terminal and as Markdown."""
+"""Describes a comparison in words: the headline, and tables that are readable in a terminal and as Markdown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,13 +27,13 @@ def headline(comparison: Comparison, data: dict[str, Any]) -> list[str]:
 
 
 def warnings(comparison: Comparison, data: dict[str, Any]) -> list[str]:
-    """Return what a reader must know before the figures: what the data cannot tell, and flattering images."""
+    """Return the warnings that come before the numbers: limits of the data, and images that flatter the scores."""
     limits = [f"{line[:1].upper()}{line[1:]}." for line in data.get("limits", [])]
     return [*limits, *([NO_TEST_SPLIT] if comparison.split != "test" else [])]
 
 
 def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
-    """Say what was compared, on how many images, under which seeds, on which data.
+    """Say what was compared, on how many images, with which seeds, on which data.
 
     Raises:
         InputError: `data` has no hash or no counts.
@@ -52,7 +52,7 @@ def facts(comparison: Comparison, data: dict[str, Any]) -> list[str]:
 
 
 def conclusions(comparison: Comparison) -> list[str]:
-    """Return what follows from the figures: what to use, who loses a class, and what this test can see."""
+    """Return the conclusions: which variant to use, which variants lose a class, and what this test can detect."""
     if not comparison.verdicts:
         return []
     return [advice(comparison), *vetoes(comparison), power(comparison)]
@@ -98,7 +98,7 @@ def _beside(comparison: Comparison) -> list[list[str]]:
 
 
 def _majority(comparison: Comparison, width: int) -> list[str]:
-    """Return the row of a network that always answers the class with most images."""
+    """Return the row of a network that always predicts the largest class."""
     images = np.array(comparison.class_images)
     largest, classes = int(images.argmax()), int((images > 0).sum())
     share = images[largest] / images.sum()
@@ -157,7 +157,7 @@ def notes(comparison: Comparison) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table padded to equal widths, with numbers aligned right, as a terminal shows it."""
+    """Return a Markdown table for a terminal: padded to equal widths, with numbers aligned right."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [header, rule, *rows]
@@ -165,7 +165,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def error_interval(row: "pd.Series[Any]") -> str:
-    """Return the two ends of a table row's error in percent: `2.61 to 3.70`."""
+    """Return the interval of a row's error in percent: `2.61 to 3.70`."""
     return f"{100 * (1 - row['test_accuracy_high']):.2f} to {100 * (1 - row['test_accuracy_low']):.2f}"
 
 

@@ -1,4 +1,4 @@
-"""Reads what earlier stages wrote: learning curves, timings and other tables."""
+"""Reads tables of earlier stages: learning curves, timings and others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +30,13 @@ def table(file: Path) -> pd.DataFrame:
 
 
 def labelled(file: Path) -> pd.DataFrame:
-    """Read a CSV with class labels or file names, which stay text: `007` is no number, `NA` no missing value."""
+    """Read a CSV with class labels or file names as text: `007` is not a number, `NA` is not a missing value."""
     text = dict.fromkeys(("filename", "label", "actual", "predicted"), str)
     return pd.read_csv(file, dtype=text, keep_default_na=False)
 
 
 def read_histories(params: EvaluatedExperiment, runs: Path) -> pd.DataFrame:
-    """Return variant, seed, epoch (0-based) and each further column of the runs' histories."""
+    """Return a table with variant, seed, epoch (0-based) and each further column of the runs' histories."""
     tables = [
         required(runs / variant / f"seed-{seed}" / "history.csv", table).assign(variant=variant, seed=seed)
         for variant in params.names
@@ -46,9 +46,9 @@ def read_histories(params: EvaluatedExperiment, runs: Path) -> pd.DataFrame:
 
 
 def mean_curves(histories: pd.DataFrame) -> pd.DataFrame:
-    """Return variant, epoch (0-based), seeds, and the mean over seeds of each further column of the histories.
+    """Return a table with variant, epoch (0-based), seeds, and the mean over seeds of each further column.
 
-    `seeds` is how many runs reached the epoch: where some stop early, the mean is over those still training.
+    `seeds` is the number of runs that reached the epoch: where some stop early, the mean is over the remaining runs.
     """
     epochs = histories.drop(columns="seed").groupby(["variant", "epoch"], sort=False)
     mean = epochs.mean()
@@ -57,7 +57,7 @@ def mean_curves(histories: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_timings(params: EvaluatedExperiment, timings: Path) -> pd.DataFrame:
-    """Return variant, seeds, train_wall_seconds, train_cpu_seconds and epochs: means of one run, in params' order."""
+    """Return variant, seeds, train_wall_seconds, train_cpu_seconds and epochs: means per run, in params' order."""
     rows = []
     for variant in params.names:
         epochs = required(timings / f"{variant}.csv", table)

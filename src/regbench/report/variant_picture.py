@@ -1,4 +1,4 @@
-"""Draws one variant in one picture: learning curves of each seed, and the confusion of classes."""
+"""Draws one picture per variant: learning curves of each seed, and the confusion of classes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,9 +19,9 @@ LOSSES = {"sample_loss": "train, clean", "validation_loss": "validation"}
 def variant_pictures(
     params: EvaluatedExperiment, histories: pd.DataFrame, evaluation: Path
 ) -> Iterator[tuple[str, Spec]]:
-    """Yield each variant with losses and gap of every seed by epoch, and the mistakes of all seeds together.
+    """Yield each variant with its picture: losses and gap of each seed by epoch, and the mistakes of all seeds.
 
-    `histories` is the table of `read_histories`. All variants have the same chart with other data.
+    `histories` is the table of `read_histories`. All variants have the same chart with different data.
     """
     seeds = f"{len(params.seeds)} {'seed' if len(params.seeds) == 1 else 'seeds'}"
     chart: Spec | None = None
@@ -33,7 +33,7 @@ def variant_pictures(
         chart = chart or to_spec(_picture(list(dict.fromkeys(counts["actual"])), epochs, point))
         curves = histories[histories["variant"] == variant]
         losses = curves.melt(["seed", "epoch"], list(LOSSES), "loss", "nats").replace({"loss": LOSSES})
-        # Right ones are many and would hide them.
+        # Only mistakes: right predictions are many and would hide them.
         wrong = counts[(counts["actual"] != counts["predicted"]) & (counts["count"] > 0)]
         mistakes = wrong if counts["actual"].nunique() <= MATRIX else most_confused(wrong)
         data = {

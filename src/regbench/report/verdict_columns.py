@@ -28,13 +28,13 @@ VERDICT_COLUMNS = (
     "same_network_as",
 )
 """Gains are above 0 where the variant is better: fractions of accuracy, nats of log-loss. `beats_baseline`: P(a new run
-beats one of the baseline). `seeds_needed`: of an undecided verdict, `inf` where no number decides."""
+beats a new run of the baseline). `seeds_needed`: only for an undecided verdict; `inf` where no number is enough."""
 
 
 def log_loss_verdicts(
     losses: Mapping[str, NDArray[np.float64]], baseline: str, confidence: float, same: Mapping[str, Hashable]
 ) -> dict[str, Comparison]:
-    """Compare the log-loss of each variant with the baseline's: a family of its own, without a margin."""
+    """Compare the log-loss of each variant with the baseline's, as a separate family, without a margin."""
     rivals = [name for name in losses if name != baseline]
     pairs = [(name, baseline) for name in rivals]
     found = compare_pairs(losses, pairs, confidence, lower_is_better=True, same=same)

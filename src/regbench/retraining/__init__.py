@@ -1,1 +1,1 @@
-"""The retraining job: trains on new data, and promotes a better model or changes nothing."""
+"""The retraining job: retrain on new data and promote the new model only if it is significantly better."""

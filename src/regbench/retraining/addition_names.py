@@ -1,4 +1,4 @@
-"""Names new images in the raw folder: their own name, or with a part of the file's hash if it is taken."""
+"""Choose file names for new images in the raw folder; a part of the file's hash is added if the name is taken."""
 
 import hashlib
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Places:
 def name_additions(
     new: pd.DataFrame, source: Source, raw: FolderSource, places: Places, listed: frozenset[tuple[bool, str]]
 ) -> tuple[Addition, ...]:
-    """Give each new row the name of its file, with a part of the file's hash where another image has that name."""
+    """Choose the file name of each new row; add a part of the file's hash where another image has that name."""
     planned: dict[str, str] = {}
     additions = []
     columns = (new[column].tolist() for column in ("labelled", "filename", "label", "group", "name"))
@@ -53,6 +53,6 @@ def name_additions(
 
 
 def _holds_other(raw: FolderSource, name: str, content: bytes) -> bool:
-    """Whether a name is taken by other content; equal bytes are left from a killed merge, and are used."""
+    """Return whether a file of this name has other content; equal bytes come from a killed merge and are reused."""
     path = raw.top / name
     return path.exists() and not (path.is_file() and raw.read(name) == content)

@@ -16,7 +16,7 @@ from regbench.tracking.store import Store
 
 
 def announce(log: Log, registry: Registry, params: Params, place: JobPaths) -> None:
-    """Bring MLflow's runs of decisions, the versions' descriptions and the page up to date with the log.
+    """Update MLflow's decision runs, the version descriptions and the page from the log.
 
     Raises:
         TrackingError: MLflow failed; the page is written, and the next job completes the rest.
@@ -33,7 +33,7 @@ def announce(log: Log, registry: Registry, params: Params, place: JobPaths) -> N
 
 
 def _log(store: Store, record: Record, experiment: str, number: int) -> None:
-    """Log one decision as a run of its own, once."""
+    """Log one decision as a separate run, once."""
     parties = {"champion": record.champion, "challenger": record.challenger}
     versions = {who: party.version for who, party in parties.items() if party is not None}
     run = RunRecord(
@@ -44,7 +44,7 @@ def _log(store: Store, record: Record, experiment: str, number: int) -> None:
             "data_hash": record.data_hash or UNKNOWN,
             "decision": record.key,
             "time": record.time,
-            # Of the moment of the decision, which may be long past.
+            # The commit at the time of the decision, which may be long past.
             "git_commit": record.commit or UNKNOWN,
             "git_dirty": record.dirty or UNKNOWN,
             "mlflow.source.name": "regbench retrain",

@@ -1,4 +1,4 @@
-"""Remembers which decisions MLflow has, in a file on this machine."""
+"""Tracks which decisions are already in MLflow, by a receipt on this machine."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from regbench.tracking.store import Store
 
 
 def receipt_of(store: Store, state: Path) -> Path:
-    """Return the file that remembers which decisions a store has; `state` is the folder of receipts."""
+    """Return the file that records which decisions a store has; `state` is the folder of receipts."""
     return state / store.receipt.name.replace("tracked-", "decisions-")
 
 
 def logged_so_far(receipt: Path, records: list[Record]) -> int:
-    """Return how many decisions are in MLflow; none where the receipt is of another log, or unreadable."""
+    """Return how many decisions are in MLflow; 0 if the receipt belongs to another log or is unreadable."""
     try:
         found = read_json(receipt)
         done = int(found["logged"])

@@ -1,4 +1,4 @@
-"""Chooses the challenger, on validation images alone."""
+"""Chooses the challenger, by validation accuracy alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,15 @@ class Challenger:
     variant: str
     seed: int
     folder: Path
-    """Where it is saved."""
+    """Folder that it is saved in."""
     validation_accuracy: float
 
 
 def choose(params: Params, runs: Path) -> Challenger:
-    """Return the seed with the best validation accuracy of `retrain.challenger`; `best`: of the best mean over seeds.
+    """Return the seed with the best validation accuracy of the variant `retrain.challenger`.
 
-    Of equals the first, in the order of `params.yaml`. A variant with an accuracy outside 0 to 1 is never chosen: NaN,
-    infinity, or the largest double, as which MLflow stores infinity.
+    `best` names the variant with the best mean over seeds. Ties: the first in the order of `params.yaml`. A variant
+    with an accuracy outside 0 to 1 is never chosen: NaN, infinity, or the largest double (MLflow stores infinity so).
 
     Raises:
         InputError: a run is missing, or no variant has such accuracies.

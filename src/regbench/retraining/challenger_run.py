@@ -1,4 +1,4 @@
-"""Finds MLflow's run of a network that the pipeline trained."""
+"""Finds the MLflow run of a network that the pipeline trained."""
 
 from regbench.config.params import Params
 from regbench.errors import TrackingError
@@ -11,7 +11,7 @@ from regbench.tracking.variant_runs import FinalsReader
 
 
 def logged_run(store: Store, params: Params, place: JobPaths, chosen: Challenger) -> str:
-    """Log missing results to MLflow, and return the id of a network's run.
+    """Log missing results to MLflow, and return the run id of the network `chosen`.
 
     Raises:
         TrackingError: MLflow cannot be reached, or the run was deleted there.

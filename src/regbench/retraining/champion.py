@@ -8,13 +8,14 @@ from regbench.tracking.store import configure_client, find_store
 
 
 def fetch_champion(model: str, decisions: Path, out: Path) -> str:
-    """Fetch the champion of a registered model into `out`, proven, ready for `load_predictor`; return its version.
+    """Fetch the champion of a registered model into `out`, for `load_predictor`; verify it and return its version.
 
-    `decisions` is the folder of the project's decision log, which proves the files once more; it may be absent.
+    `decisions` is the folder of the project's decision log. The files are also verified against the log; the folder
+    may be absent.
 
     Raises:
         InputError: there is no champion.
-        IntegrityError: its files are not what was promoted.
+        IntegrityError: its files differ from those that were promoted.
         TrackingError: MLflow does not answer.
     """
     configure_client()

@@ -1,9 +1,9 @@
-"""The gate: decides whether a challenger replaces the champion. A pure function of predictions.
+"""The gate: decide whether a challenger replaces the champion. Pure: takes predictions, returns a decision and reasons.
 
 Both networks are scored on the same images, so the comparison is paired, image by image (McNemar's design). A promotion
-needs both of two tests, each at `Gate.level` on its side: the interval of `paired_difference`, which is exact
-at margin 0, and the score test of `above_margin`, which holds its level where few images are discordant and the margin
-is not 0. Without clear evidence the champion stays.
+must pass two one-sided tests, each at `Gate.level`. The first is the interval of `paired_difference`, which is exact at
+margin 0. The second is the score test of `above_margin`, which keeps its level where few images are discordant and the
+margin is not 0. Without clear evidence the champion stays.
 """
 
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ class Decision:
 
     promote: bool
     reasons: tuple[str, ...]
-    """A sentence each: the reasons against a promotion, or the gain."""
+    """One sentence per reason against a promotion, or the gain."""
     difference: Difference | None = None
-    """Accuracy of the challenger minus the champion's; None where there was nothing to compare."""
+    """The challenger's accuracy minus the champion's; None where there was nothing to compare."""
     lost_classes: tuple[str, ...] = ()
 
 
@@ -54,10 +54,10 @@ def decide(
     refusals: Sequence[str] = (),
     groups: Sequence[str] = (),
 ) -> Decision:
-    """Judge a challenger on images with `labels` (N,), positions in `classes`; None is the champion of a first run.
+    """Evaluate a challenger on images with `labels` (N,), which are positions in `classes`.
 
-    Where images have `groups` (N,), those are what was sampled. `refusals` are reasons against a promotion that stand
-    already, such as uncommitted code. All reasons are given.
+    `champion` is None in a first run. Where images have `groups` (N,), groups are the sampling unit. `refusals` are
+    reasons against a promotion that are known before, such as uncommitted code. All reasons are returned.
     """
     broken = [
         *_broken("the challenger", challenger, labels, classes),
@@ -82,7 +82,7 @@ def decide(
 
 
 def summary(answers: Predictions, labels: NDArray[np.int64], confidence: float, bins: int) -> dict[str, float]:
-    """Return the scores that a record holds: errors in percent, with the interval; the rest as `Predictions` has it."""
+    """Return the scores of a record: error in percent with its interval; size and latency as in `Predictions`."""
     right = answers.probabilities.argmax(1) == labels
     accuracy = accuracy_interval(right[np.newaxis], confidence)
     chosen = answers.probabilities[np.arange(len(labels)), labels].astype(np.float64)
@@ -118,7 +118,7 @@ def _limits(challenger: Predictions, labels: NDArray[np.int64], policy: Gate, bi
         ("It takes", challenger.milliseconds, policy.max_milliseconds or np.inf, "ms an image", "max_milliseconds"),
         ("Its calibration error is", calibration, policy.max_calibration_error, "", "max_calibration_error"),
     ]
-    # So written that nan is over the limit.
+    # Written so that NaN counts as over the limit.
     return [
         f"{what} {value:.4g}{unit and f' {unit}'}: more than retrain.gate.{key} = {limit:g}."
         for what, value, limit, unit, key in limits
@@ -129,7 +129,7 @@ def _limits(challenger: Predictions, labels: NDArray[np.int64], policy: Gate, bi
 def _verdict(
     challenger: NDArray[np.bool_], champion: NDArray[np.bool_], difference: Difference, policy: Gate
 ) -> tuple[bool, str]:
-    """Return whether the accuracies speak for the challenger, and how, in a sentence."""
+    """Return whether the accuracies support a promotion, and the reason in a sentence."""
     wins, losses = int((challenger & ~champion).sum()), int((champion & ~challenger).sum())
     images = len(challenger)
     if not wins + losses:

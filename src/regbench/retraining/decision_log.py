@@ -1,8 +1,8 @@
-"""The decision log `decisions.jsonl`: one record per decision, append-only.
+"""The log of decisions: an append-only file with one record per decision (`decisions.jsonl`).
 
-A decision that moves the alias is written down twice. `pending.json` holds the whole record before the alias is moved,
-the log holds it afterwards. Killed in between, the next job sees from the registry whether the move happened, and
-completes or forgets it: see `Log.recover`.
+A decision that moves the alias is written twice. `pending.json` holds the whole record before the alias is moved, and
+the log holds it afterwards. After a kill in between, the next job sees from the registry whether the move happened. It
+then completes or drops the move: see `Log.recover`.
 """
 
 import json
@@ -15,7 +15,7 @@ from regbench.retraining.decision_record import Party, Record
 
 
 class Log:
-    """The decisions of a project, oldest first. Only the holder of the job's lock may append."""
+    """The decisions of a project, oldest first; to append, a process must hold the job's lock."""
 
     def __init__(self, folder: Path) -> None:
         self.path, self.pending = folder / "decisions.jsonl", folder / "pending.json"
@@ -50,23 +50,23 @@ class Log:
                 os.fsync(file.fileno())
 
     def begin(self, record: Record) -> None:
-        """Write down a move of the alias that is about to be made."""
+        """Write the record of a move of the alias, before the move."""
         write_json(self.pending, record.to_json())
 
     def finish(self) -> None:
-        """Append the move that was begun, which has been made."""
+        """Append the pending move to the log, after the alias was moved."""
         self.append(self._begun())
         self.forget()
 
     def forget(self) -> None:
-        """Drop the move that was begun."""
+        """Drop the pending move."""
         self.pending.unlink(missing_ok=True)
 
     def recover(self, champion: str | None) -> None:
-        """Complete or forget a move that an earlier job began, by the version number that is champion now.
+        """Complete or drop a move that an earlier job began; `champion` is the version number of the present champion.
 
         Raises:
-            IntegrityError: its record cannot be read.
+            IntegrityError: the record of the move cannot be read.
         """
         if self.pending.exists():
             begun = self._begun()
@@ -84,7 +84,7 @@ class Log:
 
 
 def champions(records: list[Record]) -> list[Party]:
-    """Return the champion and those before it, the present one last; a rollback takes the last one away."""
+    """Return all champions in order, the present one last; a rollback removes the last one."""
     line: list[Party] = []
     for record in records:
         if record.outcome == "promoted" and record.challenger:
@@ -95,5 +95,5 @@ def champions(records: list[Record]) -> list[Party]:
 
 
 def rolled_back(records: list[Record]) -> dict[str, str]:
-    """Return the keys of the networks that were taken back, with the time."""
+    """Return the keys of the networks that were rolled back, with the time."""
     return {r.champion.key: r.time for r in records if r.outcome == "rolled back" and r.champion}

@@ -1,4 +1,4 @@
-"""The record of one decision, from which the log, MLflow and the page are made."""
+"""The record of one decision; the log, MLflow's runs and the page are made from it."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class Party:
     variant: str
     seed: str
     scores: Numbers = field(default_factory=dict)
-    """As `promotion.summary`; empty where nothing was evaluated."""
+    """As `decision.summary` returns them; empty where nothing was evaluated."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +42,31 @@ class Record:
 
     outcome: Outcome
     reasons: tuple[str, ...]
-    """A sentence each."""
+    """One sentence per reason."""
     raw: str = ""
     """Where the images came from, `data.raw`."""
     data_hash: str = ""
-    """Of all images and labels, as the data report has it."""
+    """Hash of all images and labels, as in the data report."""
     images: Mapping[str, int] = field(default_factory=dict)
     """Split -> number of images."""
     champion: Party | None = None
-    """The champion before."""
+    """The champion before the decision."""
     challenger: Party | None = None
-    """The model that was to replace it; in a rollback, the model that was restored."""
+    """The model compared with the champion; in a rollback, the model that becomes champion again."""
     difference: Numbers = field(default_factory=dict)
-    """Points of accuracy that the challenger is ahead: mean, low, high; and p_value, discordant images."""
+    """Gain of the challenger in points of accuracy: mean, low, high; and p_value, discordant images."""
     lost_classes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    """Drift of the new data that was no reason to stop, a line each."""
+    """Drift of the new data that did not stop the job, one line each."""
     drift: Mapping[str, Any] = field(default_factory=dict)
     """The drift report; empty where there were no new images or no champion."""
     gate: Mapping[str, Any] = field(default_factory=dict)
-    """The section `retrain.gate` that it was judged by."""
+    """The section `retrain.gate` that the decision used."""
     commit: str = ""
     dirty: str = ""
     """`true` where code or parameters were not committed."""
     key: str = ""
-    """Hash of what the decision followed from: equal keys, equal decisions."""
+    """Hash of the decision's inputs: equal keys mean equal decisions."""
     time: str = ""
     """UTC, ISO 8601; for people only: the order of the log is the order of the decisions."""
 
@@ -77,7 +77,7 @@ class Record:
 
     @classmethod
     def from_json(cls, text: bytes) -> "Record":
-        """Rebuild what `to_json` and JSON made; ValueError for other fields, types or values."""
+        """Rebuild a record from the JSON text of `to_json`; ValueError for other fields, types or values."""
         record = _RECORDS.validate_json(text, strict=True)
         if record.outcome in MOVES and record.challenger is None:
             raise ValueError(f"outcome = {record.outcome!r}: challenger must name who became champion")
@@ -88,12 +88,12 @@ class Record:
         return record
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON knows it: a number that is not finite becomes null."""
+        """Return the record as JSON values: a number that is not finite becomes null."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
         return found
 
     def dated(self) -> "Record":
-        """Return the record with the time of now."""
+        """Return the record with the current time."""
         return replace(self, time=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
@@ -110,5 +110,5 @@ class _JudgedBy(BaseModel):
 
 
 def decision_key(*parts: Any) -> str:
-    """Return the hash of what a decision follows from."""
+    """Return the hash of the inputs of a decision."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

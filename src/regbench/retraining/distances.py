@@ -1,4 +1,4 @@
-"""Distances between two sets of images, labels or predictions, each with a p-value for one common source."""
+"""Distances between two sets of images, labels or answers, each with the p-value of the null 'both have one source'."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ NOTHING: Found = (float("nan"), float("nan"), "nothing to compare")
 
 
 def label_shares(new: Sequence[str], old: Sequence[str]) -> Found:
-    """Total variation distance of the shares; p-value by random divisions of all labels, a test exact at any number."""
+    """Return the total variation distance of the shares; p-value by a permutation test, exact at any size."""
     if not new or not old:
         return NOTHING
     classes, positions = np.unique([*new, *old], return_inverse=True)
@@ -39,7 +39,7 @@ def label_shares(new: Sequence[str], old: Sequence[str]) -> Found:
 
 
 def missing_classes(new: Sequence[str], old: Sequence[str]) -> Found:
-    """Share of the old classes that are absent; p-value by the hypergeometric distribution, Bonferroni's correction."""
+    """Return the share of old classes that are absent; hypergeometric p-value with Bonferroni's correction."""
     if not new or not old:
         return NOTHING
     classes, counts = np.unique(old, return_counts=True)
@@ -53,14 +53,14 @@ def missing_classes(new: Sequence[str], old: Sequence[str]) -> Found:
 
 
 def pixel_summaries(new: NDArray[np.uint8], old: NDArray[np.uint8]) -> dict[str, Found]:
-    """Kolmogorov-Smirnov distances of brightness, contrast and arrangement of images (N, C, H, W), 0..255.
+    """Return Kolmogorov-Smirnov distances of brightness, contrast and arrangement of images (N, C, H, W), 0..255.
 
-    They are each image's mean, its standard deviation, and its correlation with the mean of all images.
+    These are an image's mean, its standard deviation, and its correlation with the mean of all images.
     """
     names = ("brightness", "contrast", "arrangement")
     if not len(new) or not len(old):
         return dict.fromkeys(names, NOTHING)
-    # Of old and new together: the images that made the mean alone would lie closer to it than others.
+    # The mean is over old and new images: images that are part of a mean lie closer to it than others.
     mean = (_total(new) + _total(old)) / (len(new) + len(old))
     summaries = zip(_summaries(new, mean), _summaries(old, mean), strict=True)
     return {name: kolmogorov_smirnov(a, b, "mean") for name, (a, b) in zip(names, summaries, strict=True)}
@@ -85,7 +85,7 @@ def _summaries(images: NDArray[np.uint8], mean: NDArray[np.float64]) -> NDArray[
 
 
 def kolmogorov_smirnov(new: NDArray[np.float64], old: NDArray[np.float64], what: str) -> Found:
-    """Two-sample Kolmogorov-Smirnov distance of numbers (N,), exact for few of them; `what` names their mean."""
+    """Return the two-sample Kolmogorov-Smirnov distance of numbers (N,), exact for few; `what` names their mean."""
     if not len(new) or not len(old):
         return NOTHING
     found = ks_2samp(new, old)
@@ -93,7 +93,7 @@ def kolmogorov_smirnov(new: NDArray[np.float64], old: NDArray[np.float64], what:
 
 
 def agreement(new: NDArray[np.bool_], old: NDArray[np.bool_]) -> Found:
-    """How much smaller the share of right answers is; one-sided exact test of Fisher."""
+    """Return how much smaller the new share of right answers is; Fisher's one-sided exact test."""
     if not len(new) or not len(old):
         return NOTHING
     table = [[int(group.sum()), int((~group).sum())] for group in (new, old)]

@@ -1,21 +1,22 @@
 """Compares new data with the champion's training data: distances, and whether chance explains them.
 
-Every distance lies in 0..1 and counts only if its p-value, Holm-corrected over all distances of the report, is at most
-`retrain.drift.alpha`: then new data from the old source raise any alarm with that probability at most, whether they
-are five images or fifty thousand. With few images only large changes can be significant; with many, the limits keep
-what is significant and small from being an alarm. Kolmogorov-Smirnov tests of single summaries with a correction for
-their number, and the classifier's own outputs among the summaries, are what Rabanser, Günnemann & Lipton ("Failing
-Loudly", NeurIPS 2019) and Lipton, Wang & Smola (ICML 2018) found to detect shifts best at few images.
+Every distance lies in 0..1. It counts only if its p-value, Holm-corrected over all distances of the report, is at most
+`retrain.drift.alpha`. So new data from the old source raise any alarm with at most that probability, for any number of
+images. With few images only large changes can be significant. With many images the limits prevent alarms about small
+significant changes. The method is a Kolmogorov-Smirnov test per summary, corrected for their number; the classifier's
+outputs are among the summaries. Rabanser, Günnemann & Lipton ("Failing Loudly", NeurIPS 2019) and Lipton, Wang & Smola
+(ICML 2018) found that this detects shifts best with few images.
 
 Distances:
-- labels: total variation distance of the shares; the p-value is that of random divisions of all labels into old and
-  new (a permutation test, so exact at any number of images).
-- missing classes: the share of the classes that are absent; p-value by the hypergeometric distribution. Any is a stop.
-- new classes: labels the champion was not trained on. Any is a stop, whatever the number.
+- labels: total variation distance of the shares; the p-value is from random divisions of all labels into old and new
+  (a permutation test, so exact at any number of images).
+- missing classes: the share of the classes that are absent; p-value by the hypergeometric distribution. Any missing
+  class is a stop.
+- new classes: labels the champion was not trained on. Any new class is a stop, whatever the number of images.
 - brightness, contrast, arrangement: two-sample Kolmogorov-Smirnov distance of each image's mean, its standard
   deviation, and its correlation with the mean of all images.
-- confidence: the same of the champion's probability of its own answer.
-- agreement: how much less often the champion agrees with the labels; one-sided exact test of Fisher.
+- confidence: the same distance of the champion's probability of its predicted class.
+- agreement: how much less often the champion agrees with the labels; Fisher's one-sided exact test.
 """
 
 from collections.abc import Sequence
@@ -37,16 +38,16 @@ ALWAYS = Limits(warn=0, stop=0)
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Images as a drift report sees them. Each part may be empty; what needs it is then not computed."""
+    """The inputs of a drift report. Each part may be empty; distances that need it are then not computed."""
 
     images: NDArray[np.uint8]
     """Shape (N, C, H, W), 0..255."""
     labels: tuple[str, ...]
-    """Of the images that have one."""
+    """Labels of the images that have one."""
     confidence: NDArray[np.float64]
-    """Shape (M,), the champion's probability of its own answer, on images it was not trained on."""
+    """Shape (M,), the champion's probability of its predicted class, on images it was not trained on."""
     correct: NDArray[np.bool_]
-    """Shape (L,), whether that answer is the label."""
+    """Shape (L,), whether the predicted class is the label."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Check:
 
     name: str
     distance: float
-    """0..1; nan where there is nothing to compare."""
+    """0..1; NaN where there is nothing to compare."""
     p_value: float
-    """Holm-corrected over the report; nan with the distance."""
+    """Holm-corrected over the report; NaN if the distance is NaN."""
     limits: Limits
     level: Level
     about: str
@@ -75,7 +76,7 @@ class DriftReport:
     images: int
     """New images."""
     labelled: int
-    """Those of them that have a label."""
+    """New images that have a label."""
     checks: tuple[Check, ...]
 
     @property
@@ -90,7 +91,7 @@ class DriftReport:
         return tuple(f"drift ({check.level}): {check}" for check in found if check.level != "none")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON knows it: nan becomes null."""
+        """Return the report as JSON values: NaN becomes null."""
         checks = [
             {
                 "name": check.name,
@@ -105,7 +106,7 @@ class DriftReport:
         return {"level": self.level, "images": self.images, "labelled": self.labelled, "checks": checks}
 
     def markdown(self) -> str:
-        """Return the report as a part of a page."""
+        """Return the report as Markdown, as a part of a page."""
         rows = [
             f"| {check.name} | {_shown(check.distance)} | {_shown(check.p_value)} | {check.limits.warn:g} | "
             f"{check.limits.stop:g} | {'' if check.level == 'none' else f'**{check.level}**'} | {check.about} |"
@@ -117,7 +118,10 @@ class DriftReport:
 
 
 def drift_report(new: Sample, old: Sample, settings: DriftSettings) -> DriftReport:
-    """Compare new data with the champion's: `old` has its training images and labels, and its answers to others."""
+    """Compare new data with the champion's data.
+
+    `old` has the champion's training images and labels, and its answers to images it was not trained on.
+    """
     measured = [
         ("labels", *label_shares(new.labels, old.labels), settings.labels),
         ("missing classes", *missing_classes(new.labels, old.labels), ALWAYS),
@@ -134,7 +138,7 @@ def drift_report(new: Sample, old: Sample, settings: DriftSettings) -> DriftRepo
 
 
 def _level(distance: float, p_value: float, limits: Limits, alpha: float) -> Level:
-    if not p_value <= alpha:  # a nan is no alarm either
+    if not p_value <= alpha:  # NaN is no alarm either
         return "none"
     return "stop" if distance > limits.stop else "warn" if distance > limits.warn else "none"
 

@@ -1,4 +1,4 @@
-"""Finds the data that are new since the champion, and measures their drift."""
+"""Finds the images that are new since the champion, and measures their drift from its training data."""
 
 from pathlib import Path
 
@@ -17,9 +17,9 @@ SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 def watch(params: Params, data: Path, champion: Path, plan: Plan | None = None) -> DriftReport | None:
     """Compare new images with those in `data` that the champion was trained on; None where nothing is comparable.
 
-    New are the images that `plan` would add, or without a plan those in `data` that the champion's own list, in its
-    folder `champion`, does not have. The champion's answers to its own test images show how sure and how right it is
-    where nothing has changed.
+    With a `plan`, the new images are those it would add. Without one, they are the images in `data` that are not in the
+    champion's list, in its folder `champion`. The champion's answers to its own test images are the reference for
+    confidence and agreement without drift.
     """
     table = pd.concat([read_index(data, name) for name in SPLITS], ignore_index=True)
     known = pd.read_csv(champion / IMAGES, dtype=str, keep_default_na=False)
@@ -28,7 +28,7 @@ def watch(params: Params, data: Path, champion: Path, plan: Plan | None = None) 
     fresh = ~table["hash"].isin(known["hash"]).to_numpy()
     if not (fresh.any() if plan is None else len(plan.images)) or not learnt.any():
         return None
-    from regbench.retraining.predictions import respond  # imports torch, which nights without news do not need
+    from regbench.retraining.predictions import respond  # lazy import: runs without new data do not need torch
 
     images, labels = np.concatenate([load_split(data, name).images for name in SPLITS]), table["label"].to_numpy()
     new, named = (images[fresh], labels[fresh]) if plan is None else (plan.images, np.array(plan.labels, dtype=object))

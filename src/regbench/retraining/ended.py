@@ -29,7 +29,7 @@ class Ended:
     record: Record | None = None
     """The decision, if one was made."""
     reasons: tuple[str, ...] = ()
-    """A line each."""
+    """One line per reason."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the notification."""
@@ -38,7 +38,7 @@ class Ended:
 
 
 def failed(error: BaseException) -> Ended:
-    """Return how a job ended that an error stopped."""
+    """Return the end of a job that was stopped by an error."""
     if isinstance(error, OSError):
         error = StorageError.of(error)
     if isinstance(error, RegbenchError):
@@ -46,14 +46,14 @@ def failed(error: BaseException) -> Ended:
         return Ended(outcome, None, tuple(redact(str(error)).splitlines()))
     if isinstance(error, KeyboardInterrupt):
         return Ended("failed", None, ("terminated" if isinstance(error, TerminationError) else "interrupted",))
-    # An error of another kind: its text could hold anything.
+    # An unexpected error: its text could hold a secret.
     return Ended("failed", None, (type(error).__name__,))
 
 
 def settings_of(params_file: Path, hurry: bool = False) -> Retrain:
-    """Return whom to tell of a failure, as far as the file can be read; defaults where it cannot.
+    """Return the settings for the notification of a failure; defaults where the file cannot be read.
 
-    In a `hurry` each attempt gets a second: a job that was stopped by a signal is often killed soon after.
+    In a `hurry` each attempt gets a second: a job that is stopped by a signal is usually killed soon after.
     """
     try:
         retrain = load_sections(params_file, RetrainSection).retrain
@@ -64,11 +64,11 @@ def settings_of(params_file: Path, hurry: bool = False) -> Retrain:
 
 
 def tell(settings: Retrain, log: Log, ended: Ended, begin: float) -> None:
-    """Tell programs and people how a job ended that began at `begin` of the monotonic clock."""
+    """Notify programs and people of how a job ended; `begin` is its start on the monotonic clock."""
     now = datetime.now(UTC)
     try:
         records = log.read()
-    except IntegrityError:  # that is why it failed
+    except IntegrityError:  # the damaged log is why the job failed
         records = []
     seconds = time.monotonic() - begin
     write_metrics(log.path.with_name("metrics.prom"), ended.outcome, now.timestamp(), seconds, records)

@@ -1,4 +1,4 @@
-"""Decides about one challenger: registers it, scores both models, and moves the alias or not."""
+"""Decides about one challenger: registers it, scores both models, and moves the alias if the challenger is better."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,17 +24,17 @@ from regbench.tracking.provenance import Provenance
 from regbench.tracking.registry import ChampionChangedError, Registry
 
 IMAGES, REPORT = "images.csv", "data-report.json"
-"""Files of a version beside its network: hash, split and label of each image of its day, and the data report."""
+"""Files of a version beside its network: hash, split and label of each image at that time, and the data report."""
 LEARNT: tuple[SplitName, ...] = ("train", "validation")
 """Splits that a network was trained and chosen on."""
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What is said of today's data in the decision about them."""
+    """Facts about the present data that the decision records."""
 
     warnings: tuple[str, ...] = ()
-    """A line each: drift that is no reason to stop."""
+    """Drift that is no reason to stop, one line each."""
     drift: Mapping[str, Any] = field(default_factory=dict)
     """The drift report as JSON; empty where there was nothing to compare."""
 
@@ -48,7 +48,7 @@ class GateInputs:
     provenance: Provenance
     intake: Intake
     extra: str = ""
-    """Makes this a new decision although nothing else is new."""
+    """Part of the decision's key: makes a new decision possible although nothing is new."""
 
     @property
     def report(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class GateInputs:
 
 
 def register(registry: Registry, inputs: GateInputs, chosen: Challenger, run_id: str) -> Version:
-    """Make a version of a trained network, once, and let it be the challenger."""
+    """Register a trained network as a version, once, and make it the challenger."""
     report, tested = inputs.report, inputs.params.retrain.model
     with TemporaryDirectory() as folder:
         write_csv(Path(folder) / IMAGES, inputs.images())
@@ -85,7 +85,7 @@ def register(registry: Registry, inputs: GateInputs, chosen: Challenger, run_id:
 
 
 def judge(registry: Registry, log: Log, inputs: GateInputs, version: Version) -> Record | None:
-    """Let a challenger and the champion answer, decide, move the alias if it won, and log the decision.
+    """Score a challenger and the champion, decide, move the alias if the challenger won, and log the decision.
 
     Returns None where nothing is new: the challenger is the champion, or was evaluated under the same conditions.
     """
@@ -108,14 +108,14 @@ def judge(registry: Registry, log: Log, inputs: GateInputs, version: Version) ->
 
 
 def known_key(records: Sequence[Record], version: Version) -> str:
-    """Return the key under which this project's log knows a champion; empty if another made it."""
+    """Return the key of a champion in this project's log; empty if another project made it."""
     return next((party.key for party in reversed(champions(list(records))) if party.version == version.number), "")
 
 
 def _compare(
     registry: Registry, log: Log, inputs: GateInputs, version: Version, champion: Version | None
 ) -> Record | None:
-    """Return the decision between two versions, not carried out; None where there is nothing new to decide."""
+    """Return the decision between two versions without carrying it out; None where there is nothing new to decide."""
     params, records = inputs.params, log.read()
     if champion is not None and champion.key == version.key:
         return None
@@ -132,7 +132,7 @@ def _compare(
         key = decision_key(version.key, champion and champion.key, *circumstances)
         if any(record.key == key for record in records):
             return None
-        from regbench.retraining.predictions import ask  # imports torch, which nights without news do not need
+        from regbench.retraining.predictions import ask  # lazy import: runs without new data do not need torch
 
         challenger = ask(ours, test, shape, params.compute)
         defender = ask(theirs, test, shape, params.compute) if champion is not None else None
@@ -165,14 +165,14 @@ def _points(difference: Difference | None) -> dict[str, float]:
 
 
 def party(version: Version) -> Party:
-    """Return a version as a record names it."""
+    """Return a version as a party of a record."""
     return Party(version.number, version.key, version.tags.get("variant", ""), version.tags.get("seed", ""))
 
 
 def refusals_of(
     inputs: GateInputs, test: Split, theirs: Path, records: list[Record], version: Version
 ) -> tuple[str, ...]:
-    """Return what forbids a promotion, independent of the scores."""
+    """Return the reasons that forbid a promotion, independent of the scores."""
     found = []
     if inputs.params.retrain.gate.require_commit and (doubt := inputs.provenance.doubt):
         found.append(f"Code or parameters {doubt}: commit them, so that the model can be made again.")

@@ -1,7 +1,7 @@
-"""Adds new rows to the raw folder, by content: first planned and checked, then written so that a kill does no harm.
+"""Merges new rows into the raw folder, by content: plans and checks first, then writes so that a kill does no harm.
 
-The batch itself stays as it is. Merging it again finds every image there already, so nothing has to be marked as done,
-and a folder that rows are only ever added to serves as well as one that is emptied.
+The batch itself is not changed. A second merge of the same batch adds nothing, so nothing has to be marked as done.
+The incoming folder may keep its old rows or be emptied.
 """
 
 from dataclasses import dataclass, replace
@@ -36,9 +36,9 @@ class Merged:
     known: int
     """Rows whose image is in the same table already, or earlier in the batch."""
     renamed: tuple[tuple[str, str], ...]
-    """Own and new name of each file whose own name was taken by another image."""
+    """Original and new name of each file whose name was taken by another image."""
     left_out: tuple[str, ...]
-    """A line for each unusable row, of which there are at most `data.max_rejected`."""
+    """One line for each unusable row; at most `data.max_rejected` rows."""
 
     @property
     def anything(self) -> bool:
@@ -48,15 +48,15 @@ class Merged:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A merge that was checked and not yet carried out: the moment to look at the new images."""
+    """A merge that was checked and not yet carried out, so that the new images can be examined before."""
 
     merged: Merged
     additions: tuple[Addition, ...]
     """The rows to add, labelled ones first."""
     images: NDArray[np.uint8]
-    """Shape (N, C, H, W), a row an addition."""
+    """Shape (N, C, H, W), one image per addition."""
     source: Source | None
-    """Where the additions are read from; None where there is nothing."""
+    """Source that the additions are read from; None where there is nothing to add."""
     raw: FolderSource
     data: Data
 
@@ -88,10 +88,10 @@ def merge_incoming(incoming: Path, data: Data, earlier_dir: Path | None = None) 
 def plan_merge(incoming: Path, data: Data, earlier_dir: Path | None = None) -> Plan:
     """Compare a folder or archive in any layout with the raw folder `data.raw`; nothing is written.
 
-    An image is known by its converted pixels (`regbench.data.dataset.pixel_hash`), as in ingest, so that the hash
-    split never lets equal images straddle splits. `incoming` may hold labelled images, others, or both; an empty folder
-    is nothing new. Images that the last ingest left in `earlier_dir` are not decoded again. One job at a time is
-    assumed.
+    An image is identified by its converted pixels (`regbench.data.dataset.pixel_hash`), as in ingest. So the hash split
+    never puts equal images into different splits. `incoming` may hold labelled images, unlabelled ones, or both; an
+    empty folder means nothing new. Images that the last ingest left in `earlier_dir` are not decoded again. Only one
+    job may run at a time.
 
     Raises:
         InputError: no such path, or `data.raw` is no folder in the canonical layout, or is not split by hash.
@@ -138,7 +138,7 @@ def _with_table(decoded: Decoded) -> Decoded:
 
 
 def _raw_folder(data: Data) -> tuple[FolderSource, str]:
-    """Return the raw folder and the folder in it that its tables are below."""
+    """Return the raw folder and the folder in it that contains its tables."""
     path = Path(data.raw)
     if path.is_file():
         raise InputError(

@@ -1,4 +1,4 @@
-"""Takes in new data: merges, checks drift, ingests. Unsuitable data are left alone."""
+"""Takes in new data: merges them, checks them for drift and ingests them; unfit data are left alone."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from regbench.tracking.registry import Registry
 
 
 class DriftedDataError(RejectedDataError):
-    """New data that are too far from the champion's; carries the report."""
+    """The new data are too far from the champion's; holds the drift report."""
 
     def __init__(self, report: DriftReport) -> None:
         super().__init__("\n".join(report.alarms))
@@ -26,10 +26,10 @@ class DriftedDataError(RejectedDataError):
 
 
 def take_in(registry: Registry, log: Log, params: Params, place: JobPaths, project: Path) -> Intake:
-    """Merge what came in, and bring today's data into arrays.
+    """Merge the incoming images, and ingest all data into arrays.
 
-    Images of `retrain.incoming` are compared with the champion's before they are merged, other new images after ingest
-    has read them: those are in the user's own raw data already.
+    Images of `retrain.incoming` are compared with the champion's before the merge. Other new images are already in the
+    user's raw data, so they are compared after ingest has read them.
 
     Raises:
         InputError: a wrong parameter, or a full disk; nothing was merged.
@@ -53,7 +53,7 @@ def _ingest(params: Params, place: JobPaths, project: Path) -> None:
         repro(project, "ingest")
     except PipelineError:
         try:
-            # Once more, to hear whether it is the data, and what.
+            # Run ingest again here, to learn whether the data are the cause, and which rows.
             ingest(params.data, earlier_dir=place.results.data)
         except InputError as error:
             raise RejectedDataError(str(error)) from None

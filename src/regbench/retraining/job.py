@@ -3,19 +3,19 @@
 Four things hold state: the *pipeline* (DVC's outputs), the *registry* (versions and the alias `champion`), the *log* of
 decisions, and what follows from the log (MLflow's runs, the page, what is published). They change in this order:
 
-1. Lock; complete what a killed job began; see that MLflow answers. Nothing has changed so far.
-2. Incoming images are merged, and `dvc repro` runs. What is finished is not repeated, so a killed job continues there.
-3. The challenger becomes a version, found again by the hash of its network.
-4. The record is written to `pending.json`.
-5. The alias is moved: one write, the commit point. Before it the decision never happened, after it it did.
-6. The record is appended to the log. A job killed between 5 and 6 left `pending.json`, and the alias says what became
-   of it; the next job appends or forgets it (step 1).
-7. MLflow, the page and what is published are updated from the log; notifications are sent.
+1. Take the lock; complete what a killed job began; check that MLflow answers. Nothing has changed so far.
+2. Merge incoming images, and run `dvc repro`. Finished stages are not repeated, so a killed job resumes here.
+3. Register the challenger as a version, which later jobs find by the hash of its network.
+4. Write the record to `pending.json`.
+5. Move the alias: one write, the commit point. Before it the decision has no effect, after it the decision is final.
+6. Append the record to the log. A job killed between 5 and 6 leaves `pending.json`. The alias then shows whether the
+   move happened, and the next job appends or drops the record (step 1).
+7. Update MLflow, the page and what is published from the log; send notifications.
 
-So the registry has a champion at every moment after the first one, never two, and each step may be repeated.
+So after the first promotion the registry always has exactly one champion, and each step may be repeated.
 
-What is new is decided by content: the key of a decision is the hash of both networks, the data and the gate. If the log
-has it, nothing is new, however often the job runs. Changed parameters or code change the network, and so count as new.
+Content decides whether something is new: the key of a decision is the hash of both networks, the data and the gate. If
+the log has this key, nothing is new. Changed parameters or code change the network, and so count as new.
 """
 
 import time
@@ -37,21 +37,21 @@ from regbench.runtime.git import current_branch
 from regbench.runtime.redaction import shown_path
 from regbench.tracking.store import configure_client, find_store
 
-if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is turned away before.
+if TYPE_CHECKING:  # They import mlflow, which takes seconds: a second job is refused before that.
     from regbench.retraining.gate import Intake
     from regbench.tracking.registry import Registry
 
 EXIT_CODES = {"promoted": 0, "kept": 10, "nothing new": 11}
-"""How a job that did its work may end; rejected data, a job under way and failures are errors, with codes of theirs."""
+"""Outcomes of a job without errors; rejected data, a running job and failures are errors with other codes."""
 
 
 def retrain(place: JobPaths, force: bool = False, wait: float = 0) -> Ended:
     """Run the job; `force` trains and decides again although nothing is new.
 
     Raises:
-        BusyError: another job is under way, and still is after `wait` seconds.
-        RejectedDataError: the new data are not to be trained on.
-        RegbenchError: it failed, and says why; the champion is as it was, and the next job completes this one.
+        BusyError: another job is still running after `wait` seconds.
+        RejectedDataError: the new data are not fit for training.
+        RegbenchError: the job failed; the champion is unchanged, and the next job completes this one.
     """
     with only_job(place.state, wait):
         log, begin = Log(place.decisions), time.monotonic()
@@ -90,10 +90,10 @@ def _retrain(params: Params, log: Log, place: JobPaths, force: bool) -> Record |
 
 
 def recover(registry: "Registry", log: Log) -> None:
-    """Complete or forget the move that a killed job began.
+    """Complete or drop the move that a killed job began.
 
     Raises:
-        IntegrityError: the registry has lost the champion that the log knows.
+        IntegrityError: the champion of the log is no longer in the registry.
     """
     champion = registry.champion()
     log.recover(champion.number if champion else None)
@@ -106,7 +106,7 @@ def recover(registry: "Registry", log: Log) -> None:
 
 
 def _reject(log: Log, params: Params, reason: str, drift: Mapping[str, Any]) -> None:
-    """Log data that were rejected, once as long as they stay the same."""
+    """Log a rejection of data, only once while the data stay the same."""
     records, key = log.read(), decision_key("rejected", reason)
     if not records or records[-1].key != key:
         champion = records[-1].in_use if records else None
@@ -118,7 +118,7 @@ def _reject(log: Log, params: Params, reason: str, drift: Mapping[str, Any]) -> 
 def _challenge(
     registry: "Registry", log: Log, params: Params, place: JobPaths, intake: "Intake", force: bool
 ) -> Record | None:
-    """Log all runs, find the challenger among them, and bring it before the gate."""
+    """Log all runs, choose the challenger among them, and pass it to the gate."""
     from regbench.config.tuned import with_tuned
     from regbench.data.dataset import SPLITS
     from regbench.retraining.challenger import choose
@@ -127,7 +127,7 @@ def _challenge(
     from regbench.tracking.dvc_outputs import require_recorded
     from regbench.tracking.provenance import read_provenance
 
-    # What DVC restored from its cache is not proven by it.
+    # DVC does not verify the files that it restores from its cache.
     require_recorded(Path.cwd(), [*(place.results.data / name for name in SPLITS), place.results.runs])
     params = with_tuned(params, place.results.tuned)
     chosen = choose(params, place.results.runs)

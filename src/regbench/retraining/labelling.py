@@ -11,7 +11,7 @@ from regbench.retraining.champion import fetch_champion
 
 @dataclass(frozen=True)
 class Labelled:
-    """What was written."""
+    """The result of labelling."""
 
     summary: str
     left_out: tuple[str, ...]
@@ -21,11 +21,11 @@ class Labelled:
 def label_images(raw: Path, out: Path, model: Path | None, params_file: Path, decisions: Path) -> Labelled:
     """Label the unlabelled images of a raw data set; write `out` (`filename,label`) and, beside it, probabilities.
 
-    `model` is the folder of a network or of a variant's runs; None: the champion, proven by the log in `decisions`.
+    `model` is the folder of a network or of a variant's runs; None: the champion, verified by the log in `decisions`.
 
     Raises:
         InputError: there are no such images or networks, or no champion.
-        IntegrityError: the champion's files are not what was promoted.
+        IntegrityError: the champion's files differ from those that were promoted.
         TrackingError: MLflow does not answer.
     """
     params = load_params(params_file)

@@ -1,4 +1,4 @@
-"""Allows one job at a time, by a lock of the kernel (flock), which ends with its process."""
+"""Lets one job run at a time. The kernel holds the lock (flock), so it is released however a job dies."""
 
 import os
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from regbench.files import read_json, write_json
 
 @contextmanager
 def only_job(folder: Path, wait: float = 0) -> Iterator[None]:
-    """Hold the lock of the jobs of a project; `folder` is where it keeps its state, `wait` is in seconds.
+    """Hold the job lock of a project; `folder` holds the project's state, `wait` is in seconds.
 
     Raises:
-        BusyError: another job holds it still after `wait` seconds; names its process.
+        BusyError: another job still holds the lock after `wait` seconds; names its process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / "retrain.json"
@@ -33,5 +33,5 @@ def _describe(holder: Path) -> str:
     try:
         found = read_json(holder)
         return f"process {found['pid']} since {found['since']}"
-    except (OSError, ValueError, KeyError, TypeError):  # it has the lock, and has not said so yet
+    except (OSError, ValueError, KeyError, TypeError):  # it has the lock; its id is not written yet
         return "it has just begun"

@@ -1,4 +1,4 @@
-"""Writes the last job's metrics as a Prometheus text file, for node_exporter or another scraper."""
+"""Writes the last job as a Prometheus text file, for node_exporter's textfile collector or another scraper."""
 
 import math
 import sys
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Enum, Gauge, Info, write_to_tex
 from regbench.retraining.decision_record import Party, Record
 
 OUTCOMES = ("promoted", "kept", "nothing new", "rejected", "rolled back", "failed")
-"""How a job may end, as the metric has it; a job that leaves because another is under way writes nothing."""
+"""Outcomes of a job in the metric; a job that exits because another one is running writes nothing."""
 
 ERROR = {"error_percent": "estimate", "low": "low", "high": "high"}
 """Score of a party -> the label `bound` of its test error."""
@@ -27,10 +27,10 @@ SCORES = {
 def write_metrics(path: Path, outcome: str, finished: float, seconds: float, records: Sequence[Record]) -> None:
     """Replace the file at `path` by the state after a job.
 
-    `outcome` is one of `OUTCOMES`, `finished` a Unix time, `seconds` the job's duration. Champion and scores follow
-    from the log of decisions: of the champion those of its last evaluation, and of the challenger of the last decision.
-    Without a champion its metrics are absent. A number that is not finite is left out. A file that cannot be written is
-    one line on stderr.
+    `outcome` is one of `OUTCOMES`, `finished` a Unix time, `seconds` the job's duration. Champion and scores come from
+    the log of decisions: the champion's scores from its last evaluation, the challenger's from the last decision.
+    Without a champion its metrics are absent. A number that is not finite is left out. If the file cannot be written,
+    one line on stderr says so.
     """
     registry = CollectorRegistry()
     Gauge("regbench_retrain_finished_timestamp_seconds", "When the last job ended", registry=registry).set(finished)
@@ -69,7 +69,7 @@ def _write_parties(registry: CollectorRegistry, records: Sequence[Record]) -> No
 
 
 def _judged(champion: Party, records: Sequence[Record]) -> Party | None:
-    """Return the champion with its last scores: a rollback evaluates no model."""
+    """Return the champion with its last scores; records of rollbacks have none, since a rollback evaluates no model."""
     parties = (party for record in reversed(records) for party in (record.challenger, record.champion))
     return next((party for party in parties if party and party.version == champion.version and party.scores), None)
 

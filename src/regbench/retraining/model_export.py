@@ -14,11 +14,11 @@ from regbench.retraining.champion import fetch_champion
 def export_model(out: Path, model: Path | None, params_file: Path, decisions: Path) -> str:
     """Export a model to the folder `out`, see `write_exported`; return a sentence about it.
 
-    `model` is the folder of one network or ensemble; None: the champion, proven by the log in `decisions`.
+    `model` is the folder of one network or ensemble; None: the champion, verified by the log in `decisions`.
 
     Raises:
         InputError: there is no such network, there are several, there is no champion, or a package is missing.
-        IntegrityError: an export does not answer as the network does, or the champion's files were changed.
+        IntegrityError: an export predicts differently from the network, or the champion's files were changed.
         TrackingError: MLflow does not answer.
     """
     with TemporaryDirectory() as folder:

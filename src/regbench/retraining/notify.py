@@ -1,4 +1,4 @@
-"""Notifies a webhook and a command when a job has ended. A failed notification is one line, never an error."""
+"""Notifies a webhook and a command of how a job ended; a failed notification prints one line and raises no error."""
 
 import json
 import os
@@ -13,22 +13,22 @@ from regbench.config.notify import NotifySettings
 from regbench.runtime.redaction import redact
 
 WEBHOOK = "REGBENCH_WEBHOOK"
-"""Environment variable that goes before `retrain.notify.webhook`: the place for an address with a secret."""
+"""Environment variable that overrides `retrain.notify.webhook`: use it for an address with a secret."""
 RETRIES = 2
-"""Attempts after the first, where the address cannot be reached, does not answer, or says that it is busy."""
+"""Further attempts if the address cannot be reached, does not answer, or says that it is busy."""
 BUSY = (429, 500, 502, 503, 504)
 
 
 class UndeliveredError(Exception):
-    """Why a notification was not taken; says nothing that could be a secret."""
+    """A notification was not accepted; the message holds nothing that could be a secret."""
 
 
 def notify(settings: NotifySettings, record: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> bool:
-    """Post `record` to the webhook and feed it to the command, as JSON; return whether all that is set took it.
+    """Post `record` to the webhook and feed it to the command, as JSON; return whether all configured ones accepted it.
 
-    A key `text` with a sentence for people is what Slack, Mattermost and Teams show. Nothing is raised: a failure
-    prints one line to stderr, in which of an address stand the scheme and the host alone, since in many webhooks the
-    rest is the secret. The webhook may get the same record twice, if its first answer was lost.
+    Slack, Mattermost and Teams show the key `text`, a sentence for people. Nothing is raised: a failure prints one line
+    to stderr. That line shows only the scheme and the host of an address, since the rest is a secret in many webhooks.
+    The webhook may get the same record twice, if its first answer was lost.
     """
     webhook = environment.get(WEBHOOK) or settings.webhook
     ways: dict[str, Callable[[], None]] = {}
@@ -44,7 +44,7 @@ def _attempt(name: str, way: Callable[[], None]) -> bool:
         way()
     except UndeliveredError as error:
         print(f"not notified: {name}: {error}", file=sys.stderr)
-    except Exception as error:  # A notification never fails the job, for no reason; a message could hold the address.
+    except Exception as error:  # A notification never fails the job; a message could hold the address.
         print(f"not notified: {name}: {type(error).__name__}", file=sys.stderr)
     else:
         return True
@@ -55,20 +55,20 @@ def post(address: str, record: Mapping[str, Any], timeout: float) -> None:
     """Send a record as JSON; redirections are not followed.
 
     Raises:
-        UndeliveredError: no answer, or another one than 2xx, after `RETRIES` more attempts.
+        UndeliveredError: no answer, or a status other than 2xx, after `RETRIES` more attempts.
     """
     import requests  # Takes a third of a second to import.
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
 
-    # `Retry-After` is not obeyed: it may be hours.
+    # `Retry-After` is ignored: it may be hours.
     retry = Retry(RETRIES, backoff_factor=0.5, status_forcelist=BUSY, allowed_methods=None, raise_on_status=False)
     retry.respect_retry_after_header = False
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         try:
-            # The answer's body is not read: it could arrive slowly, without end.
+            # The body of the answer is not read: a slow server could send it without end.
             answer = session.post(address, json=record, timeout=timeout, allow_redirects=False, stream=True)
         except requests.Timeout:
             raise UndeliveredError(f"no answer within {timeout:g} s") from None
@@ -85,11 +85,11 @@ def feed(command: tuple[str, ...], record: Mapping[str, Any], timeout: float) ->
     """Run a command with a record as JSON on its standard input; what it prints goes to stderr.
 
     Raises:
-        UndeliveredError: it cannot be started, ends with another code than 0, or does not end in time; it is killed
-            then, with all that it started.
+        UndeliveredError: the command cannot be started, exits with a code other than 0, or does not end in time. In the
+            last case it is killed, with all processes that it started.
     """
     try:
-        # In a session of its own: its whole group can be killed.
+        # A new session, so that the whole process group can be killed.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True)
     except OSError as error:
         raise UndeliveredError(f"cannot be started: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""Paths of the job's files."""
+"""Paths that the job reads and writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from regbench.layout import DECISIONS, PARAMS, STATE, Results
 
 @dataclass(frozen=True)
 class JobPaths:
-    """The project that the job works on; paths are relative to the folder that it runs in, which is the project's."""
+    """Paths of the project, relative to the project folder, which the job runs in."""
 
     params: Path = PARAMS
     """`params.yaml`."""
@@ -19,5 +19,5 @@ class JobPaths:
 
     @property
     def state(self) -> Path:
-        """Folder of locks and receipts, of this machine only."""
+        """Folder of locks and receipts, which belong to this machine only."""
         return STATE

@@ -1,4 +1,4 @@
-"""Runs `dvc repro` and `dvc push`, and commits `dvc.lock`, for the job."""
+"""Runs `dvc repro` and `dvc push`, and commits `dvc.lock`."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from regbench.runtime.repro import dvc_environment, read_stages, translate
 
 
 class PipelineError(RegbenchError):
-    """A command of DVC or git that failed; its own message is above."""
+    """A command of DVC or git failed; its own message was printed before."""
 
 
 def repro(project: Path, *arguments: str) -> None:
@@ -23,7 +23,7 @@ def repro(project: Path, *arguments: str) -> None:
 
     Raises:
         InputError: there is no pipeline in `project`.
-        PipelineError: a stage failed; outputs of stages that had finished stay.
+        PipelineError: a stage failed; the outputs of finished stages are kept.
     """
     stages = read_stages(project / "dvc.yaml")
     if _run(project, _dvc("repro", *arguments), stages):
@@ -33,12 +33,12 @@ def repro(project: Path, *arguments: str) -> None:
 def publish(project: Path, settings: Publish, message: str, begun: Branch | None = None) -> bool:
     """Push data and models, then commit `dvc.lock`; return whether there was anything to publish.
 
-    In this order, so that no commit ever names data that are not there. A commit that is not made is made next time.
-    `begun` is the branch when the job began; None: whichever is checked out.
+    This order ensures that no commit refers to data that were not pushed. A missing commit is made by the next job.
+    `begun` is the branch when the job began; None: the branch that is checked out.
 
     Raises:
         GitError: there is no branch to commit to; nothing was pushed.
-        PipelineError: the branch moved since, or pushing or committing failed.
+        PipelineError: the branch has moved since then, or pushing or committing failed.
     """
     if not settings.push or not ask_git(project, "status", "--porcelain", "--", "dvc.lock"):
         return False
@@ -61,10 +61,10 @@ def _dvc(*arguments: str) -> list[str]:
 
 
 def _run(project: Path, command: list[str], stages: Mapping[str, str] | None = None) -> int:
-    """Run a command, pass on what it prints without the secrets of addresses, and return its exit code.
+    """Run a command, pass on its output without the secrets of addresses, and return its exit code.
 
-    With `stages`, the command is `dvc repro`: a line a stage is shown, and what goes to stderr has the terminal to
-    itself, for progress bars. All of it is progress, so it goes to stderr: the result is what this process prints.
+    With `stages`, the command is `dvc repro`: one line per stage is shown, and its stderr goes directly to the
+    terminal, for progress bars. All output is progress, so it goes to stderr: stdout is for the result of this process.
     """
     with subprocess.Popen(
         command,
@@ -81,6 +81,6 @@ def _run(project: Path, command: list[str], stages: Mapping[str, str] | None = N
             for line in process.stdout if stages is None else translate(process.stdout, stages):
                 print(redact(line), end="", file=sys.stderr, flush=True)
             return process.wait()
-        except BaseException:  # Ctrl-C, or SIGTERM: it ends with this process.
+        except BaseException:  # Ctrl-C or SIGTERM: the command ends with this process.
             process.kill()
             raise

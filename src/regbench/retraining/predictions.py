@@ -1,4 +1,4 @@
-"""Predicts the current test images with champion and challenger. Besides `evaluate`, only this opens them."""
+"""Predicts the current locked test images with champion and challenger; besides this, only `evaluate` opens them."""
 
 import time
 from pathlib import Path
@@ -16,18 +16,18 @@ from regbench.retraining.decision import Predictions
 from regbench.runtime.arithmetic import prepare
 
 REPEATS = 50
-"""Images that are timed, one by one."""
+"""Number of images that are timed, one by one."""
 
 
 def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Predictions:
-    """Return what the network in `folder` says of all images of `split`; columns are the classes of `shape`.
+    """Return the predictions of the network in `folder` for all images of `split`; columns are the classes of `shape`.
 
-    A class that the network does not know has probability 0. One that is no longer in use has no column, and rows are
-    scaled to sum to 1 without it; a row of which nothing is left is even.
+    A class that the network does not know has probability 0. A class that is no longer in use has no column. Rows are
+    rescaled to sum to 1 without it; a row without any probability left becomes uniform.
 
     Raises:
         IntegrityError: the network cannot be loaded, or holds a number that is not finite.
-        InputError: it takes images of another shape.
+        InputError: the network takes images of another shape.
     """
     network = load_predictor(folder)
     known = network.architecture
@@ -45,9 +45,9 @@ def ask(folder: Path, split: Split, shape: DataShape, compute: Compute) -> Predi
 def respond(
     folder: Path, images: NDArray[np.uint8], labels: NDArray[np.object_], compute: Compute
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-    """Return how sure the network in `folder` is of each image, and whether it names the label of those with one.
+    """Return the confidence of the network in `folder` on each image, and whether it is right on each labelled image.
 
-    `labels` are of the first images. None where it takes images of another shape.
+    `labels` belong to the first images. None where the network takes images of another shape.
 
     Raises:
         IntegrityError: the network cannot be loaded.
@@ -75,7 +75,7 @@ def _milliseconds(network: Predictor, split: Split) -> float:
     images = torch.from_numpy(np.ascontiguousarray(split.images[:REPEATS]))
     if not len(images):
         return float("nan")
-    network.probabilities(images[:1])  # the first one also loads what the others find loaded
+    network.probabilities(images[:1])  # warm-up: the first call also loads and initializes
     seconds = []
     for image in torch.split(images, 1):
         begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Adds rows to a raw folder: images first, then the CSV files atomically, so that every row has its image."""
+"""Adds rows to a raw folder: images first, then the CSV files by atomic replacement, so every row has its image."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from regbench.data.sources import FolderSource
 from regbench.data.sources.source import Source
 
 STAGING = ".merging"
-"""Folder beside the CSV folders in which new images are gathered; one that a killed merge left is removed."""
+"""Folder beside the CSV folders that collects new images; the folder of a killed merge is removed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Addition:
     csv: str
     """Name of the table in the raw folder."""
     filename: str
-    """What the row will say."""
+    """File name in the new row."""
     label: str
     """Empty in the table of unlabelled images."""
     group: str
@@ -37,17 +37,17 @@ class Addition:
     target: str
     """Name of the file in the raw folder."""
     wanted: str
-    """The name that it would have if no other image had it."""
+    """The name that the file would have if no other image had that name."""
 
 
 def add_rows(raw: FolderSource, data: Data, batch: Source, additions: Sequence[Addition]) -> None:
     """Copy the files of all additions into a raw folder, then append their rows; old rows keep their bytes.
 
-    Killed at any moment, it leaves a folder that ingest reads as before, or with the new rows of one table or of both;
-    done again, it leaves the same bytes as if it had not been killed.
+    After a kill at any moment, ingest reads the folder as before, or with the new rows of one table or of both. A
+    second call then gives the same bytes as a call without a kill.
 
     Raises:
-        OSError: a file cannot be read or written; the tables are as they were.
+        OSError: a file cannot be read or written; the tables are unchanged.
     """
     staging = raw.top / STAGING
     shutil.rmtree(staging, ignore_errors=True)
@@ -82,7 +82,7 @@ def _put(raw: FolderSource, staged: Mapping[str, Path]) -> None:
 
 
 def appended(content: bytes, data: Data, rows: Sequence[Addition]) -> bytes:
-    """Return a table with rows added in its own order of columns, with its own delimiter and line ends."""
+    """Return a table with rows added; its order of columns, delimiter and line ends are kept."""
     first = content.decode("utf-8-sig").partition("\n")[0]
     separator = delimiter(first)
     columns = [name.strip() for name in next(csv.reader([first], delimiter=separator))]

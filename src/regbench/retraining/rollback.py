@@ -1,4 +1,4 @@
-"""Restores the previous champion, as a decision with its own record."""
+"""Restores the previous champion by hand; this is a decision with a record."""
 
 import time
 from pathlib import Path
@@ -18,15 +18,15 @@ from regbench.tracking.store import configure_client, find_store
 
 
 def roll_back(place: JobPaths, reason: str, wait: float = 0) -> Record:
-    """Make the champion before this one champion again, and return the record of it.
+    """Restore the previous champion, and return the record of the decision.
 
-    Its files are proven first. The network that was taken back is not promoted again by a later job; another one is.
+    Its files are verified first. A later job does not promote the network that was rolled back, but may promote others.
 
     Raises:
-        BusyError: a job is under way.
-        InputError: the log knows of no champion before this one.
-        IntegrityError: the files of the champion before are not what they were.
-        TrackingError: MLflow fails; the champion is as it was.
+        BusyError: another job is running.
+        InputError: the log has no previous champion.
+        IntegrityError: the files of the previous champion have changed.
+        TrackingError: MLflow fails; the champion is unchanged.
     """
     with only_job(place.state, wait):
         params, log, begin = load_params(place.params), Log(place.decisions), time.monotonic()

@@ -11,7 +11,7 @@ SCORES = {
     "megabytes": ("size, MB", 1, 2),
     "milliseconds": ("time an image, ms", 1, 3),
 }
-"""Score of a party beside the error -> its name with the unit, the factor to it, and decimals."""
+"""Score of a party other than the error -> its name with the unit, the factor to that unit, and decimals."""
 
 
 def heading(record: Record) -> str:
@@ -38,9 +38,9 @@ def named(party: Party | None) -> str:
 
 
 def comparisons(records: Sequence[Record]) -> tuple[int, float]:
-    """Return in how many decisions two networks were compared, and what levels these spent together.
+    """Return in how many decisions two networks were compared, and the sum of the levels of these tests.
 
-    That sum is the expected number of false promotions, at most, if no challenger had been better than the gate asks.
+    If no challenger was better than the gate demands, the expected number of false promotions is at most this sum.
     """
     gates = [record.gate for record in records if record.difference and record.gate]
     return len(gates), sum((1 - gate["confidence"]) / 2 / gate.get("horizon", 1) for gate in gates)
@@ -62,7 +62,7 @@ def markdown(record: Record) -> str:
 
 
 def table(parties: Sequence[Party]) -> dict[str, list[str]]:
-    """Return the scores of parties as text: name of a row -> a cell each."""
+    """Return the scores of parties as text: name of a row -> one cell per party."""
     rows = {ERROR: [_error(party.scores) for party in parties]}
     for score, (name, factor, digits) in SCORES.items():
         rows[name] = [_number(party.scores.get(score), factor, digits) for party in parties]
@@ -70,7 +70,7 @@ def table(parties: Sequence[Party]) -> dict[str, list[str]]:
 
 
 def numbers(record: Record) -> dict[str, float]:
-    """Return all finite numbers of a decision, by the name of a metric."""
+    """Return all finite numbers of a decision, by metric name."""
     parties = {"champion": record.champion, "challenger": record.challenger}
     found = {
         f"{who}/{score}": value for who, party in parties.items() if party for score, value in party.scores.items()

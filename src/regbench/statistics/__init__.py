@@ -1,1 +1,1 @@
-"""Intervals, paired differences and verdicts that account for the noise of seeds and of test images."""
+"""Intervals, paired differences and verdicts that account for the variance of seeds and of test sampling."""

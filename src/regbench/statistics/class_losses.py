@@ -1,4 +1,4 @@
-"""Finds classes on which a variant is significantly worse than another, even if it is better on average."""
+"""Finds the classes on which a variant is significantly worse than another, even if it wins on average."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -26,12 +26,12 @@ def class_losses(
 ) -> dict[int, ClassLoss]:
     """Return the classes on which variant `a` is significantly worse than the baseline; both are boolean (S, N).
 
-    `labels` (N,) holds class indices. One `paired_difference` a class, Holm-corrected over the classes that occur, so
-    that a harmless variant is flagged with probability (1 - confidence) / 2 at most. Where `units` has groups, those
-    are what is sampled.
+    `labels` (N,) holds class indices. There is one `paired_difference` per class, Holm-corrected over the classes that
+    occur. So a harmless variant is flagged with probability (1 - confidence) / 2 at most. Where `units` has groups,
+    groups are the sampling unit.
 
     Raises:
-        ValueError: shapes that do not fit each other.
+        ValueError: the shapes do not fit each other.
     """
     cells, reference, classes = as_cells(a, "a"), as_cells(baseline, "baseline"), np.asarray(labels)
     if classes.shape != cells.shape[1:]:

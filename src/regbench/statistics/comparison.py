@@ -1,9 +1,9 @@
-"""Pairs of variants compared as one family, by any score per seed and image: differences, verdicts, seeds needed.
+"""Compares pairs of variants as one family, by any score per seed and image: differences, verdicts, seeds needed.
 
-A verdict is one of four. Better, worse: the simultaneous interval leaves 0 out. Practically equal: no significant
-difference, and the interval of two one-sided tests (Schuirmann 1987), simultaneous too, lies inside +-margin.
-Undecided: neither; then `seeds_needed` says how many seeds would decide it at the difference seen. The probability of
-any wrong better or worse is at most 1 - confidence over the family, and so is that of any wrong 'practically equal'.
+A verdict is one of four. Better, worse: the simultaneous interval excludes 0. Practically equal: no significant
+difference, and the interval of two one-sided tests (Schuirmann 1987), also simultaneous, lies inside +-margin.
+Undecided: neither; then `seeds_needed` says how many seeds would decide it at the observed difference. Over the family,
+the probability of any wrong 'better' or 'worse' is at most 1 - confidence. The same holds for 'practically equal'.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -42,13 +42,13 @@ def compare_pairs(
     ('better', 0.1)
 
     Args:
-        scores: by variant (seeds, images), booleans or numbers; all variants see the same images, seeds may differ in
-            number. The noise is pooled over all that are given, whether a pair names them or not.
-        pairs: variants; pairs of the same networks count once.
-        confidence: of the family.
-        margin: differences below it are of no practical interest, in units of the score; 0: every one is.
-        lower_is_better: as for losses; a gain is then how much lower the first is.
-        same: as `representatives` takes it.
+        scores: by variant (seeds, images), booleans or numbers; all variants see the same images, the number of seeds
+            may differ. The noise is pooled over all variants in `scores`, also those that are in no pair.
+        pairs: pairs of variants; pairs of the same networks count once.
+        confidence: confidence of the family.
+        margin: differences below it are of no practical interest, in units of the score; 0: all are of interest.
+        lower_is_better: true for losses; a gain is then how much lower the first is.
+        same: see `representatives`.
         look: which of several planned looks at the same pairs this is; the family keeps its level over all of them.
 
     Raises:
@@ -87,11 +87,11 @@ def compare_networks(
 
 
 def compare_with_best(pool: Pool[K], name: K, best: K, confidence: float, lower_is_better: bool = False) -> Comparison:
-    """Test whether `name` is worse than `best`, which looks best of the pool on the very images that judge it.
+    """Test whether `name` is worse than `best`, which was selected as the best of the pool on the same images.
 
-    Any other variant could have come out on top, so the family is `name` against all of them, one-sided: multiple
+    Any other variant could have been selected. So the family is `name` against all of them, one-sided: multiple
     comparisons with the best (Hsu 1984, Annals of Statistics 12, 1136-1144). The truly best variant is called worse
-    with probability 1 - confidence at most, whichever happens to look best.
+    with probability 1 - confidence at most, whichever variant was selected.
     """
     if pool.empty or name == best:
         return _unseen(pool, name == best)
@@ -113,7 +113,7 @@ def loadings(pool: Pool[K], shared: K, noise: DifferenceNoise) -> Floats:
 
 
 def pair_of(pool: Pool[K], a: K, b: K, noise: DifferenceNoise, place: int, lower_is_better: bool) -> Pair[K]:
-    """Return the pair whose noise is at `place` in `noise`."""
+    """Return the pair whose noise is at index `place` of `noise`."""
     return Pair(pool, a, b, DifferenceNoise(*(part[place] for part in noise)), -1 if lower_is_better else 1)
 
 

@@ -1,15 +1,15 @@
-"""Joint critical values for comparisons that share a variant, such as all variants against the baseline.
+"""Computes joint critical values for comparisons that share a variant, such as all variants against the baseline.
 
-Dunnett (1955): with Z_i the standardized differences from one shared variant, corr(Z_i, Z_j) = l_i l_j, where l_i^2 is
-the shared variant's part of the variance of difference i. Given the shared part u, the differences are independent, so
+Dunnett (1955): let Z_i be the standardized differences from one shared variant. Then corr(Z_i, Z_j) = l_i l_j, where
+l_i^2 is the shared variant's part of the variance of difference i. Given the shared part u, the Z_i are independent, so
 
     P(all |Z_i| <= c) = E_u prod_i [Phi((c - l_i u) / r_i) - Phi((-c - l_i u) / r_i)],   r_i^2 = 1 - l_i^2,
 
-one integral, over a grid of step 0.2, exact to ten digits for normal differences; l^2 is at most 0.95, as less is safe.
-Differences with Student's t enter by their p-values (a normal copula). Leaving out correlation is conservative (Sidak
-1967): so are images that are hard for the shared variant alone, whose correlation is not used, and groups with
-different shared variants count as independent. Adjusted p-values and intervals are of a single step, so that an
-interval leaves 0 out exactly where the test rejects.
+This is one integral, over a grid of step 0.2, exact to ten digits for normal differences. l^2 is capped at 0.95; a
+smaller l^2 is safe. Differences with Student's t enter by their p-values (a normal copula). Ignoring correlation is
+conservative (Sidak 1967). Two correlations are ignored: that from images that are hard for the shared variant alone,
+and that between groups with different shared variants. Adjusted p-values and intervals use a single step, so an
+interval excludes 0 exactly where the test rejects.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,9 @@ _LARGEST = 0.95**0.5
 
 
 def joint_confidence(limit: Floats, groups: Sequence[Floats], sides: Sides = 2) -> Floats:
-    """Return P(no standardized difference exceeds `limit`), of any family of groups.
+    """Return P(no standardized difference exceeds `limit`) for a family of groups.
 
-    `limit` (...), `groups`: for each shared variant the loadings l (..., differences).
+    `limit` has shape (...). `groups` has, for each shared variant, the loadings l (..., differences).
     """
     total = np.ones_like(limit)
     for group in groups:
@@ -47,16 +47,16 @@ def joint_confidence(limit: Floats, groups: Sequence[Floats], sides: Sides = 2) 
 
 
 def adjusted_p(p_values: Floats, groups: Sequence[Floats], sides: Sides = 2) -> Floats:
-    """Adjust p-values (...) for the whole family of `groups`; they are of one or two sides, as `sides` says."""
+    """Adjust p-values (...) for the whole family of `groups`; `sides` says whether they are one- or two-sided."""
     limit = np.asarray(-ndtri(np.clip(p_values, 1e-300, 1) / sides))
     joint = 1 - joint_confidence(limit, groups, sides)
     count = sum(group.shape[-1] for group in groups)
-    # Below 1e-9 the subtraction has few digits left; Bonferroni's bound has them all.
+    # Below 1e-9 the subtraction loses most digits; Bonferroni's bound keeps all of them.
     return np.asarray(np.where(count * p_values < 1e-9, np.minimum(1, count * p_values), np.clip(joint, p_values, 1)))
 
 
 def critical_level(groups: Sequence[Floats], alpha: float, sides: Sides = 2) -> Floats:
-    """Return the p-value (...) of a single comparison at which the whole family has level `alpha`; nan without any."""
+    """Return the p-value (...) of a single comparison at which the whole family has level `alpha`; NaN without any."""
     count = sum(group.shape[-1] for group in groups)
     if not count:
         return np.full((), np.nan)

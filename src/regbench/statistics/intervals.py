@@ -1,4 +1,4 @@
-"""Intervals of accuracies, and paired differences of variants, over the noise of seeds and of test images.
+"""Intervals for accuracies, and paired differences between variants, over both sources of noise: seeds and test images.
 
 The method, its source and how it was tested are in `regbench.statistics.noise`. All accuracies and differences are
 fractions, not percent.
@@ -18,7 +18,7 @@ Sources = Literal["seeds and images", "images"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the two ends of its interval; an end that the data cannot give is nan."""
+    """A mean and the two ends of its interval; an end is NaN where the data do not determine it."""
 
     mean: float
     low: float
@@ -29,9 +29,9 @@ class Interval:
 class Difference:
     """Accuracy of one variant minus that of another, with its interval, two-sided p-value and noise.
 
-    `sources` names the noises that the interval and the p-value carry: with one seed it is the images alone.
-    `discordant` counts the images that the two variants score differently under at least one seed. Without seeds or
-    images all numbers are nan and the noise is None, as it is where variants share their noise (`comparison`).
+    `sources` names the sources of noise in the interval and the p-value: with one seed it is the images alone.
+    `discordant` counts the images that the two variants score differently with at least one seed. Without seeds or
+    images all numbers are NaN and the noise is None. The noise is also None where variants pool it (`comparison`).
     """
 
     mean: float
@@ -44,9 +44,9 @@ class Difference:
 
 
 def mean_interval(values: ArrayLike, confidence: float) -> Interval:
-    """Student's t interval for the expectation of S independent values, e.g. one score per seed.
+    """Return Student's t interval for the expectation of S independent values, e.g. one score per seed.
 
-    One value gives its mean with nan ends, no value gives nan throughout; a nan among the values makes all nan.
+    One value gives its mean with NaN ends. No value, or a NaN among the values, gives NaN throughout.
 
     >>> found = mean_interval([0.96, 0.97, 0.95], confidence=0.95)
     >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
@@ -67,14 +67,14 @@ def mean_interval(values: ArrayLike, confidence: float) -> Interval:
 
 
 def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
-    """Interval for the expected accuracy over new seeds and new test images.
+    """Return the interval for the expected accuracy over new seeds and new test images.
 
     `correct` is (S, N): booleans, or scores of units whose mean is in [0, 1] (`regbench.statistics.units`).
 
-    The half-width of `regbench.statistics.noise`, bent by Wilson's score formula (1927) with the effective number of
-    images that this half-width implies, as for clustered samples (Korn & Graubard 1998), so that it stays inside [0, 1]
-    and never has width 0. One seed gives Wilson's interval itself, which carries image noise only. Where every cell is
-    right, or every cell wrong, the N images count once, however many the seeds. No image or no seed gives nan.
+    The half-width of `regbench.statistics.noise` implies an effective number of images. Wilson's score formula (1927)
+    is applied with this number, as for clustered samples (Korn & Graubard 1998). So the interval stays inside [0, 1]
+    and never has width 0. One seed gives Wilson's interval itself, which accounts for image noise only. Where all cells
+    are right, or all are wrong, the N images count once, for any number of seeds. No image or no seed gives NaN.
 
     >>> right = np.array([[True] * 95 + [False] * 5])
     >>> found = accuracy_interval(right, confidence=0.95)
@@ -102,14 +102,14 @@ def accuracy_interval(correct: ArrayLike, confidence: float) -> Interval:
 def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Difference:
     """Compare the accuracies of two variants that share seeds and test images; `a` and `b` are boolean (S, N).
 
-    The cells are a - b in {-1, 0, 1}, so whatever a seed or an image does to both cancels. The interval and the p-value
-    are those of `regbench.statistics.noise`, with two guards for few discordant images: the half-width is at least that
-    of one image won and none lost (z / N; Agresti & Min 2005 add one discordant pair likewise), and n images that
-    differ cannot give less than the sign test's smallest p, 2^(1 - n).
+    The cells are a - b in {-1, 0, 1}, so effects of a seed or an image on both variants cancel. The interval and the
+    p-value are those of `regbench.statistics.noise`, with two guards for few discordant images. The half-width is at
+    least that of one image won and none lost (z / N; Agresti & Min 2005 also add one discordant pair). The p-value of n
+    discordant images is at least the smallest p of the sign test, 2^(1 - n).
 
-    One seed: images alone, as `sources` says. Then the p-value is the exact McNemar test's (statsmodels' `mcnemar`);
-    of scores of groups (`regbench.statistics.units`) it is that of the interval.
-    The interval always holds 0 where the p-value is above 1 - confidence. No seed or no image gives nan.
+    With one seed, the only noise is that of the images, see `sources`. Then the p-value is that of the exact McNemar
+    test (statsmodels' `mcnemar`); for scores of groups (`regbench.statistics.units`) it is that of the interval.
+    The interval always includes 0 where the p-value is above 1 - confidence. No seed or no image gives NaN.
 
     Raises:
         ValueError: the shapes differ or are not (seeds, images), or `confidence` is outside (0, 1).
@@ -136,7 +136,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float) -> Differen
 
 
 def _accuracy_noise(cells: Cells) -> Noise:
-    """One seed of booleans: the binomial variance, so that the bent interval is Wilson's own."""
+    """Return the noise of an accuracy; for one seed of booleans the binomial variance, as in Wilson's interval."""
     if cells.shape[0] > 1 or not ((cells == 0) | (cells == 1)).all():
         return crossed_noise(cells)
     p = float(cells.mean())
@@ -144,7 +144,7 @@ def _accuracy_noise(cells: Cells) -> Noise:
 
 
 def exact_mcnemar(wins: int, discordant: int) -> float:
-    """Exact two-sided McNemar p: `wins` of the discordant images against a fair coin.
+    """Return the exact two-sided p of McNemar's test: `wins` of the discordant images against a fair coin.
 
     >>> exact_mcnemar(wins=9, discordant=10)
     0.021484375

@@ -1,4 +1,4 @@
-"""One comparison of two variants with pooled noise: estimate, test, interval and plan."""
+"""One comparison of two variants with pooled noise: its estimate, test, interval and plan."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -23,35 +23,35 @@ UNKNOWN = Interval(np.nan, np.nan, np.nan)
 class Comparison:
     """The gain of one variant over another, above 0 where the first is better, and the verdict.
 
-    The interval of `difference` is simultaneous for the family, its p-value is that of the single comparison and
-    `adjusted_p` that of the family.
+    The interval of `difference` is simultaneous for the family. Its p-value is that of the single comparison;
+    `adjusted_p` is adjusted for the family.
     """
 
     difference: Difference
     adjusted_p: float
     verdict: Verdict
     seeds_needed: float = np.nan
-    """Of each variant, with power 0.8 at the difference seen; nan unless undecided, inf where no number decides."""
+    """Seeds per variant for power 0.8 at the observed difference; NaN unless undecided, inf where no number decides."""
     wins: Interval = UNKNOWN
     """Probability that a new run of the first beats one of the second, with its interval, for this pair alone."""
     detectable: float = np.nan
-    """The true difference that this comparison finds with power 0.8."""
+    """The true difference that this comparison detects with power 0.8."""
     chance: float = np.nan
-    """Of an undecided one, to be decided at the last planned look; nan at the last."""
+    """Probability that an undecided comparison is decided at the last planned look; NaN at the last look."""
     same_network: bool = False
-    """The two are one network: nothing was compared."""
+    """Whether both variants are the same network, so that nothing was compared."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of a single comparison at which the family has its level: two-sided, and of each one-sided test."""
+    """Levels of a single comparison that give the family its level: two-sided, and of each one-sided test."""
 
     two_sided: float
     one_sided: float
     confidence: float
 
     def at(self, look: Look, last: bool = False) -> "Levels":
-        """Return what of these levels is spent at a look, or at the last one that is planned."""
+        """Return the part of these levels that is spent at a look, or at the last planned look."""
         place = -1 if last else look.place
         two_sided, one_sided = look.levels(self.two_sided, 2)[place], look.levels(self.one_sided, 1)[place]
         return Levels(two_sided, one_sided, self.confidence)
@@ -69,13 +69,13 @@ class Pair(Generic[K]):
 
     @property
     def gain(self) -> float:
-        """How much better `a` is."""
+        """Gain of `a` over `b`, above 0 where `a` is better."""
         i, j = self._places
         return self.sign * float(self.pool.means[i] - self.pool.means[j])
 
     @property
     def discordant(self) -> int:
-        """Images that the two score differently."""
+        """Number of images that the two score differently."""
         first, second = self.pool.cells[self.a], self.pool.cells[self.b]
         if len(first) == len(second):
             return int(np.count_nonzero((first != second).any(0)))
@@ -83,7 +83,7 @@ class Pair(Generic[K]):
 
     @cached_property
     def p_value(self) -> float:
-        """Two-sided p of no difference; never below what the sign test says of the images that differ.
+        """Two-sided p of no difference; never below the smallest p of the sign test on the discordant images.
 
         One seed of 0/1 scores: the exact McNemar test.
         """
@@ -97,7 +97,7 @@ class Pair(Generic[K]):
         return min(1.0, max(float(np.exp(high)), 2.0 ** (1 - self.discordant)))
 
     def compared(self, adjusted_p: float, family: Levels, margin: float, look: Look = ONLY) -> Comparison:
-        """Return the comparison at a look; the interval leaves 0 out exactly where the verdict is better or worse."""
+        """Return the comparison at a look; the interval excludes 0 exactly where the verdict is better or worse."""
         levels = family.at(look)
         gain, rejected = self.gain, self.p_value <= levels.two_sided
         half = self.half_width(levels.two_sided / 2)
@@ -119,7 +119,7 @@ class Pair(Generic[K]):
         return replace(found, chance=chance_to_decide(last, self.noise, gain, margin, look.seeds[-1]))
 
     def half_width(self, tail: float) -> float:
-        """Half the width of an interval that leaves `tail` out at each end; infinite where the noise is unknown."""
+        """Return half the width of an interval with `tail` beyond each end; infinite where the noise is unknown."""
         width = float(self.noise.half_width(np.asarray(tail)))
         return width if np.isfinite(width) else float("inf")
 

@@ -1,4 +1,4 @@
-"""Plans more seeds: the smallest detectable difference, and the seeds that decide an undecided comparison."""
+"""Plans seeds: the smallest detectable difference, and the seeds that an undecided comparison needs."""
 
 from typing import NamedTuple
 
@@ -12,18 +12,18 @@ Floats = NDArray[np.float64]
 
 POWER = 0.8
 MOST_SEEDS = 1000
-"""Above so many seeds per variant the answer is 'no number of seeds'."""
+"""Maximum number of seeds per variant; above it the answer is 'no number of seeds'."""
 
 
 class Plan(NamedTuple):
-    """What the power of one comparison depends on; a pair has an entry a variant."""
+    """Quantities that determine the power of one comparison; a tuple has one entry per variant."""
 
     run: tuple[float, float]
     """Variances of a run's score."""
     borrowed: tuple[float, float]
-    """Degrees of freedom of these variances, less those of the own seeds."""
+    """Degrees of freedom of these variances, minus those of the variant's own seeds."""
     images: float
-    """Variance of the difference from images, which seeds do not lower."""
+    """Variance of the difference from images; more seeds do not lower it."""
     image_freedom: float
     level: float
     """Two-sided level of this one comparison within its family."""
@@ -32,15 +32,15 @@ class Plan(NamedTuple):
 
 
 def detectable(noise: DifferenceNoise, level: float, power: float = POWER) -> Floats:
-    """Return the true difference that a two-sided test at `level` finds with `power`: both quantiles of Student's t."""
+    """Return the true difference that a two-sided test at `level` detects with `power`, by quantiles of Student's t."""
     return noise.half_width(np.asarray(level / 2), np.asarray(1 - power))
 
 
 def seeds_needed(plan: Plan, difference: float, margin: float, now: int, power: float = POWER) -> float:
     """Return the seeds per variant that would decide a comparison with `power`, if `difference` were the true one.
 
-    Decided: significantly different, or practically equal within `margin`. More than the `now` seeds of the comparison;
-    inf where no number up to MOST_SEEDS would do, as where the images alone forbid it.
+    Decided: significantly different, or practically equal within `margin`. The result is above the `now` seeds of the
+    comparison. It is inf if no number up to MOST_SEEDS is enough, for example because of the image noise alone.
 
     >>> runs = {"run": (0.005**2, 0.005**2), "borrowed": (8.0, 8.0), "image_freedom": 999.0}
     >>> plan = Plan(**runs, images=0.002**2, level=0.05, equal_level=0.05)
@@ -61,8 +61,8 @@ def seeds_needed(plan: Plan, difference: float, margin: float, now: int, power: 
 def chance_to_decide(plan: Plan, now: DifferenceNoise, difference: float, margin: float, seeds: int) -> float:
     """Return the probability that a comparison with the noise `now` is decided once both have `seeds`.
 
-    Predictive power (Spiegelhalter, Freedman & Blackburn 1986, Controlled Clinical Trials 7, 8-17): the difference
-    that will be seen is normal about the one seen now, with the variance that the seeds to come may add.
+    Predictive power (Spiegelhalter, Freedman & Blackburn 1986, Controlled Clinical Trials 7, 8-17): the future
+    difference is normal around the present one, with the variance that the additional seeds may add.
     """
     then = _with_seeds(plan, np.array([seeds], dtype=np.float64))
     spread = np.sqrt(np.maximum(now.seeds - then.seeds, np.finfo(np.float64).tiny))
@@ -71,7 +71,7 @@ def chance_to_decide(plan: Plan, now: DifferenceNoise, difference: float, margin
     significant = ndtr((difference - reach) / spread) + ndtr((-difference - reach) / spread)
     equal = ndtr((inside - difference) / spread) - ndtr((-inside - difference) / spread)
     chance = float((significant + np.where(inside > 0, equal, 0)).item())
-    return min(1.0, chance) if np.isfinite(chance) else 1.0  # Of unknown noise more seeds say more.
+    return min(1.0, chance) if np.isfinite(chance) else 1.0  # With unknown noise, more seeds always help.
 
 
 def _with_seeds(plan: Plan, seeds: Floats) -> DifferenceNoise:

@@ -1,8 +1,8 @@
 """A race: comparisons with one baseline get more seeds, look by look, until each is settled.
 
-At a look a comparison is settled when its verdict is better, worse or practically equal; the levels of the looks are
-those of `sequential`, so that the family of all comparisons keeps its level over all looks. One that will hardly be
-decided by the last look is given up: it stays undecided, which no level pays for.
+At a look, a comparison is settled when its verdict is better, worse or practically equal. The levels of the looks are
+those of `sequential`, so the family of all comparisons keeps its level over all looks. A comparison that will hardly be
+decided by the last look is given up: it stays undecided, which does not affect the level.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from regbench.statistics.pair import Comparison
 from regbench.statistics.sequential import Look
 
 GROWTH = 1.5
-"""Of the number of seeds from look to look."""
+"""Factor of the number of seeds from look to look."""
 HOPELESS = 0.2
-"""Chance to be decided by the last look, below which a comparison is given up."""
+"""A comparison is given up if its probability to be decided by the last look is below this."""
 
 
 def plan_looks(first: int, most: int) -> tuple[int, ...]:
-    """Return the numbers of seeds at each look, from `first` to `most`; 2 at least.
+    """Return the number of seeds at each look, from `first` to `most`; at least 2.
 
     >>> plan_looks(first=7, most=30)
     (7, 11, 17, 26, 30)
@@ -35,11 +35,11 @@ def plan_looks(first: int, most: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look found of one variant."""
+    """The result of one look at one variant."""
 
     variant: str
     look: int
-    """From 0."""
+    """Index of the look, from 0."""
     seeds: int
     found: Comparison
 
@@ -79,13 +79,13 @@ class Race:
         return sorted(waiting, key=lambda name: -latest[name].found.adjusted_p if name in latest else 0.0)
 
     def next_look(self, variant: str) -> int:
-        """Return the place of a variant's next look."""
+        """Return the index of a variant's next look."""
         return self.latest[variant].look + 1 if variant in self.latest else 0
 
     def look(self, scores: Mapping[str, ArrayLike], variants: Sequence[str]) -> None:
-        """Look at `variants`, all at the same look; `scores` holds (seeds, images) of all variants as they are now.
+        """Evaluate `variants`, all at the same look; `scores` holds the present (seeds, images) of all variants.
 
-        Comparisons that are settled stay in the family and in the estimate of the noise.
+        Settled comparisons stay in the family and in the estimate of the noise.
         """
         place = self.next_look(variants[0])
         pairs = [(name, self.baseline) for name in self.rivals]

@@ -1,4 +1,4 @@
-"""Scores of predictions: all are computed from class probabilities and labels."""
+"""Computes the scores of predictions: all numbers about a run or a variant, from class probabilities and labels."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from regbench.statistics.intervals import accuracy_interval, mean_interval
 from regbench.statistics.units import Units
 
 HARDEST = 25
-"""Misclassified images kept for the report, a variant."""
+"""Number of misclassified images per variant that are kept for the report."""
 
 
 def score(
@@ -18,13 +18,13 @@ def score(
     """Return the scores of one run from its class probabilities (N, K) and the labels (N,).
 
     F1 and balanced accuracy are means over the classes that have images. Accuracy, recall and gap are fractions, the
-    error is in percent, log-loss in nats. `gap` is the accuracy on the whole train split, unchanged, minus the accuracy
-    here, both by the best epoch's weights. Of an ensemble, `networks` says how many networks it has.
+    error is in percent, log-loss in nats. `gap` is the accuracy on the whole unchanged train split minus the accuracy
+    here, both with the weights of the best epoch. For an ensemble, `networks` is the number of its networks.
     """
     from sklearn.metrics import log_loss
 
     exact = probabilities.astype(np.float64)
-    exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, which scikit-learn warns of
+    exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, and scikit-learn warns about this
     predicted = probabilities.argmax(1)
     accuracy = float((predicted == labels).mean())
     classes = np.arange(probabilities.shape[1])
@@ -57,7 +57,7 @@ def balanced_accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -
 
 
 def _macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """Return the mean F1 of the classes that have images: of another class it is not defined. NaN without images."""
+    """Return the mean F1 of the classes that have images; it is undefined for other classes. NaN without images."""
     from sklearn.metrics import f1_score
 
     if not len(labels):
@@ -68,7 +68,7 @@ def _macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
 def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> float:
     """Return the expected calibration error (Guo et al. 2017): |confidence - accuracy| averaged over `bins`.
 
-    The bins are those of `reliability` and weigh as many as they hold. In [0, 1]; NaN without images.
+    The bins are those of `reliability`, weighted by their number of images. In [0, 1]; NaN without images.
 
     >>> sure = np.array([[0.9, 0.1]] * 10, dtype=np.float32)
     >>> round(calibration_error(sure, np.array([0] * 7 + [1] * 3), bins=15), 3)
@@ -80,9 +80,9 @@ def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int
 
 
 def reliability(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> pd.DataFrame:
-    """Return a row a bin that is not empty: bin (from 0), images, and their mean confidence and accuracy, fractions.
+    """Return a row per nonempty bin: bin (from 0), images, and their mean confidence and accuracy, fractions.
 
-    The bins are of equal width in the confidence of the predicted class; the upper edge belongs to a bin.
+    The bins have equal width in the confidence of the predicted class; a bin includes its upper edge.
     """
     confidence = probabilities.max(1).astype(np.float64)
     correct = probabilities.argmax(1) == labels
@@ -97,7 +97,7 @@ def reliability(probabilities: NDArray[np.float32], labels: NDArray[np.int64], b
 def headline(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64], scores: pd.DataFrame, settings: Evaluate
 ) -> dict[str, float]:
-    """Return the few numbers that `dvc metrics show` prints of a variant: means over seeds, error and gap in percent.
+    """Return the few numbers of a variant for `dvc metrics show`: means over seeds, error and gap in percent.
 
     `low` and `high` are the ends of the error's interval, over seeds and images.
     """
@@ -121,10 +121,10 @@ def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: 
 def misclassified(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """Return the rows of at most HARDEST images that most seeds get wrong, surest mistake first, and their table.
+    """Return the rows of at most HARDEST images that most seeds get wrong, and their table; most confident first.
 
-    The prediction is that of the mean probability over seeds (S, N, K), or the strongest wrong class where the mean is
-    right; `confidence` is its mean probability.
+    The prediction is the class with the largest mean probability over seeds (S, N, K), or the most probable wrong class
+    if that one is right; `confidence` is its mean probability.
     """
     wrong = (probabilities.argmax(2) != labels).sum(0)
     mean = probabilities.mean(0, dtype=np.float64)

@@ -1,12 +1,12 @@
-"""The variance over seeds of each variant's score, moderated by that of the other variants.
+"""Estimates the variance over seeds of each variant's score, moderated by the variances of the other variants.
 
-Four seeds tell a variance with three degrees of freedom only. Variants of one comparison vary about alike, so each can
-borrow from the others: empirical Bayes with a scaled inverse chi-square prior of location s0^2 and d0 degrees of
-freedom (Smyth 2004, limma, Statistical Applications in Genetics 3, 3). Two changes keep the level where variances
+Four seeds give a variance with only three degrees of freedom. Variants of one comparison have similar variances, so
+each can borrow from the others: empirical Bayes with a scaled inverse chi-square prior of location s0^2 and d0 degrees
+of freedom (Smyth 2004, limma, Statistical Applications in Genetics 3, 3). Two changes keep the level where variances
 differ; the simulation behind them is `benchmarks/verdicts.py`:
 
 - A variance with d degrees of freedom takes at most 0.75 d (d + 1) of the prior's: two seeds cannot contradict a wrong
-  prior. Below 18 variants the limit falls, and two variants keep their own variances: Welch's test.
+  prior. Below 18 variants the limit decreases. With two variants, each keeps its own variance: Welch's test.
 - Robustness (compare Phipson et al. 2016, Annals of Applied Statistics 10, 946-963): the prior's weight drops to zero
   for a variance well above the prior's location. Such a variant keeps its own variance and its own degrees of freedom.
 
@@ -22,9 +22,9 @@ from scipy.special import digamma, polygamma
 Floats = NDArray[np.float64]
 
 SHARE = 0.75
-"""The prior counts at most SHARE d (d + 1) degrees of freedom beside d own ones."""
+"""The prior adds at most SHARE d (d + 1) degrees of freedom to d own ones."""
 MANY = 18
-"""Variants from which on that limit is whole."""
+"""Number of variants from which the full limit applies."""
 CLOSE, STEEP = 1.75, 8
 """A variance up to CLOSE times the prior's location agrees with it; above, the weight falls with the power STEEP."""
 
@@ -32,7 +32,7 @@ CLOSE, STEEP = 1.75, 8
 class Moderated(NamedTuple):
     """Variances of one run's score and their degrees of freedom, both (..., variants).
 
-    No degree of freedom: one seed, whose variance is the mean of the others', a guess for planning alone.
+    0 degrees of freedom: one seed, whose variance is the mean of the others' variances, a guess for planning only.
     """
 
     variance: Floats
@@ -69,9 +69,9 @@ def fit_prior(variances: Floats, freedom: Floats) -> Prior:
 
 
 def moderate(variances: Floats, freedom: Floats, prior: Prior, variants: int) -> Moderated:
-    """Combine own sample variances with the prior, weighted by degrees of freedom.
+    """Combine the variants' own sample variances with the prior, weighted by degrees of freedom.
 
-    `variants` is the number that the prior was fitted to; see the module for the limits of the prior's weight.
+    `variants` is the number of variants in the fit of the prior; see the module for the limits of the prior's weight.
     """
     location, strength = prior.location[..., np.newaxis], prior.freedom[..., np.newaxis]
     limit = SHARE * freedom * (freedom + 1) * np.clip((variants - 2) / (MANY - 2), 0, 1) ** 1.5
@@ -87,7 +87,7 @@ def seed_variances(variances: Floats, freedom: Floats, floor: Floats) -> Moderat
     """Return the moderated variances of one run's score, by variant.
 
     `variances` (..., variants) are sample variances over seeds of the mean over images, with `freedom` (variants,), 0
-    for one seed. `floor` (..., variants) is what independent images alone would give; no variance can be below.
+    for one seed. `floor` (..., variants) is the variance if all images were independent; no variance can be below it.
     """
     several = freedom > 0
     if not several.any():

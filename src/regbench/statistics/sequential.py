@@ -1,11 +1,11 @@
-"""Alpha spending: how much of its level each look at a comparison may use while its seeds grow.
+"""Repeated looks at one comparison while its number of seeds grows: the part of the level that each look may spend.
 
-If a test is repeated after each seed until it is significant, it is significant in the end. So the level is
-spent bit by bit: of a level a, a t^RHO may be spent up to the look with the fraction t of all planned seeds (Lan &
-DeMets 1983, Biometrika 70, 659-663; this power family: Kim & DeMets 1987, Biometrika 74, 149-154). The p-value at
-which a look rejects follows from the joint distribution of the looks, whose standardized differences are a Brownian
-motion at the times t, by recursive integration (Armitage, McPherson & Rowe 1969, JRSS A 132, 235-244). Noise that does
-not shrink with the seeds, as that of the images, makes the looks more alike than that, which is safe. Student's t
+Repeated tests after each seed, until a difference is significant, find one in the end even if there is none. So each
+look spends only a part of the level: of a level a, a t^RHO may be spent up to the look with the fraction t of all
+planned seeds (Lan & DeMets 1983, Biometrika 70, 659-663; this power family: Kim & DeMets 1987, Biometrika 74, 149-154).
+A look rejects below a p-value that follows from the joint distribution of the looks, by recursive integration
+(Armitage, McPherson & Rowe 1969, JRSS A 132, 235-244): the standardized differences are a Brownian motion at the times
+t. Image noise does not shrink with the seeds. It makes the looks more alike than that, which is safe. Student's t
 enters by its p-values (Jennison & Turnbull 2000, Group Sequential Methods, section 4.4).
 """
 
@@ -19,9 +19,9 @@ from scipy.special import ndtr, ndtri
 from regbench.statistics.family import Floats, Sides
 
 RHO = 1.5
-"""The larger, the less is spent early."""
+"""Power of the spending function: a larger value spends less of the level early."""
 FAR = 9.0
-"""Standard deviations that a one-sided motion may fall; beyond is nothing."""
+"""Lower end of a one-sided motion's range, in standard deviations; the probability below it is negligible."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(120)
 
 
@@ -30,9 +30,9 @@ class Look:
     """One of several planned looks at the same comparisons."""
 
     seeds: tuple[int, ...]
-    """Of each variant at each planned look, rising."""
+    """Number of seeds of each variant at each planned look, rising."""
     place: int
-    """Of this look among them, from 0."""
+    """Index of this look among the planned looks, from 0."""
 
     @property
     def is_last(self) -> bool:
@@ -40,7 +40,7 @@ class Look:
         return self.place == len(self.seeds) - 1
 
     def levels(self, level: float, sides: Sides) -> tuple[float, ...]:
-        """Return the p-value at which each planned look rejects, so that any of them does with probability `level`."""
+        """Return the p-value at which each planned look rejects; `level` is the probability that any look rejects."""
         if len(self.seeds) == 1 or not 0 < level < 1:
             return (level,) * len(self.seeds)
         return nominal_levels(level, tuple(count / self.seeds[-1] for count in self.seeds), sides)
@@ -52,7 +52,7 @@ ONLY = Look((0,), 0)
 
 @cache
 def nominal_levels(level: float, times: tuple[float, ...], sides: Sides = 2) -> tuple[float, ...]:
-    """Return the p-value at which the look at each of `times`, rising to 1, rejects; `sides` of the test."""
+    """Return the p-value at which the look at each of `times`, rising to 1, rejects; the test has `sides` sides."""
     found: list[float] = []
     nodes, mass, before, spent = np.zeros(1), np.ones(1), 0.0, 0.0
     for time in times:
@@ -69,7 +69,7 @@ def nominal_levels(level: float, times: tuple[float, ...], sides: Sides = 2) -> 
 
 
 def _bound(nodes: Floats, mass: Floats, step: float, allowed: float, scale: float, sides: Sides) -> float:
-    """Return the end of the region that the motion, now at `nodes` with `mass`, leaves with probability `allowed`."""
+    """Return the bound that the motion, now at `nodes` with `mass`, crosses with probability `allowed`."""
 
     def excess(bound: float) -> float:
         out = ndtr((nodes - bound) / step)

@@ -1,4 +1,4 @@
-"""Finds variants that are the same network, such as a search that keeps its start and its fixed twin."""
+"""Finds variants that are the same network: a search that keeps its start values equals its fixed twin bit for bit."""
 
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
@@ -10,9 +10,9 @@ K = TypeVar("K", bound=Hashable)
 
 
 def representatives(scores: Mapping[K, ArrayLike], same: Mapping[K, Hashable] | None = None) -> dict[K, K]:
-    """Map each variant to the first one with equal scores, itself in most cases.
+    """Map each variant to the first one with equal scores, which is itself in most cases.
 
-    `same` says instead which variants are one network: those of equal value. Without a score none are equal.
+    If `same` is given, variants with equal values in it are the same network. Variants without scores are never equal.
     """
     first: dict[Hashable, K] = {}
     found = {}

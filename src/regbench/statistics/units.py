@@ -13,20 +13,20 @@ Score = Literal["error", "balanced_error"]
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """How scores of images become scores of units whose plain mean is the score that is asked for."""
+    """Converts scores of images to scores of units; the plain mean over units is the requested score."""
 
     weights: NDArray[np.float64]
-    """Of each image, mean 1."""
+    """Weight of each image, mean 1."""
     unit: NDArray[np.int64]
-    """Of each image, 0 to units - 1."""
+    """Index of the unit of each image, 0 to units - 1."""
 
     @staticmethod
     def of(labels: ArrayLike, groups: ArrayLike | None = None, score: Score = "error") -> "Units":
         """Return the units of images with these class indices and groups, both (N,); "" is no group.
 
-        `balanced_error` weights an image by n / (classes that occur * images of its class), so that every class
-        counts alike: the mean is then scikit-learn's balanced accuracy, the mean recall. Groups, such as patients,
-        are drawn as wholes, so a group is one unit: its images together (Cochran 1977, 'Sampling techniques', ch. 9).
+        `balanced_error` weights an image by n / (classes that occur * images of its class), so all classes count
+        equally: the mean is then scikit-learn's balanced accuracy, the mean recall. Groups, such as patients, are
+        sampled as a whole, so all images of a group are one unit (Cochran 1977, 'Sampling techniques', ch. 9).
 
         >>> Units.of([0, 0, 0, 1], score="balanced_error").weights
         array([0.66666667, 0.66666667, 0.66666667, 2.        ])
@@ -50,12 +50,12 @@ class Units:
         return int(self.unit.max()) + 1 if len(self.unit) else 0
 
     def cells(self, scores: ArrayLike, name: str = "scores") -> Cells:
-        """Return the scores of units, (S, U), of those of images, (S, N).
+        """Convert scores of images (S, N) to scores of units (S, U).
 
         A unit's score is the sum over its images of weight * score, times U / N: units of many images count for more.
 
         Raises:
-            ValueError: `scores` is not (seeds, images), of as many images as there are weights.
+            ValueError: `scores` is not (seeds, images) with one image per weight.
         """
         cells = as_cells(scores, name)
         if cells.shape[1] != len(self.weights):

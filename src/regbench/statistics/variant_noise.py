@@ -1,19 +1,19 @@
-"""The noise of each variant's mean score, and of the difference of two, over seeds and over test images.
+"""Estimates the noise of each variant's mean score, and of the difference of two, over seeds and test images.
 
-As in `regbench.statistics.noise`, cell (seed s, image i) = expectation + seed effect + image effect + remainder. What
-is shared between the variants of one comparison is used: their variances over seeds are moderated towards each other
-(`seed_variance`). The difference of variants a and b has the variance
+As in `regbench.statistics.noise`, cell (seed s, image i) = expectation + seed effect + image effect + remainder. The
+variances over seeds of the variants of one comparison are moderated towards each other (`seed_variance`). The
+difference of variants a and b has the variance
 
     v_a / S_a + v_b / S_b + (variance over images of the difference of the image effects) / N.
 
-The last part is the variance over images of the difference of the means over seeds, less what the remainders of the
-seeds add to it. The variants are not paired by seed: seeds that two variants share explain 15 % of the variance of
-a run on the default data, and pairing halves the degrees of freedom.
+The last part is the variance over images of the difference of the means over seeds, minus the contribution of the
+seeds' remainders. The variants are not paired by seed: seeds that two variants share explain only 15 % of the variance
+of a run on the default data, and pairing halves the degrees of freedom.
 
-The seeds' part has Satterthwaite's degrees of freedom (1946), at most f_small + f_large (d_small / d_large)^2 for
-unequal numbers of seeds, d their own degrees of freedom: Satterthwaite's are too many where few seeds meet many. The
-images' part has N - 1. Each part takes its own quantile of Student's t, which is safe in any mixture (Banerjee 1960,
-see `noise`).
+The seeds' part has Satterthwaite's degrees of freedom (1946). For unequal numbers of seeds they are at most f_small +
+f_large (d_small / d_large)^2, where d are the variants' own degrees of freedom: Satterthwaite's are too many if one
+variant has few seeds and the other many. The images' part has N - 1 degrees of freedom. Each part has its own quantile
+of Student's t, which is safe in any mixture (Banerjee 1960, see `noise`).
 """
 
 from collections.abc import Hashable, Mapping
@@ -32,9 +32,9 @@ K = TypeVar("K", bound=Hashable)
 
 
 class DifferenceNoise(NamedTuple):
-    """Variances of a difference, by source, and their degrees of freedom; all of one shape.
+    """Variances of a difference, by source, and their degrees of freedom; all have the same shape.
 
-    No degree of freedom: the variance is a guess, so an interval has no end.
+    0 degrees of freedom: the variance is a guess, so an interval is infinite.
     """
 
     seeds: Floats
@@ -48,11 +48,11 @@ class DifferenceNoise(NamedTuple):
         return self.seeds + self.images
 
     def half_width(self, *tails: Floats) -> Floats:
-        """Root of the summed squares, each part times the sum of its upper quantiles at `tails`."""
+        """Return the root of the summed squares, each part times the sum of its upper quantiles at `tails`."""
         squares = np.zeros_like(self.seeds)
         for part, freedom in ((self.seeds, self.freedom), (self.images, self.image_freedom)):
             quantiles = sum(_upper(freedom, tail) for tail in tails)
-            with np.errstate(invalid="ignore"):  # inf times 0: no noise, however little is known of it
+            with np.errstate(invalid="ignore"):  # inf times 0 counts as no noise
                 squares = squares + np.where(part == 0, 0, quantiles**2 * part)
         return np.asarray(np.sqrt(squares))
 
@@ -60,7 +60,7 @@ class DifferenceNoise(NamedTuple):
 def seed_noise(
     variances: tuple[Floats, Floats], freedom: tuple[Floats, Floats], seeds: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """Return the seeds' part of a difference and its degrees of freedom, of a run's variances and numbers of seeds."""
+    """Return the seeds' part of a difference and its degrees of freedom, from variances per run and seed counts."""
     parts = [variance / count for variance, count in zip(variances, seeds, strict=True)]
     total = parts[0] + parts[1]
     own = [np.maximum(count - 1, 0) for count in seeds]
@@ -78,19 +78,19 @@ def _upper(freedom: Floats, tail: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Pool(Generic[K]):
-    """What one comparison knows of its variants' noise; arrays have an entry a variant, in the order of `names`."""
+    """The pooled noise of the variants of one comparison; arrays have an entry per variant, in the order of `names`."""
 
     names: tuple[K, ...]
     cells: Mapping[K, Cells]
     means: Floats
     seeds: Floats
     run: Moderated
-    """Of the score of one run, the mean over images."""
+    """Variance of the score of one run, which is the mean over images."""
     remainder: Floats
     """Variance of one cell's remainder."""
     images: int
     resolution: float
-    """Least standard deviation of a difference: one image of 0/1 scores won and none lost; 0 for other numbers."""
+    """Smallest standard deviation of a difference: for 0/1 scores one image won and none lost; 0 for other scores."""
 
     @property
     def empty(self) -> bool:
@@ -99,7 +99,7 @@ class Pool(Generic[K]):
 
     @property
     def one_seed(self) -> bool:
-        """Whether no variant has a second seed, so that images alone are known."""
+        """Whether no variant has a second seed, so that only the image noise is known."""
         return bool((self.seeds < 2).all())
 
     @classmethod
@@ -125,7 +125,7 @@ class Pool(Generic[K]):
     def difference(self, a: K, others: list[K]) -> DifferenceNoise:
         """Return the noise of `a` minus each of `others`.
 
-        One seed everywhere: the variance over images, which holds the remainders too.
+        If all variants have one seed, it is the variance over images, which includes the remainders.
         """
         i, j = self.names.index(a), np.array([self.names.index(name) for name in others], dtype=np.int64)
         seeds = (np.broadcast_to(self.seeds[i], j.shape), self.seeds[j])
@@ -144,7 +144,7 @@ class Pool(Generic[K]):
 
 
 def _remainder(cells: Cells) -> float:
-    """Mean square of the cells less their row and column means: 0 with one seed."""
+    """Return the mean square of the cells minus their row and column means: 0 with one seed."""
     rows, columns = cells.shape
     if rows < 2 or columns < 2:
         return 0.0

@@ -18,9 +18,9 @@ from regbench.statistics.variant_noise import Pool
 
 @dataclass(frozen=True)
 class Standing:
-    """One variant's results: its accuracy, and its comparisons with the baseline and with the best.
+    """The results of one variant: its accuracy, and its comparisons with the baseline and with the best.
 
-    The baseline has no comparison with itself, nor has the best; then the field is None. `twin` is the earlier variant
+    The baseline and the best are not compared with themselves; then the field is None. `twin` is the earlier variant
     that is the same network, if any. `lost_classes` maps each class on which the variant is significantly worse than
     the baseline to its comparison there.
     """
@@ -46,11 +46,10 @@ class Standing:
 class Judgement:
     """The conclusions of a comparison; variants keep the order in which they were given.
 
-    `tie_set` are the best variant and all that are not significantly worse. `recommendation` is a member of it: one
-    without a veto before one with, then one that is better than the baseline before one that may be its equal, then the
-    simplest, then the most accurate.
-    `smallest_detectable` is the median over the variants of the true difference to the baseline, in accuracy, that is
-    found with power 0.8 within the family; nan without rivals or images.
+    `tie_set` has the best variant and all that are not significantly worse. `recommendation` is a member of it. It is
+    chosen by these criteria in order: no veto, significantly better than the baseline, simplest, most accurate.
+    `smallest_detectable` is the true accuracy difference to the baseline that is detected with power 0.8 within the
+    family, as the median over the variants; NaN without other variants or images.
     """
 
     baseline: str
@@ -72,7 +71,7 @@ def judge(
     same: Mapping[str, Hashable] | None = None,
     units: Units | None = None,
 ) -> Judgement:
-    """Judge all variants, each a boolean (seeds, images); the images are the same, in the same order.
+    """Evaluate all variants, each a boolean (seeds, images); the images are the same, in the same order.
 
     >>> random = np.random.default_rng(0)
     >>> labels = random.integers(10, size=1000)
@@ -84,12 +83,12 @@ def judge(
     Args:
         correct: whether each seed's network is right on each image, by variant.
         labels: class index of each image (N,).
-        baseline: the variant that the others are measured against.
-        complexity: number of active strengths of each variant; the fewer, the simpler.
-        confidence: level of intervals and verdicts, in (0, 1); no image at all gives nan and "undecided".
-        margin: accuracy differences below it are practically none.
-        same: which variants are one network: those of equal value; None: those of equal `correct`.
-        units: what is sampled and how it counts; None: the images, all alike. `accuracy` is then that of the units.
+        baseline: the variant that the others are compared with.
+        complexity: number of active strengths of each variant; fewer is simpler.
+        confidence: level of intervals and verdicts, in (0, 1); without images the results are NaN and "undecided".
+        margin: accuracy differences below it are of no practical interest.
+        same: variants with equal values are the same network; None: those with equal `correct`.
+        units: sampling units and their weights; None: the images, all alike. `accuracy` is then that of the units.
 
     Raises:
         ValueError: the baseline or a complexity is missing, or shapes differ.
@@ -128,7 +127,7 @@ def judge(
 
 
 def _lost(scores: Cells, baseline: Cells, labels: ArrayLike, confidence: float, units: Units) -> dict[int, ClassLoss]:
-    """Compare class by class over the seeds that both have, in order."""
+    """Return the lost classes, by a comparison per class over the seeds that both have, in order."""
     seeds = min(len(scores), len(baseline))
     return class_losses(scores[:seeds], baseline[:seeds], labels, confidence, units)
 

@@ -1,4 +1,4 @@
-"""P(A beats B): how often a new run of one variant scores higher than a new run of another."""
+"""P(A beats B): the probability that a new run of one variant scores higher than a new run of another."""
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -11,10 +11,11 @@ def winning_probability(
 ) -> Interval:
     """Return P(a new run of A scores above a new run of B), with its interval.
 
-    Asked for by Bouthillier et al. 2021 (arXiv 2103.03098), who count pairs of runs; few seeds make that count coarse,
-    so here scores are normal: P = Phi(delta), delta = difference / sqrt(v_a + v_b), with `run` variances v and their
-    degrees of `freedom`. The interval of delta is that of Reiser & Guttman (1986, Technometrics 28, 253-257): the
-    variance of `difference`, `error` squared, and that of v_a + v_b. nan where the runs do not vary or it is not known.
+    Bouthillier et al. 2021 (arXiv 2103.03098) recommend this probability, and count pairs of runs. With few seeds that
+    count is coarse, so here scores are assumed normal: P = Phi(delta), delta = difference / sqrt(v_a + v_b), with `run`
+    variances v and their degrees of `freedom`. The interval of delta is that of Reiser & Guttman (1986, Technometrics
+    28, 253-257); it uses the variance of `difference`, which is `error` squared, and that of v_a + v_b. NaN where the
+    runs do not vary, or their variance is unknown.
 
     >>> wins = winning_probability(0.01, run=(0.01**2, 0.01**2), freedom=(6, 6), error=0.004, confidence=0.95)
     >>> round(wins.mean, 2), round(wins.low, 2), round(wins.high, 2)
