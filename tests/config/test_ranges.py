@@ -84,6 +84,7 @@ def test_a_wrong_range_is_one_line(tmp_path: Path, key: str, value: Any, line: s
             "search.objective = 'test_loss': must be 'validation_loss' or 'validation_accuracy'",
         ),
         ("trials", 0, "search.trials = 0: must be greater than or equal to 1"),
+        ("epochs", 2**62, "search.epochs = 4611686018427387904: must be less than or equal to 2147483647"),
         ("trails", 5, "search.trails = 5: unknown key: did you mean 'trials'?"),
     ],
 )

@@ -50,7 +50,10 @@ def _preview(images: NDArray[np.uint8], folder: Path, columns: int = 12, rows: i
     for row in range(rows if made is not None else 1):
         pixels = shown if made is None else made[row % len(made)][chosen]
         if whitening is not None:
-            white = whitening.apply(scale(torch.from_numpy(pixels).flatten(1))).numpy()
+            # With a very small `zca` numbers overflow; the training then reports it.
+            white = np.nan_to_num(
+                whitening.apply(scale(torch.from_numpy(pixels).flatten(1))).numpy(), posinf=0, neginf=0
+            )
             low, high = np.percentile(white, [1, 99])
             pixels = (255 * np.clip((white - low) / (high - low or 1), 0, 1)).astype(np.uint8).reshape(pixels.shape)
         lines.append(pixels)

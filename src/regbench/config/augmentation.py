@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from regbench.config.section import Count, Name, Rate, Section, Strength
+from regbench.config.section import Count, CountOrZero, Name, Rate, Section, Strength
 
 
 class Recipe(Section):
@@ -32,7 +32,7 @@ class Recipe(Section):
     elastic_sigma: Annotated[float, Field(gt=0, le=16)] = 4
     """Standard deviation of the Gaussian that smooths the fields of `elastic`, pixels: a setting, it changes nothing
     on its own."""
-    cutout: Annotated[int, Field(ge=0)] = 0
+    cutout: CountOrZero = 0
     """Side, pixels, of a square that is set to 0 about a random pixel; it may reach over the edge (DeVries & Taylor
     2017)."""
     brightness: Annotated[float, Field(ge=0, le=1)] = 0

@@ -1,12 +1,6 @@
 """The sections `compute.dask` and `compute.slurm`: the cluster that trains. Neither changes a result."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from regbench.config.section import Count, Positive, Section
-
-AtLeastZero = Annotated[int, Field(ge=0)]
+from regbench.config.section import Count, CountOrZero, Positive, Section
 
 
 class Dask(Section):
@@ -30,13 +24,13 @@ class Slurm(Section):
     """That the time is charged to. Empty: the user's default."""
     minutes: Count = 60
     """Time limit of a task. One that reaches it is queued again, and continues from the last checkpoints."""
-    cpus: AtLeastZero = 0
+    cpus: CountOrZero = 0
     """Of a task; 0: `compute.threads` for each training at a time."""
-    gpus: AtLeastZero = 0
+    gpus: CountOrZero = 0
     """Of a task."""
     array_size: Count = 1000
     """Tasks of one job array, at most; Slurm's own limit is `MaxArraySize`."""
-    at_once: AtLeastZero = 0
+    at_once: CountOrZero = 0
     """Tasks of one array that run at a time, at most; 0: as many as the cluster lets."""
     trainings: Count = 1
     """Trainings that one task does one after the other: they share the seconds that it takes to start."""

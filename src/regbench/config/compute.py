@@ -1,12 +1,10 @@
 """The section `compute`: what trainings run on, and how many of them stay in the store."""
 
 import os
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from regbench.config.cluster import Dask, Slurm
-from regbench.config.section import Count, Precision, Section, Strength
+from regbench.config.section import Count, CountOrZero, Precision, Section, Strength
 
 
 class Compute(Section):
@@ -20,9 +18,9 @@ class Compute(Section):
     """Of the matrix products while learning. `bfloat16` rounds to three digits; weights, Adam, penalties and all scores
     stay float32. Some processors compute it faster than float32, others many times slower: `auto` measures once a
     machine, takes it only where it is faster, and says which it took."""
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: CountOrZero = 0
     """Trainings at a time; 0: cores divided by threads. Does not change any result."""
-    checkpoint_epochs: Annotated[int, Field(ge=0)] = 5
+    checkpoint_epochs: CountOrZero = 5
     """A training that is interrupted continues from its last checkpoint, one every so many epochs; 0: it starts again.
     Does not change any result."""
     store_gigabytes: Strength = 10

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from regbench.config.section import Count, Rate, Section
+from regbench.config.section import Count, CountOrZero, Rate, Section
 
 
 class Split(Section):
@@ -60,7 +60,7 @@ class Data(Section):
     more from its visible pixels; for padding, the one nearer to its edge."""
     classes: tuple[str, ...] = ()
     """Labels in output order; empty: those that occur, sorted (numbers by value)."""
-    max_rejected: Annotated[int, Field(ge=0)] = 0
+    max_rejected: CountOrZero = 0
     """Rows that may be left out as unusable before ingest refuses the whole data set."""
     split: Split = Split()
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from regbench.config.section import Count, Section
+from regbench.config.section import Count, CountOrZero, Section
 
 
 class Evaluate(Section):
@@ -19,5 +19,5 @@ class Evaluate(Section):
     """Points of accuracy: variants that surely differ by less are called practically equal; 0: never."""
     calibration_bins: Count = 15
     """Equal-width bins of confidence in the expected calibration error."""
-    robustness_images: Annotated[int, Field(ge=0)] = 300
+    robustness_images: CountOrZero = 300
     """Images of the split, chosen by hash, that are also scored under each corruption and severity; 0: none."""

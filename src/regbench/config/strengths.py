@@ -6,7 +6,7 @@ from pydantic import Field
 
 from regbench.config.section import Rate, Section, Strength
 
-Patience = Annotated[int, Field(ge=0)]
+Patience = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Strengths(Section):

@@ -275,6 +275,10 @@ def broken_idx(path: Path, content: bytes) -> Path:
         (lambda p: pixels_csv(p, "label", "0,1,256"), r"row 2: pixel1 = 256: must be a whole number"),
         (lambda p: pixels_csv(p, "label", ",1,25"), r"row 2: label = '': must not be blank"),
         (
+            lambda p: write_file(p / "train.csv", b"label," + b",".join(b"pixel%d" % n for n in range(64))),
+            r"train.csv: has a header but no rows: list the images in it",
+        ),
+        (
             lambda p: pixels_csv(p, "label", "0,1,2", 17),
             r"17 columns of pixels: must make a square, or data.image_size",
         ),

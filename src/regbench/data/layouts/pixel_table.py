@@ -95,6 +95,8 @@ def _read(source: Source, name: str, header: str, label: str, data: Data) -> tup
         except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
             problem = str(error).split("error: ")[-1].strip()
             raise InputError(f"{where}: not a table of pixels ({problem}): correct it") from None
+    if not spool.length:
+        raise InputError(f"{where}: has a header but no rows: list the images in it")
     if "" in labels:
         row = labels.index("") + 2
         raise InputError(f"{where}: row {row}: {label} = '': must not be blank: fill it in or remove the row")

@@ -88,7 +88,7 @@ def _listings(source: Source, data: Data) -> Iterator[Listing]:
         readers = {name: READERS[name]}
     last = []
     for read in readers.values():
-        if listing := read(source, data):
+        if (listing := read(source, data)) and not listing.rows.empty:
             listing = _checked(listing)
             if (listing.rows["problem"] != "").all():
                 last.append(listing)
