@@ -112,7 +112,20 @@ def test_entries_that_are_kept_stay_whatever_the_bound(store: Store) -> None:
 
 
 @pytest.mark.fault
-def test_what_killed_processes_left_goes_after_a_day(store: Store) -> None:
+@pytest.mark.fault
+def test_a_killed_writer_leaves_nothing_after_the_next_prune_and_a_running_one_is_not_disturbed(store: Store) -> None:
+    killed, running = start_writer(store), start_writer(store)
+    killed.kill()
+    killed.wait()
+    assert len(list((store.root / "unfinished").iterdir())) == 2
+    store.prune(1e9)
+    (left,) = (store.root / "unfinished").iterdir()
+    assert f"-{running.pid}-" in left.name
+    running.communicate()
+    assert store.find("runs", "d/seed-1") is not None and list((store.root / "unfinished").iterdir()) == []
+
+
+def test_what_processes_of_other_hosts_left_goes_after_a_day(store: Store) -> None:
     for folder, name in (("unfinished", "old"), ("unfinished", "new"), ("checkpoints", "old"), ("checkpoints", "new")):
         path = store.root / folder / name
         if folder == "unfinished":

@@ -6,6 +6,8 @@ also after `kill -9`; of two processes that compute the same entry the first one
 
 import filecmp
 import os
+import platform
+import re
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -13,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regbench.files import atomic
+from regbench.runtime.processes import is_alive
 
 UNFINISHED = "unfinished"
 """Folder of entries that are being written."""
@@ -20,6 +23,7 @@ CHECKPOINTS = "checkpoints"
 """Folder of files from which interrupted trainings continue."""
 ABANDONED = 24 * 3600
 """Seconds after which an entry that is being written, or a checkpoint, has no process any more that needs it."""
+HOST = platform.node()
 
 
 class Store:
@@ -59,7 +63,8 @@ class Store:
     def write(self, kind: str, name: str) -> Iterator[Path]:
         """Yield an empty folder to fill; it becomes the entry on leaving, unless an exception ends the block."""
         place = self.place(kind, name)
-        folder = self.root / UNFINISHED / f"{kind}-{name.replace('/', '-')}-{os.getpid()}-{time.monotonic_ns()}"
+        writer = f"{HOST}-{os.getpid()}-{time.monotonic_ns()}"
+        folder = self.root / UNFINISHED / f"{kind}-{name.replace('/', '-')}-{writer}"
         folder.mkdir(parents=True)
         try:
             yield folder
@@ -82,11 +87,11 @@ class Store:
     def prune(self, most_bytes: float, keep: Collection[Path] = ()) -> int:
         """Remove entries, least recently used first, until the store has at most `most_bytes`; return how many.
 
-        Entries in `keep` stay. Unfinished entries of killed processes are removed after a day.
+        Entries in `keep` stay. Unfinished entries of killed processes are removed, those of other hosts after a day.
         """
         for left in [*self.root.glob(f"{UNFINISHED}/*"), *self.root.glob(f"{CHECKPOINTS}/*")]:
             with suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > ABANDONED:
+                if time.time() - left.stat().st_mtime > ABANDONED or _writer_died(left.name):
                     _remove(left)
         entries = sorted((entry.stat().st_mtime, entry.path, _size(files)) for entry, files in self._leaves())
         kept = {str(place) for place in keep}
@@ -185,3 +190,9 @@ def _flush_entry(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _writer_died(name: str) -> bool:
+    """Return whether an unfinished entry's writer was a process of this host that no longer runs."""
+    written = re.search(rf"-{re.escape(HOST)}-(\d+)-\d+$", name)
+    return written is not None and not is_alive(int(written[1]))
