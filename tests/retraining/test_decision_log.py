@@ -48,6 +48,14 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
         log.read()
 
 
+@pytest.mark.fault
+def test_a_log_that_is_one_blank_line_is_no_empty_log(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.path.write_bytes(b"\n")
+    with pytest.raises(IntegrityError, match=r"decisions\.jsonl: line 1: not a decision"):
+        log.read()
+
+
 def test_numbers_that_json_does_not_know_become_null(tmp_path: Path) -> None:
     log = Log(tmp_path)
     log.append(decision("kept", 1, 2, difference={"mean": float("nan"), "low": float("-inf"), "high": 1.0}))

@@ -28,9 +28,8 @@ class Log:
         """
         if not self.path.exists():
             return []
-        whole = self.path.read_bytes().rpartition(b"\n")[0]
         records = []
-        for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
+        for number, line in enumerate(self.path.read_bytes().split(b"\n")[:-1], start=1):
             try:
                 records.append(Record.from_json(line))
             except ValueError as error:
