@@ -99,8 +99,20 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the parsed content of a UTF-8 JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return the parsed content of a UTF-8 JSON file; raises ValueError as `parse_json`."""
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: it is no JSON, or nested so deeply that Python's parser gives up.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:

@@ -108,13 +108,23 @@ def test_pixels_that_ingest_did_not_write_are_refused(packed: Path, what: str) -
 
 
 @pytest.mark.fault
+def test_an_index_with_one_cell_too_many_is_refused(packed: Path) -> None:
+    index = packed / "train/index.csv"
+    head, first, *rows = index.read_text().splitlines()
+    index.write_text("\n".join([head, f"more,{first}", *rows]) + "\n")
+    with pytest.raises(IntegrityError, match=r"a row with more cells than its header.*: run the stage ingest again"):
+        load_split(packed, "train")
+
+
+@pytest.mark.fault
 def test_missing_and_damaged_files_say_what_to_run(packed: Path) -> None:
     with pytest.raises(IntegrityError, match=r"test/images.npy: no such file: run the stage ingest"):
         load_split(packed, "test")
     (packed / "train/images.npy").write_bytes((packed / "train/images.npy").read_bytes()[:140])
     with pytest.raises(IntegrityError, match=r"train: unreadable .* run the stage ingest again"):
         load_split(packed, "train")
-    for content in ("{", "[]", json.dumps({"classes": []})):
+    twice = {"classes": ["a", "a"], "channels": 1, "height": 8, "width": 8}
+    for content in ("{", "[]", "[" * 100_000, json.dumps({"classes": []}), json.dumps(twice)):
         (packed / "dataset.json").write_text(content)
         with pytest.raises(IntegrityError, match=r"dataset.json: not a data set's shape"):
             load_shape(packed / "dataset.json")

@@ -198,7 +198,9 @@ def test_optuna_reads_the_journal_as_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("line", [b"{}", b'{"op_code": null}', b'{"op_code": 99}', b"[]", b"null", b'{"op_code": 4}'])
+@pytest.mark.parametrize(
+    "line", [b"{}", b'{"op_code": null}', b'{"op_code": 99}', b"[]", b"null", b'{"op_code": 4}', b"[" * 100_000]
+)
 def test_a_broken_journal_says_what_to_do(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "studies"
     search(plan(trials=1), path, bowl)

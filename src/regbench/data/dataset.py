@@ -77,7 +77,10 @@ def load_shape(path: Path) -> DataShape:
     """
     try:
         content = files.read_json(path)
-        return DataShape(**{**content, "classes": tuple(content["classes"])})
+        shape = DataShape(**{**content, "classes": tuple(content["classes"])})
+        if len(set(shape.classes)) < len(shape.classes):
+            raise ValueError("a class is there twice")
+        return shape
     except FileNotFoundError:
         raise IntegrityError(f"{path}: no such file: run the stage ingest (dvc repro ingest)") from None
     except (ValueError, TypeError, KeyError) as error:
@@ -120,6 +123,8 @@ def read_index(data_dir: Path, name: SplitName) -> pd.DataFrame:
     table = pd.read_csv(data_dir / name / INDEX, dtype=str, keep_default_na=False, usecols=known.__contains__)
     if missing := set(COLUMNS).difference(table.columns):
         raise ValueError(f"{INDEX} lacks {', '.join(sorted(missing))}")
+    if not isinstance(table.index, pd.RangeIndex):  # pandas then takes the first cells for names of rows.
+        raise ValueError(f"{INDEX} has a row with more cells than its header")
     return table
 
 

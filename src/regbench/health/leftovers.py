@@ -1,7 +1,6 @@
 """Find leftovers of killed processes: locks, torn lines, temporary files, unfinished trainings, begun decisions."""
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from regbench.engine.store import CHECKPOINTS, UNFINISHED
 from regbench.errors import IntegrityError
-from regbench.files import TEMPORARY, is_torn
+from regbench.files import TEMPORARY, is_torn, parse_json
 from regbench.health.finding import Finding
 from regbench.layout import LIVE, STORE, TRIALS
 from regbench.retraining.decision_log import Log
@@ -121,7 +120,7 @@ def _broken_line(path: Path) -> int:
     """Return the number of the first whole line that is not JSON; 0 if all are."""
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            json.loads(line)
+            parse_json(line)
         except ValueError:
             return number
     return 0
@@ -129,6 +128,6 @@ def _broken_line(path: Path) -> int:
 
 def _alive(first_line: bytes) -> bool:
     try:
-        return is_alive(json.loads(first_line)["process"])
+        return is_alive(parse_json(first_line)["process"])
     except (ValueError, KeyError, TypeError):
         return False

@@ -60,6 +60,10 @@ class Plan:
         return budget(self.space, self.search)
 
 
+DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What Optuna raises for a damaged journal: it does not check what it reads."""
+
+
 class JournalLock(JournalFileSymlinkLock):
     """Optuna's lock, which optuna-dashboard takes too; the line that a killed writer left unfinished is cut off."""
 
@@ -94,7 +98,15 @@ class Journal:
                 load_if_exists=True,
             )
         # Optuna does not check what it reads: a damaged line may end in any of its own operations.
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise IntegrityError(
                 f"{path}: cannot be read: {reason_of(error)}: move it away, then its studies start again"
             ) from None

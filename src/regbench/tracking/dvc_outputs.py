@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.errors import IntegrityError
+from regbench.files import parse_json
 from regbench.tracking.dvc_lock import LOCK, outputs, read_stages
 
 CACHE = Path(".dvc/cache/files/md5")
@@ -66,7 +67,7 @@ def _listing(project: Path, expected: str) -> dict[str, str] | None:
     """Return the hashes of a folder's files as DVC's cache lists them, if the list is there and has its own hash."""
     try:
         content = (project / CACHE / expected[:2] / expected[2:]).read_bytes()
-        files = {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
+        files = {entry["relpath"]: entry["md5"] for entry in parse_json(content)}
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return files if folder_md5(files) == expected else None

@@ -35,7 +35,7 @@ class Receipt:
             return cls()
         try:
             return cls(**json.loads(store.receipt.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+        except (OSError, RecursionError, TypeError, ValueError):
             return cls()
 
     def write(self, store: Store) -> None:

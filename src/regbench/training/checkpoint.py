@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from regbench.files import atomic
+from regbench.files import atomic, parse_json
 from regbench.training.early_stopping import BestEpoch
 from regbench.training.history import EpochRecord
 from regbench.training.step import TrainingStep
@@ -61,7 +61,7 @@ def load_checkpoint(path: Path, step: TrainingStep, state: TrainingState) -> boo
     """
     try:
         with safe_open(path, "pt") as file:
-            numbers = json.loads(file.metadata()["state"])
+            numbers = parse_json(file.metadata()["state"])
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
         steps, best = int(numbers["steps"]), BestEpoch(state.best.mode, state.best.patience, state.best.min_delta)
         best.epoch, best.score, best.waited = (numbers["best"][name] for name in ("epoch", "score", "waited"))

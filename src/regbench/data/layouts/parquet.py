@@ -1,6 +1,5 @@
 """Parquet with encoded images and labels, as Hugging Face data sets are shared."""
 
-import json
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from regbench.data.messages import name_columns
 from regbench.data.sources.packed import Encoded, PackedSource, Spool
 from regbench.data.sources.source import Source
 from regbench.errors import InputError, reason_of
+from regbench.files import parse_json
 
 if TYPE_CHECKING:  # Importing it takes a quarter of a second, for one layout of many.
     import pyarrow.parquet as pq
@@ -97,7 +97,7 @@ def _class_names(table: "pq.ParquetFile", label: str) -> list[str]:
     """Return the names that Hugging Face's features give to the numbers of a column; none without features."""
     metadata: dict[bytes, bytes] = table.schema_arrow.metadata or {}
     try:
-        features: Any = json.loads(metadata[b"huggingface"])["info"]["features"]
+        features: Any = parse_json(metadata[b"huggingface"])["info"]["features"]
         return [str(name) for name in features[label]["names"]]
     except (KeyError, TypeError, ValueError):
         return []
