@@ -44,12 +44,12 @@ class Newcomer:
 
     @property
     def seeds(self) -> int:
-        """Of a variant, by params.yaml."""
+        """Number of seeds in params.yaml."""
         return len(self._params["seeds"])
 
     @property
     def variants(self) -> int:
-        """Of params.yaml."""
+        """Number of variants in params.yaml."""
         return len(self._params["variants"])
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from regbench.config.messages import nearest
-from regbench.config.section import Name, Section
+from regbench.config.section import AtLeastTwo, Name, Section
 from regbench.config.training import Train
 from regbench.config.variants import SearchableVariant
 
@@ -30,7 +30,7 @@ class Ensemble(Section):
     networks, fitted on the validation images by cross-validation (Wolpert 1992)."""
     of: Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_listed)]
     """The variant whose networks they are; for `stacking` a list of two or more."""
-    networks: Annotated[int, Field(ge=2, le=2**31 - 1)] = 10
+    networks: AtLeastTwo = 10
     """Networks of bagging and boosting; boosting has fewer where it ends early."""
 
     @property

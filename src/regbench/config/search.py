@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from regbench.config.ranges import Choices, Range
-from regbench.config.section import Count, CountOrZero, Section, Seeds, Strength
+from regbench.config.section import AtLeastTwo, Count, CountOrZero, Section, Seeds, Strength
 
 WILCOXON_SEEDS = 5
 """Fewest seeds at which the Wilcoxon pruner can stop a trial: 4 seeds, all worse, have p = 1/16, below its 0.1."""
@@ -27,7 +27,7 @@ class Search(Section):
     after epochs 1, 4, 16 ...) and `hyperband` (several such ladders) compare epochs, `wilcoxon` seeds."""
     startup: Count = 4
     """Finished trials before the sampler and the median pruner learn from them."""
-    grid_points: Annotated[int, Field(ge=2, le=2**31 - 1)] = 5
+    grid_points: AtLeastTwo = 5
     """Values of a range without a step in the grid."""
     objective: Literal["validation_loss", "validation_accuracy"] = "validation_loss"
     """Of the best epoch, as `train.monitor` chooses it; mean over `seeds`."""

@@ -1,4 +1,4 @@
-"""The base class of all sections of `params.yaml`."""
+"""The types of numbers and names in `params.yaml`, and the base class of its sections."""
 
 from typing import Annotated, Literal
 
@@ -9,8 +9,11 @@ LARGEST = 1e30
 Strength = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
-CountOrZero = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MOST = 2**31 - 1
+"""Largest whole number that is no seed: libraries keep counts in 32 bits."""
+Count = Annotated[int, Field(ge=1, le=MOST)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=MOST)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Precision = Literal["float32", "bfloat16"]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]

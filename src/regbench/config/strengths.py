@@ -1,12 +1,6 @@
 """The regularizers of one training: one strength (hyperparameter) each; 0 or false is off."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from regbench.config.section import Rate, Section, Strength
-
-Patience = Annotated[int, Field(ge=0, le=2**31 - 1)]
+from regbench.config.section import CountOrZero, Rate, Section, Strength
 
 
 class Strengths(Section):
@@ -26,7 +20,7 @@ class Strengths(Section):
     """Probability of dropping an input pixel."""
     batch_norm: bool = False
     """Batch normalization between each hidden layer's product and its ReLU."""
-    patience: Patience = 0
+    patience: CountOrZero = 0
     """Epochs without improvement after which training stops; 0: never."""
     proximal: bool = False
     """Whether `l1` shrinks kernels to true zeros by a soft threshold after each step of Adam, measured in the step's

@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 from regbench.config.messages import explain
 from regbench.config.network import SIZES, Model
 from regbench.config.ranges import Choices, Range, Searchable, Value
-from regbench.config.section import Name, Rate, Section, Strength
-from regbench.config.strengths import Patience, Strengths
+from regbench.config.section import CountOrZero, Name, Rate, Section, Strength
+from regbench.config.strengths import Strengths
 
 SEARCHABLE_SETTINGS = ("learning_rate",)
 """Keys of a variant's `train` that may be a range."""
@@ -34,7 +34,7 @@ class SearchableVariant(Section):
     dropout: Searchable[Rate] = 0
     input_dropout: Searchable[Rate] = 0
     batch_norm: Searchable[bool] = False
-    patience: Searchable[Patience] = 0
+    patience: Searchable[CountOrZero] = 0
     proximal: Searchable[bool] = False
     weight_decay: Searchable[Strength] = 0
     max_norm: Searchable[Strength] = 0

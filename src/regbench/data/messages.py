@@ -1,4 +1,4 @@
-"""Shortens long lists in messages: the first entries, and how many more there are."""
+"""Text of messages and reports: shortens long lists, and escapes what Markdown would interpret."""
 
 import re
 from collections.abc import Sequence

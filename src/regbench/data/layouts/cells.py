@@ -8,6 +8,7 @@ import pandas as pd
 
 from regbench.data.sources.source import Source
 from regbench.errors import InputError, reason_of
+from regbench.files import parse_json
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 DELIMITERS = (",", ";", "\t")
@@ -74,8 +75,8 @@ def _json_lines(where: str, text: str) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            record = parse_json(line)
+        except ValueError as error:
             raise InputError(f"{where}: row {number}: not JSON ({reason_of(error)}): correct that row") from None
         if not isinstance(record, dict):
             raise InputError(f"{where}: row {number}: must be a JSON object such as {{...}}: correct that row")
