@@ -1,7 +1,7 @@
 """The whole pipeline in a fresh clone: wall and CPU seconds against those inside trainings, and peak memory by stage.
 
 `python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]` prints them; `--against COMMIT --rounds 3` runs the
-pipeline of another commit before each round of this one, so that both have the same machine.
+pipeline of another commit before each round of this one, so that both have the same machine and the same experiment.
 """
 
 import argparse
@@ -28,6 +28,8 @@ EVERY = 0.25
 """Seconds between two looks at the processes."""
 MEMORY_EVERY = 8
 """Of so many looks, one reads memory, which costs as much as all others together."""
+EXPERIMENT = ("recipes", "augment", "model", "train", "seeds", "variants", "search")
+"""Sections of the parameters that decide what is trained."""
 
 
 class StageWatch(threading.Thread):
@@ -89,16 +91,19 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, help="raw data set (default: the embedded sample)")
     parser.add_argument("--seeds", type=int, help="use the first of the seeds only")
     parser.add_argument("--fixed", action="store_true", help="leave out variants with ranges and l1_proximal")
-    parser.add_argument("--against", help="commit to run first in each round, such as 78893aa")
+    parser.add_argument("--against", help="commit to run first in each round, such as 78893aa, with its own variants")
     parser.add_argument("--rounds", type=int, default=1, help="default: %(default)s")
     given = parser.parse_args()
     commits = [given.against, "HEAD"] if given.against else ["HEAD"]
     for _ in range(given.rounds):
         for commit in commits:
-            print(json.dumps(measure(given.raw, given.seeds, given.fixed, commit), indent=2), flush=True)
+            found = measure(given.raw, given.seeds, given.fixed, commit, given.against or "HEAD")
+            print(json.dumps(found, indent=2), flush=True)
 
 
-def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False, commit: str = "HEAD") -> dict[str, Any]:
+def measure(
+    raw: Path | None, seeds: int | None = None, fixed: bool = False, commit: str = "HEAD", experiment: str = "HEAD"
+) -> dict[str, Any]:
     """Run `dvc repro` in a clone: once for all, then with nothing to do, then with one more seed.
 
     `training_cpu_seconds` are those of the epochs of all trainings and trials. `table_seconds` is the wall time until
@@ -109,6 +114,7 @@ def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False, com
         seeds: override of the number of seeds.
         fixed: whether to leave out what is not the tutorial's: variants with ranges, and `l1_proximal`.
         commit: what to run.
+        experiment: commit whose variants, seeds, training and search are run.
     """
     with TemporaryDirectory(prefix="regbench-pipeline-") as folder:
         clone = Path(folder) / "clone"
@@ -116,10 +122,15 @@ def measure(raw: Path | None, seeds: int | None = None, fixed: bool = False, com
         subprocess.run(["git", "checkout", "-q", commit], cwd=clone, check=True)
         yaml = YAML()
         params = yaml.load(clone / "params.yaml")
+        given = subprocess.run(
+            ["git", "show", f"{experiment}:params.yaml"], cwd=clone, check=True, capture_output=True, text=True
+        )
+        params |= {name: section for name, section in yaml.load(given.stdout).items() if name in EXPERIMENT}
         if raw is not None:
             params["data"]["raw"] = str(raw.resolve())
         if seeds is not None:
             params["seeds"] = list(params["seeds"])[:seeds]
+        yaml.dump(params, clone / "params.yaml")
         if fixed:
             searched = load_params(clone / "params.yaml").variants
             for name in [name for name, variant in searched.items() if variant.ranges or name == "l1_proximal"]:

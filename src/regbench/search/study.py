@@ -97,16 +97,7 @@ class Journal:
                 directions=directions(plan.search),
                 load_if_exists=True,
             )
-        # Optuna does not check what it reads: a damaged line may end in any of its own operations.
-        except (
-            ArithmeticError,
-            AssertionError,
-            AttributeError,
-            LookupError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except DAMAGED as error:
             raise IntegrityError(
                 f"{path}: cannot be read: {reason_of(error)}: move it away, then its studies start again"
             ) from None
