@@ -48,4 +48,4 @@ def test_zeros_compress_and_others_hardly(model: Classifier, tmp_path: Path) -> 
     assert 0.85 * dense.stat().st_size < compressed_bytes(dense) < dense.stat().st_size
     assert compressed_bytes(sparse) < 0.3 * compressed_bytes(dense)
     for path in (dense, sparse):
-        assert compressed_bytes(path) == pytest.approx(len(gzip.compress(path.read_bytes(), 9)), rel=0.02)
+        assert compressed_bytes(path) == pytest.approx(len(gzip.compress(path.read_bytes(), 9)), rel=0.1)
