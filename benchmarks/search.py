@@ -41,8 +41,10 @@ from regbench.data.sample import write_sample
 from regbench.engine.augment import write_augmentations
 from regbench.engine.run import Engine, open_engine
 from regbench.files import read_json, write_json
+from regbench.search.journal import Journal
 from regbench.search.objective import TrialObjective
-from regbench.search.study import Journal, Objective, Plan, run_study
+from regbench.search.plan import Plan
+from regbench.search.study import Objective, run_study
 from regbench.search.study_files import best_so_far
 from regbench.search.trainer import Trainer
 from regbench.search.tune import make_trainer, plan_study, tune

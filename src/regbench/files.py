@@ -20,10 +20,11 @@ from regbench.errors import StorageError, reason_of
 if TYPE_CHECKING:  # Importing pandas takes longer than all that a stage without tables does.
     import pandas as pd
 
-
 TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")
 BLOCK = 4096
 """Bytes per read when searching for the end of a line."""
+NPY_ERRORS = (TokenError, SyntaxError, TypeError, OverflowError, MemoryError)
+"""What NumPy raises, beside ValueError, for a damaged header of `.npy`: it is Python text, which Python parses."""
 
 
 @contextmanager
@@ -143,8 +144,8 @@ def read_array(path: Path) -> NDArray[Any]:
     """
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (TokenError, SyntaxError, TypeError, OverflowError) as error:
-        raise ValueError(f"not a .npy file: {reason_of(error)}") from None  # The header is Python source text.
+    except NPY_ERRORS as error:
+        raise ValueError(f"not a .npy file: {reason_of(error)}") from None
     return array
 
 

@@ -195,6 +195,22 @@ def test_damaged_former_files_are_not_trusted(tmp_path: Path, make_raw: MakeRaw,
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("damaged", ["train/images.npy", "decoded.npz"])
+@pytest.mark.parametrize("header", [b",  ", b", )", b" ]]", b", \0"])
+def test_a_header_of_numpy_that_is_no_python_is_not_trusted(
+    tmp_path: Path, make_raw: MakeRaw, damaged: str, header: bytes
+) -> None:
+    raw = make_raw(tmp_path / "raw.zip", images=40)
+    run(raw, tmp_path / "data")
+    expected = contents(tmp_path / "data")
+    path = tmp_path / "data" / damaged
+    assert b", }" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b", }", header))
+    run(raw, tmp_path / "data")
+    assert contents(tmp_path / "data") == expected
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("left", ["train/.images.4711.npy", "test/.index.4711.csv", "report/.report.4711.json"])
 def test_what_a_killed_ingest_left_is_removed(tmp_path: Path, make_raw: MakeRaw, left: str) -> None:
     """DVC takes all that is in a folder for the output, so that its hash would be another one."""

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.trial import create_trial
 from support.decisions import HISTORY
 from support.fuzzing import Tally, damaged, edited
 from support.search_objectives import plan, search
@@ -31,8 +30,8 @@ from regbench.retraining.decision_record import Record
 from regbench.retraining.metrics_file import write_metrics
 from regbench.retraining.page import write_page
 from regbench.retraining.wording import markdown, numbers
-from regbench.search.study import Journal
-from regbench.search.study_files import best_so_far
+from regbench.search.journal import Journal
+from regbench.search.study_files import best_so_far, write_curves, write_timings, write_trials
 from regbench.tracking.live_runs import read_training
 from regbench.tracking.receipt import Receipt
 
@@ -102,13 +101,21 @@ def test_decision_log(data: st.DataObject, tmp_path: Path, tally: Tally) -> None
 def test_search_journal(tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "studies.journal"
     search(plan(trials=4), path)
+    (*_, last) = Journal(path, plan(trials=4)).trials
+    Journal(path, plan(trials=4)).store_scores("fresh", (0.5, 0.75))
     whole = path.read_bytes()
 
     def reopen() -> None:
-        trials = Journal(path, plan(trials=4)).trials
+        trials = search(plan(trials=4), path)
         best_so_far(plan(trials=4), trials)
-        Journal(path, plan(trials=4)).append(create_trial(value=1.0))
-        assert len(Journal(path, plan(trials=4)).trials) == len(trials) + 1
+        write_trials(tmp_path / "trials.csv", plan(trials=4), trials)
+        write_curves(tmp_path / "curves.csv", trials)
+        write_timings(tmp_path / "timings.csv", trials)
+        journal = Journal(path, plan(trials=4))
+        before = len(journal.trials)
+        journal.scores("fresh")
+        journal.append(last)
+        assert len(Journal(path, plan(trials=4)).trials) == before + 1
 
     @given(data=st.data())
     def try_one(data: st.DataObject) -> None:

@@ -24,6 +24,13 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     assert log.read() == HISTORY
 
 
+def test_the_last_record_is_known_however_it_is_written(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.path.write_text(json.dumps(HISTORY[0].to_json(), separators=(" , ", " : ")) + "\n", encoding="utf-8")
+    log.append(HISTORY[0])
+    assert log.read() == HISTORY[:1]
+
+
 @pytest.mark.fault
 def test_a_line_that_a_crash_cut_off_is_written_anew(tmp_path: Path) -> None:
     log = Log(tmp_path)

@@ -10,9 +10,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from regbench.config.ranges import Choices, Range
 from regbench.config.search import Search
 from regbench.search.grid_plot import draw_grid
+from regbench.search.plan import Plan
 from regbench.search.plots import write_plots
 from regbench.search.space import distribution, grid
-from regbench.search.study import Plan
 
 SPACE = {"dropout": Range(low=0, high=0.5, step=0.25), "l2": Choices(choices=(0, 1e-5, 1e-3, 1e-2))}
 

@@ -18,7 +18,7 @@ from support.search_objectives import EPOCHS, SPACE, bowl, deadly, facts, fragil
 
 from regbench.config.ranges import Choices, Range
 from regbench.errors import IntegrityError
-from regbench.search.study import Journal
+from regbench.search.journal import Journal
 from regbench.search.study_files import best_so_far
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,9 @@ from support.searches import L2, RANGE, engine, files, make, prepare_images, sea
 
 from regbench.engine.executor import Executor
 from regbench.errors import DivergedError
-from regbench.search.study import Journal, Objective, Plan, run_study
+from regbench.search.journal import Journal
+from regbench.search.plan import Plan
+from regbench.search.study import Objective, run_study
 from regbench.search.tune import tune
 
 MEETING = "MEETING"

@@ -12,8 +12,8 @@ from regbench.config.search import Search
 from regbench.config.tuned import read_tuned, with_tuned, write_tuned
 from regbench.config.variants import Variant
 from regbench.errors import DivergedError, IntegrityError
+from regbench.search.plan import Plan
 from regbench.search.space import distribution
-from regbench.search.study import Plan
 from regbench.search.winner import Repeat, finalists, winner
 
 

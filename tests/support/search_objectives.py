@@ -18,7 +18,9 @@ from regbench.config.search import Search
 from regbench.engine.executor import Executor
 from regbench.engine.local import InlineExecutor, local_executor
 from regbench.errors import DivergedError
-from regbench.search.study import Journal, Objective, Plan, run_study
+from regbench.search.journal import Journal
+from regbench.search.plan import Plan
+from regbench.search.study import Objective, run_study
 
 EPOCHS = 6
 SPACE: Mapping[str, Range | Choices] = {

@@ -7,9 +7,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from regbench.config.ranges import Range
 from regbench.config.search import Search
+from regbench.search.plan import Plan
 from regbench.search.plots import write_plots
 from regbench.search.space import distribution
-from regbench.search.study import Plan
 from regbench.search.study_files import write_curves, write_repeats, write_summary, write_timings, write_trials
 from regbench.search.winner import Repeat
 

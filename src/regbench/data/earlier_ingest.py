@@ -54,7 +54,7 @@ class EarlierIngest:
                     records[name] = table[name]
             images = [files.read_array(data_dir / split / IMAGES) for split in SPLITS]
             return EarlierIngest(records, images, [_read_hashes(data_dir / split / INDEX) for split in SPLITS])
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, *files.NPY_ERRORS):
             return EarlierIngest()
 
     def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, Records] | None]:

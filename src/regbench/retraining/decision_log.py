@@ -42,8 +42,7 @@ class Log:
         """Add a record, unless the log ends with it already, and flush it to disk."""
         line = json.dumps(record.to_json(), sort_keys=True, allow_nan=False).encode() + b"\n"
         with open_to_append(self.path) as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - len(line)))
-            if file.read() != line:
+            if not self._ends_with(record):
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -71,6 +70,14 @@ class Log:
             begun = self._begun()
             made = begun.in_use is not None and begun.in_use.version == champion
             self.finish() if made else self.forget()
+
+    def _ends_with(self, record: Record) -> bool:
+        """Return whether the last line is a record, however it is written."""
+        *_, last = b"", *self.path.read_bytes().split(b"\n")[-2:-1]
+        try:
+            return Record.from_json(last) == record
+        except ValueError:
+            return False
 
     def _begun(self) -> Record:
         try:

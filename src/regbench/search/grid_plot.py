@@ -10,8 +10,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from regbench.search.plan import Plan
 from regbench.search.space import directions, grid_values
-from regbench.search.study import Plan
 
 LARGEST = 12
 """Values of a range up to which cells have their number in them."""

@@ -14,7 +14,7 @@ from optuna.visualization import matplotlib as draw
 
 from regbench.files import atomic
 from regbench.search.grid_plot import draw_grid
-from regbench.search.study import Plan
+from regbench.search.plan import Plan
 from regbench.search.study_files import frozen_study, importances
 
 matplotlib.use("Agg")

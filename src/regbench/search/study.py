@@ -12,113 +12,23 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from tqdm import tqdm
 
-from regbench.config.search import Search
 from regbench.engine.executor import Executor
-from regbench.errors import DivergedError, IntegrityError, reason_of
-from regbench.files import open_to_append
-from regbench.search.space import Space, budget, directions, distribution, given, pruner, sampler
+from regbench.errors import DivergedError
+from regbench.search.journal import Journal
+from regbench.search.plan import Plan
+from regbench.search.space import directions, distribution, given, pruner, sampler
 
 Objective = Callable[[optuna.Trial], Sequence[float]]
 """Returns the values of a trial; raises optuna.TrialPruned, or DivergedError if they are not finite."""
 
 optuna.logging.set_verbosity(logging.WARNING)
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that decides the trials of a study."""
-
-    label: str
-    """Name of the variant, for people."""
-    digest: str
-    """Name of all that decides the trials: another space, other data or other code is another digest."""
-    space: Space
-    search: Search
-    epochs: int
-    """Length of a whole trial, for the pruner."""
-
-    @property
-    def name(self) -> str:
-        """Name in the storage of a study that is new."""
-        return f"{self.label}-{self.digest}"
-
-    @property
-    def budget(self) -> int:
-        """Trials."""
-        return budget(self.space, self.search)
-
-
-DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What Optuna raises for a damaged journal: it does not check what it reads."""
-
-
-class JournalLock(JournalFileSymlinkLock):
-    """Optuna's lock, which optuna-dashboard takes too; the line that a killed writer left unfinished is cut off."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self.path = path
-
-    def acquire(self) -> bool:
-        """Wait for the lock; Optuna appends while it is held."""
-        super().acquire()
-        try:
-            with open_to_append(self.path):
-                return True
-        except BaseException:
-            self.release()
-            raise
-
-
-class Journal:
-    """The stored trials and notes of one study; Optuna's own format, so that optuna-dashboard shows it."""
-
-    def __init__(self, path: Path, plan: Plan) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            storage = JournalStorage(JournalFileBackend(str(path), JournalLock(path)))
-            # A variant that was renamed continues the study that it had.
-            same = [name for name in optuna.get_all_study_names(storage) if name.endswith(f"-{plan.digest}")]
-            self.study = optuna.create_study(
-                storage=storage,
-                study_name=same[0] if same else plan.name,
-                directions=directions(plan.search),
-                load_if_exists=True,
-            )
-        except DAMAGED as error:
-            raise IntegrityError(
-                f"{path}: cannot be read: {reason_of(error)}: move it away, then its studies start again"
-            ) from None
-
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        """Ended trials in the order of their index."""
-        return self.study.trials
-
-    def append(self, trial: FrozenTrial) -> None:
-        """Store an ended trial."""
-        self.study.add_trial(trial)
-
-    @property
-    def notes(self) -> dict[str, Any]:
-        """Results beside the trials, by key."""
-        return self.study.user_attrs
-
-    def note(self, key: str, value: Any) -> None:
-        """Store a JSON value beside the trials."""
-        self.study.set_user_attr(key, value)
 
 
 async def run_study(plan: Plan, journal: Journal, executor: Executor, objective: Objective) -> list[FrozenTrial]:

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from regbench.files import write_csv, write_json
 from regbench.runtime.machine import processor, software
+from regbench.search.plan import Plan
 from regbench.search.space import directions
-from regbench.search.study import Plan
 from regbench.search.winner import Repeat
 
 IMPORTANCE_TRIALS = 4

@@ -23,9 +23,11 @@ from regbench.files import digest, read_json
 from regbench.networks.own import own_code
 from regbench.runtime.code_identity import identity_of
 from regbench.search import study_files
+from regbench.search.journal import Journal
 from regbench.search.objective import TrialObjective
+from regbench.search.plan import Plan
 from regbench.search.plots import write_plots
-from regbench.search.study import Journal, Plan, run_study
+from regbench.search.study import run_study
 from regbench.search.trainer import Trainer
 from regbench.search.winner import Repeat, finalists, repeat, winner
 

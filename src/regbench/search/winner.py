@@ -16,9 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from regbench.config.ranges import Value
 from regbench.engine.executor import Executor
 from regbench.errors import DivergedError
+from regbench.search.journal import Journal
 from regbench.search.objective import Score, Trains
+from regbench.search.plan import Plan
 from regbench.search.space import directions, given
-from regbench.search.study import Journal, Plan
 
 
 @dataclass(frozen=True)
@@ -60,25 +61,25 @@ async def repeat(
     """Train each finalist under each fresh seed; what the journal holds already is not trained again."""
     wanted = [(trial.number, seed) for trial in chosen for seed in plan.search.fresh_seeds]
     params = {trial.number: trial.params for trial in chosen}
-    known = journal.notes
+    known = {pair: scores for pair in wanted if (scores := journal.scores(_key(*pair))) is not None}
     waiting = {
         (trial, seed): asyncio.wrap_future(executor.submit(repeat_one, trainer, params[trial], seed))
         for trial, seed in wanted
-        if _key(trial, seed) not in known
+        if (trial, seed) not in known
     }
     for pair, future in waiting.items():
-        journal.note(_key(*pair), await future)
-    notes = journal.notes
-    return [Repeat(trial, seed, *(float(value) for value in notes[_key(trial, seed)])) for trial, seed in wanted]
+        known[pair] = await future
+        journal.store_scores(_key(*pair), known[pair])
+    return [Repeat(*pair, *known[pair]) for pair in wanted]
 
 
-def repeat_one(trainer: Trains, values: dict[str, Value], seed: int) -> tuple[str, str]:
-    """Train one setting under one seed; return loss and accuracy as text, since JSON has no infinity."""
+def repeat_one(trainer: Trains, values: dict[str, Value], seed: int) -> tuple[float, float]:
+    """Train one setting under one seed; return validation loss, infinite if it diverged, and accuracy."""
     try:
         score: Score = trainer.score(values, seed)
     except DivergedError:
-        return "inf", "0.0"
-    return repr(score.validation_loss), repr(score.validation_accuracy)
+        return float("inf"), 0.0
+    return score.validation_loss, score.validation_accuracy
 
 
 def winner(plan: Plan, repeats: Sequence[Repeat]) -> int:

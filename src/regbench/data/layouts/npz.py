@@ -1,7 +1,6 @@
 """An .npz of images and labels, such as Keras's `mnist.npz` and the files of MedMNIST; pickles are never read."""
 
 import zipfile
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from regbench.data.sources.packed import PackedSource, Pixels, Spool, are_images
 from regbench.data.sources.source import Source
 from regbench.data.sources.zip import BROKEN
 from regbench.errors import InputError, reason_of
+from regbench.files import NPY_ERRORS
 
 LAYOUT = "npz"
 IMAGES = ("x", "images", "image", "data", "imgs", "arr_0")
@@ -59,7 +59,7 @@ def read_npy(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         version = npy.read_magic(file)
         try:
             header = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
-        except (TokenError, SyntaxError, MemoryError) as error:  # It is Python's text, which Python parses.
+        except NPY_ERRORS as error:
             raise ValueError(reason_of(error)) from None
         shape, fortran, dtype = header
         if dtype.hasobject:
