@@ -45,8 +45,8 @@ test-all: test test-slow ## run all tests
 
 INPUTS ?= 10000
 SEED   ?= $(shell date +%s)
-fuzz: install ## damage what readers read, INPUTS times a reader (default 10000), by a printed SEED
-	@echo "fuzz: seed $(SEED), $(INPUTS) inputs a reader"
+fuzz: install ## damage what readers read, INPUTS times per reader (default 10000), by a printed SEED
+	@echo "fuzz: seed $(SEED), $(INPUTS) inputs per reader"
 	@INPUTS=$(INPUTS) python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-seed=$(SEED) --timeout=0 \
 	    $(TESTFLAGS)
 

@@ -20,7 +20,7 @@ RECIPES = {"plain": Recipe(), "affine": Recipe(rotate=10, shift=2, scale=0.1, sh
 
 @dataclass(frozen=True)
 class Arrays:
-    """A folder with `{train,validation}_{pixels,white,labels}.npy` and a folder a recipe."""
+    """A folder with `{train,validation}_{pixels,white,labels}.npy` and a folder per recipe."""
 
     folder: Path
     raw: Path

@@ -1,7 +1,7 @@
 """Own memory and rate of the stage ingest on many images: `python -m benchmarks.ingest_memory --images 490000`.
 
 The images are made: 28 x 28, gray, all different, PNG in a .zip. Own memory is what the stage and its workers have in
-memory besides files (Pss_Anon of /proc/PID/smaps_rollup, summed), sampled ten times a second; the peak counts.
+memory besides files (Pss_Anon of /proc/PID/smaps_rollup, summed), sampled ten times per second; the peak counts.
 """
 
 import argparse

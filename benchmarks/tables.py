@@ -32,7 +32,7 @@ def write(measured: dict[str, Any], out: Path) -> None:
 
 
 def summarise(turns: pd.DataFrame) -> pd.DataFrame:
-    """Return medians, a row a race and contender, in the order of the turns."""
+    """Return medians, a row per race and contender, in the order of the turns."""
     facts = pd.json_normalize(turns["facts"].tolist())
     table = pd.concat([turns.drop(columns="facts"), facts], axis="columns")
     for column in ("accuracy", "images"):

@@ -49,7 +49,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Draws:
-    """Statistics in points, one row a draw; the baseline is the first variant, and no difference is true."""
+    """Statistics in points, one row per draw; the baseline is the first variant, and no difference is true."""
 
     differences: Floats
     """Of the means over seeds: each rival minus the baseline (draws, rivals)."""

@@ -13,7 +13,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
     arguments.add_argument("augmented", type=Path, help="folder of the augmentations")
-    arguments.add_argument("out", type=Path, help="folder of a JSON a variant, with numbers instead of ranges")
+    arguments.add_argument("out", type=Path, help="folder with a JSON file per variant, with numbers instead of ranges")
     arguments.add_argument("studies", type=Path, help="folder of the studies' tables, summaries and plots")
     arguments.add_argument("journal", type=Path, help="Optuna's journal of all studies; outlives the stage")
     given = arguments.parse_args()

@@ -32,7 +32,7 @@ def main() -> None:
     head.add_argument("--longest", type=float, default=60.0, help="seconds of a stub")
     missing = commands.add_parser("missing", help="seconds to find what a store of very many runs lacks")
     missing.add_argument("--tasks", type=int, default=100_000)
-    track = commands.add_parser("track", help="runs a second that enter MLflow, as their number grows")
+    track = commands.add_parser("track", help="runs that enter MLflow per second, as their number grows")
     track.add_argument("--runs", type=int, default=10_000)
     for command in (overhead, head, missing, track):
         command.add_argument("folder", type=Path)

@@ -56,7 +56,7 @@ def _log(records: list[RunRecord], shared: dict[str, str]) -> Iterator[dict[str,
             now, used, new = time.perf_counter(), time.process_time(), count - before
             row = {
                 "runs": count,
-                "runs a second": round(new / (now - begin), 2),
+                "runs per second": round(new / (now - begin), 2),
                 "CPU ms a run": round(1000 * (used - cpu) / new, 1),  # Says the same on a busy machine, nearly.
             }
             print(row, flush=True)

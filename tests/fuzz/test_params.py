@@ -1,4 +1,4 @@
-"""Whatever stands in params.yaml: parameters that satisfy their rules, or one line a mistake."""
+"""Whatever stands in params.yaml: parameters that satisfy their rules, or one line per mistake."""
 
 from pathlib import Path
 

@@ -75,7 +75,7 @@ class Slurm:
         _kill(self.folder / "slurmctld.pid", signal.SIGKILL)
 
     def squeue(self, columns: str) -> list[str]:
-        """Return a line a job, tasks of arrays apart."""
+        """Return a line per job, tasks of arrays apart."""
         command = ["squeue", "--noheader", "--array", f"--format={columns}"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 

@@ -36,7 +36,7 @@ class Decoded:
     rows: pd.DataFrame
     """As `Listing.rows`, with hash, height and width of the encoded image, and position: the row of `pixels`."""
     pixels: NDArray[np.uint8]
-    """Shape (N, C * H * W), a row an image of the listing, in a temporary file."""
+    """Shape (N, C * H * W), a row per image of the listing, in a temporary file."""
     records: Records
     """Shape (N,), `regbench.data.earlier_ingest.RECORD`."""
     rejected: tuple[str, ...]

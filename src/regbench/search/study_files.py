@@ -34,7 +34,7 @@ def write_curves(path: Path, trials: Sequence[FrozenTrial]) -> None:
 
 
 def write_repeats(path: Path, repeats: Sequence[Repeat]) -> None:
-    """Write a row a finalist and fresh seed."""
+    """Write a row per finalist and fresh seed."""
     write_csv(path, pd.DataFrame(repeats, columns=list(Repeat.__dataclass_fields__)))
 
 

@@ -18,8 +18,8 @@ EVALUATION_BATCH = 1000
 class Examples:
     """Images as a network takes them, with their labels.
 
-    They are uint8 pixels, or float32 where they are whitened already. Several copies of the images are one array a
-    copy: an epoch takes one of them, in turn.
+    They are uint8 pixels, or float32 where they are whitened already. Several copies of the images are one array per
+    copy; the epochs take them in turn.
     """
 
     pixels: NDArray[np.uint8]
