@@ -26,7 +26,7 @@ UNLIMITED = 1e6
 
 
 def compare_race(params: Params, data: Path, folder: Path, seeds: int, store: Path) -> pd.DataFrame:
-    """Return a row per rival of the baseline: its verdict and seeds in the race, and its verdict in the full comparison.
+    """Return a row per rival: its verdict and seeds in the race, and its verdict in the full comparison.
 
     `store` must be empty, or hold this comparison's trainings only; `folder` gets the pages of both.
     """

@@ -17,7 +17,7 @@ def main() -> None:
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
     arguments.add_argument("augmented", type=Path, help="folder of the augmentations")
     arguments.add_argument("out", type=Path, help="folder of all variants' runs")
-    arguments.add_argument("timings", type=Path, help="folder with a CSV file per variant: the seconds that each epoch took")
+    arguments.add_argument("timings", type=Path, help="folder with a CSV file per variant: seconds of each epoch")
     arguments.add_argument("--live", type=Path, default=LIVE, help="default: %(default)s, for `regbench watch`")
     given = arguments.parse_args()
     experiment = with_tuned(load_sections(given.params, Experiment), given.tuned)
