@@ -99,16 +99,24 @@ def test_results_do_not_depend_on_the_executor(
     assert set(trained(tmp_path)) == set(trained(inline))
 
 
-class Deadly:
-    """Kills the worker that gets the third trial."""
+def kill() -> None:
+    signal.raise_signal(signal.SIGKILL)
 
-    def __init__(self, executor: Executor) -> None:
-        self.executor, self.submitted = executor, 0
+
+def break_pool() -> None:
+    raise BrokenProcessPool
+
+
+class Deadly:
+    """Does something else than the training that is submitted in some place, counted from 1."""
+
+    def __init__(self, executor: Executor, place: int, deed: Callable[[], None] = kill) -> None:
+        self.executor, self.place, self.deed, self.submitted = executor, place, deed, 0
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
         self.submitted += 1
-        if self.submitted == 3:
-            return self.executor.submit(signal.raise_signal, signal.SIGKILL)
+        if self.submitted == self.place:
+            return self.executor.submit(self.deed)
         return self.executor.submit(function, *arguments)
 
 
@@ -125,12 +133,25 @@ def test_a_killed_worker_is_one_exception_and_the_next_search_ends_with_the_same
         tmp_path / "studies.journal",
     )
     with pytest.raises(BrokenProcessPool), engine(tmp_path, "forkserver", 3) as made:
-        tune(replace(made, executor=Deadly(made.executor)), make(MANY, parallel=3), *places)
+        tune(replace(made, executor=Deadly(made.executor, 3)), make(MANY, parallel=3), *places)
     gc.collect()
     assert caplog.messages == []
     with engine(tmp_path, "forkserver", 3) as made:
         tune(made, make(MANY, parallel=3), *places)
     assert files(tmp_path) == {name: content for name, content in files(inline).items() if "/plots/" not in name}
+
+
+@pytest.mark.fault
+def test_a_study_that_is_done_is_written_while_another_one_is_searched(images: Path, tmp_path: Path) -> None:
+    """The short study has two trainings; the long one, trial after trial, breaks in its sixth."""
+    variants = {"short": {**L2, "search": {"trials": 1}}, "long": DROPOUT}
+    params = make(variants, trials=6, parallel=1, top_k=1, fresh_seeds=(29,))
+    places = [tmp_path / name for name in ("tuned", "studies", "studies.journal")]
+    with pytest.raises(BrokenProcessPool), engine(tmp_path) as made:
+        broken = replace(made, executor=Deadly(made.executor, 8, break_pool))
+        tune(broken, params, images / "data", images / "augmented", *places)
+    assert {path.name for path in (tmp_path / "studies").iterdir()} == {"short"}
+    assert {path.name for path in (tmp_path / "tuned").iterdir()} == {"short.json"}
 
 
 def test_equal_studies_are_searched_once(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """The stage `tune`: searches the ranges of every variant, and writes variants with numbers only."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -83,17 +83,21 @@ def tune(
     searches = {_key(plan): name for name, plan in reversed(waiting.items())}
     found_before = len(plans) - len(waiting)
     print(f"tune: {len(plans)} studies needed, {found_before} found, {len(searches)} to search", flush=True)
-    found = _search([plans[name] for name in waiting if name in searches.values()], engine, journal)
-    failures = []
-    for name, plan in waiting.items():
-        result = found[_key(plan)]
-        if isinstance(result, DivergedError):
-            failures.append(f"params.yaml: variants.{name}: {result}")
-            continue
-        write_study(studies / name, plan, result)
-        write_tuned(tuned / f"{name}.json", plans[name][0].resolve(result.trials[result.winner].params))
+    failures: dict[str, str] = {}
+
+    def write(key: str, found: Found | DivergedError) -> None:
+        for name, plan in waiting.items():
+            if _key(plan) != key:
+                continue
+            if isinstance(found, DivergedError):
+                failures[name] = f"params.yaml: variants.{name}: {found}"
+                continue
+            write_study(studies / name, plan, found)
+            write_tuned(tuned / f"{name}.json", plans[name][0].resolve(found.trials[found.winner].params))
+
+    _search([plans[name] for name in waiting if name in searches.values()], engine, journal, write)
     if failures:
-        raise DivergedError("\n".join(failures))
+        raise DivergedError("\n".join(failures[name] for name in waiting if name in failures))
 
 
 def make_trainer(engine: Engine, experiment: SearchedExperiment, variant: str, data: Path, augmented: Path) -> Trainer:
@@ -163,10 +167,16 @@ def _key(plan: Plan) -> str:
     return digest([plan.digest, plan.search.model_dump(mode="json")])
 
 
-def _search(plans: Sequence[tuple[Trainer, Plan]], engine: Engine, path: Path) -> dict[str, Found | DivergedError]:
-    """Run studies side by side on the engine's workers; return what each came to, by `_key`.
+def _search(
+    plans: Sequence[tuple[Trainer, Plan]],
+    engine: Engine,
+    path: Path,
+    write: Callable[[str, Found | DivergedError], None],
+) -> None:
+    """Run studies side by side on the engine's workers; call `write` with the `_key` and result of each that ends.
 
-    Studies of the same trials with other budgets run one after the other: the second one continues the first.
+    A study is written while others are searched, so that workers do not wait for its plots. Studies of the same trials
+    with other budgets run one after the other: the second one continues the first.
     """
     groups: dict[str, list[tuple[Trainer, Plan]]] = {}
     for trainer, plan in plans:
@@ -181,18 +191,18 @@ def _search(plans: Sequence[tuple[Trainer, Plan]], engine: Engine, path: Path) -
         except DivergedError as error:
             return error
 
-    async def search_group(group: Sequence[tuple[Trainer, Plan]]) -> list[tuple[str, Found | DivergedError]]:
-        return [(_key(plan), await search(trainer, plan)) for trainer, plan in group]
+    async def search_group(group: Sequence[tuple[Trainer, Plan]]) -> None:
+        for trainer, plan in group:
+            write(_key(plan), await search(trainer, plan))
 
-    async def search_all() -> dict[str, Found | DivergedError]:
+    async def search_all() -> None:
         asyncio.get_running_loop().set_exception_handler(_report)
-        found = await asyncio.gather(*(search_group(group) for group in groups.values()))
-        return dict(pair for pairs in found for pair in pairs)
+        await asyncio.gather(*(search_group(group) for group in groups.values()))
 
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two searches of one study at once would try the same trials; the second waits, and then finds them.
     with FileLock(path.with_suffix(".lock")):
-        return asyncio.run(search_all())
+        asyncio.run(search_all())
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
