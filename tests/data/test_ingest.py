@@ -211,6 +211,19 @@ def test_a_header_of_numpy_that_is_no_python_is_not_trusted(
 
 
 @pytest.mark.fault
+def test_an_archive_of_a_later_version_is_not_trusted(tmp_path: Path, make_raw: MakeRaw) -> None:
+    raw = make_raw(tmp_path / "raw.zip", images=40)
+    run(raw, tmp_path / "data")
+    expected = contents(tmp_path / "data")
+    path = tmp_path / "data/decoded.npz"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 255  # version needed to extract: 25.5
+    path.write_bytes(content)
+    run(raw, tmp_path / "data")
+    assert contents(tmp_path / "data") == expected
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("left", ["train/.images.4711.npy", "test/.index.4711.csv", "report/.report.4711.json"])
 def test_what_a_killed_ingest_left_is_removed(tmp_path: Path, make_raw: MakeRaw, left: str) -> None:
     """DVC takes all that is in a folder for the output, so that its hash would be another one."""

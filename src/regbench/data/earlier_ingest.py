@@ -1,6 +1,5 @@
 """Reads the result of the last ingest, so that unchanged images are not decoded again."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from regbench import files
 from regbench.data.dataset import IMAGES, INDEX, SPLITS, pixel_hash
+from regbench.data.sources.zip import BROKEN
 
 PART = 20_000
 """Rows of an index that are read at a time."""
@@ -54,7 +54,7 @@ class EarlierIngest:
                     records[name] = table[name]
             images = [files.read_array(data_dir / split / IMAGES) for split in SPLITS]
             return EarlierIngest(records, images, [_read_hashes(data_dir / split / INDEX) for split in SPLITS])
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, *files.NPY_ERRORS):
+        except (*BROKEN, OSError, KeyError, *files.NPY_ERRORS):
             return EarlierIngest()
 
     def find(self, keys: Sequence[bytes]) -> list[tuple[bytes, Records] | None]:
