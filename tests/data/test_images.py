@@ -290,6 +290,18 @@ def decode_in_a_child(path: Path, channels: int = 1) -> tuple[str, int]:
 
 
 @pytest.mark.fault
+def test_a_large_animated_webp_is_refused_earlier_since_its_decoder_needs_several_canvases() -> None:
+    frames = [Image.fromarray(np.full((8, 8), level, dtype=np.uint8)) for level in (255, 0)]
+    encoded = bytearray(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    assert encoded[12:16] == b"VP8X"
+    encoded[24:30] = (4_999).to_bytes(3, "little") + (2_500).to_bytes(3, "little")  # width and height, less 1
+    with pytest.raises(ImageError, match=r"^5000 x 2501 pixels: at most 12,500,000 are read: shrink it$"):
+        pixels(bytes(encoded))
+    encoded[27:30] = (2_499).to_bytes(3, "little")
+    assert pixels(bytes(encoded)).shape == pixels(encode(frames[0], "WEBP")).shape
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize(("side", "size"), [(9_798, "9798 x 9798"), (20_000, "too many")])
 def test_a_decompression_bomb_is_refused_without_taking_memory(side: int, size: str, tmp_path: Path) -> None:
     """96 and 400 million pixels: below and above Pillow's own limits."""

@@ -20,6 +20,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 GROUNDS = {"black": (0, 0, 0), "white": (255, 255, 255)}
 MAX_PIXELS = 50_000_000
 """A larger image is refused from its header, before memory is taken for its pixels."""
+CANVASES = 4
+"""An animated WebP takes the memory of so many images: libwebp puts its frames together on canvases of its own."""
 BAND = 1_000_000
 """Pixels that are converted at a time: a whole image of `MAX_PIXELS` would take a gigabyte of copies of itself."""
 
@@ -66,7 +68,8 @@ def decode(encoded: bytes, conversion: Conversion) -> tuple[bytes, tuple[int, in
     the first is taken.
 
     Raises:
-        ImageError: none of `FORMATS`, truncated, broken, of 32-bit pixels, or larger than `MAX_PIXELS`.
+        ImageError: none of `FORMATS`, truncated, broken, of 32-bit pixels, or larger than `MAX_PIXELS` (an animated
+            WebP: than a quarter of that).
     """
     try:
         image = _load(encoded)
@@ -98,8 +101,10 @@ def _load(encoded: bytes) -> Image.Image:
         raise ImageError(f"no image that can be read ({', '.join(FORMATS)}): replace it") from None
     except Image.DecompressionBombError:  # Pillow's own limit, which is higher, comes first.
         raise ImageError(f"too many pixels: at most {MAX_PIXELS:,} are read: shrink it") from None
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"{image.width} x {image.height} pixels: at most {MAX_PIXELS:,} are read: shrink it")
+    animated = image.format == "WEBP" and getattr(image, "is_animated", False)
+    most = MAX_PIXELS // CANVASES if animated else MAX_PIXELS
+    if image.width * image.height > most:
+        raise ImageError(f"{image.width} x {image.height} pixels: at most {most:,} are read: shrink it")
     if image.format == "PNG":
         _check_png(encoded)
     image.load()
