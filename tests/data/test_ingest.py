@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from conftest import MakeRaw
 from PIL import Image
@@ -233,6 +234,31 @@ def test_what_a_killed_ingest_left_is_removed(tmp_path: Path, make_raw: MakeRaw,
     (tmp_path / "data" / left).write_bytes(b"half")
     run(raw, tmp_path / "data")
     assert contents(tmp_path / "data") == expected
+
+
+SLOW = """
+import os, sys, time
+from regbench.config.data import Data
+from regbench.data import decoding
+from regbench.data.ingest import ingest
+decoding.available_cores = lambda: 2
+decoding.Job.decode = lambda self, rows: print(os.getpid(), flush=True) or time.sleep(300)
+decoding.CHUNK = 8
+ingest(Data.model_validate({"raw": sys.argv[1], "image_size": (8, 8)}))
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(not decoding.FORKS, reason="one process decodes everything here")
+def test_processes_that_decode_die_with_a_killed_ingest(tmp_path: Path, make_raw: MakeRaw) -> None:
+    """Each of them holds the pipe that the others wait for: without their parent they would wait for ever."""
+    raw = make_raw(tmp_path / "raw.zip", images=40)
+    parent = subprocess.Popen([sys.executable, "-c", SLOW, str(raw)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    workers = [psutil.Process(int(parent.stdout.readline())) for _ in range(2)]
+    parent.kill()
+    parent.wait()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
 
 
 def break_images(raw: Path) -> None:

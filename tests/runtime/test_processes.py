@@ -52,6 +52,16 @@ def test_it_ends_at_once_where_the_job_is_dead_already() -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.fault
+def test_it_ends_at_once_where_its_parent_is_dead_already() -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    code = SLEEPER.replace("follow_parent()", f"follow_parent({dead.pid})")
+    assert subprocess.run([sys.executable, "-c", code], env=environment(), timeout=30).returncode == 1
+    alive = SLEEPER.replace("follow_parent()", f"follow_parent({os.getpid()})").replace("sleep(60)", "sleep(0)")
+    assert subprocess.run([sys.executable, "-c", alive], env=environment(), timeout=30).returncode == 0
+
+
 ORPHAN = """
 import os, sys, time
 from regbench.runtime.processes import follow_dvc

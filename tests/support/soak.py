@@ -51,6 +51,8 @@ PARAMS = {
     "train.epochs": 2,
     "retrain": {"incoming": "incoming"},
 }
+HANG = 600
+"""Seconds; a command that takes longer hangs."""
 BATCH = 40
 """New images a delivery."""
 ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, 255, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
@@ -89,7 +91,7 @@ class Soak:
         with FAULTS[fault](self) as disturb:
             process = self.start(name)
             disturb(process)
-            said = process.communicate(timeout=600)[1]
+            said = self.end(process, f"{name} under {fault}")
         reason = f": {said.splitlines()[-1][:200]}" if process.returncode > 0 and said else ""
         self.ends[f"{name} under {fault}: exit code {process.returncode}{reason}"] += 1
         if process.returncode not in ENDS:
@@ -109,6 +111,17 @@ class Soak:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def end(self, process: "subprocess.Popen[str]", title: str) -> str:
+        """Return what a command wrote; one that does not end, or leaves a process with its output, is a problem."""
+        try:
+            return process.communicate(timeout=HANG)[1]
+        except subprocess.TimeoutExpired:
+            self.problems.append(f"{title}: not at an end after {HANG} s: {still_running(self.project)}")
+            for each in psutil.process_iter(["cwd"]):
+                if each.info["cwd"] == str(self.project.folder):
+                    each.kill()
+            return process.communicate()[1]
 
     def deliver(self) -> None:
         """Put new images, now and then some with a label that does not exist, where the job takes them from."""

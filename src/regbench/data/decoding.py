@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import mmap
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from regbench.data.earlier_ingest import RECORD, EarlierIngest, Records
 from regbench.data.images import Conversion, ImageError, decode, decoder_id
 from regbench.data.sources.source import Source
 from regbench.errors import WorkerDiedError
+from regbench.runtime.processes import follow_parent
 
 FORKS = "fork" in get_all_start_methods() and sys.platform != "darwin"
 """Whether a process may go on to use libraries after a fork."""
@@ -108,7 +110,7 @@ def decode_all(
             problems += _decode_chunk(chunk)
         return pixels, records, problems
     try:
-        with ProcessPoolExecutor(workers, get_context("fork"), _start_worker, (job,)) as pool:
+        with ProcessPoolExecutor(workers, get_context("fork"), _start_worker, (job, os.getpid())) as pool:
             done = pool.map(_decode_chunk, chunks)
             with tqdm(total=len(names), desc="decode", unit=" images", disable=None) as progress:
                 for part in done:
@@ -138,7 +140,9 @@ def _start(job: Job) -> None:
     _jobs[:] = [job]
 
 
-def _start_worker(job: Job) -> None:
+def _start_worker(job: Job, parent: int) -> None:
+    # Its siblings hold the other end of the pipe that it waits for: without its parent it would wait for ever.
+    follow_parent(parent)
     # What came with the fork is left out of garbage collection, which would scan and so copy all of it.
     gc.freeze()
     _start(job)

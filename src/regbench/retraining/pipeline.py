@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from regbench.config.retraining import Publish
@@ -74,7 +75,7 @@ def _run(project: Path, command: list[str], stages: Mapping[str, str] | None = N
         stderr=subprocess.STDOUT if stages is None else None,
         text=True,
         errors="replace",
-        preexec_fn=follow_parent,
+        preexec_fn=partial(follow_parent, os.getpid()),
     ) as process:
         assert process.stdout is not None
         try:

@@ -14,15 +14,17 @@ JOB = "REGBENCH_JOB"
 """Environment variable that holds the process id of the job that a process belongs to, if any."""
 
 
-def follow_parent() -> None:
+def follow_parent(parent: int = 0) -> None:
     """Let this process be killed with its parent: an orphan would continue to write, concurrently with the next run.
 
-    If the job of this process died before the call, the process ends at once.
+    A forked process must call it itself: it does not inherit this. If the parent, whose process id is `parent` (0:
+    unknown), or the job of this process died before the call, the process ends at once.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):  # Linux; elsewhere an orphan ends by itself, or is stopped by hand.
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if (job := os.environ.get(JOB)) and not Path(f"/proc/{job}").exists():
+        job = os.environ.get(JOB)
+        if (parent and os.getppid() != parent) or (job and not Path(f"/proc/{job}").exists()):
             os._exit(1)
 
 

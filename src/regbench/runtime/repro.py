@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -45,7 +46,7 @@ def run_pipeline(project: Path, targets: Sequence[str] = ()) -> None:
         env=dvc_environment(),
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=follow_parent,
+        preexec_fn=partial(follow_parent, os.getpid()),
     )
     assert process.stdout is not None
     with process:
