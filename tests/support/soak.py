@@ -55,8 +55,9 @@ HANG = 600
 """Seconds; a command that takes longer hangs."""
 BATCH = 40
 """New images a delivery."""
-ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, 255, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
-"""Exit codes of the documentation, those of a process that was killed, and of a `dvc` that failed or was ended.
+ENDS = {0, 1, 2, 3, 4, 6, 10, 11, 65, 75, 130, 143, 252, 255, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
+"""Exit codes of the documentation, those of a process that was killed, and of a `dvc` that failed, was ended, or was
+interrupted (252).
 
 Python has no handlers before its first line and after its last one: a signal then kills it, which a shell shows as 130
 or 143 too.
