@@ -57,7 +57,7 @@ def _log(records: list[RunRecord], shared: dict[str, str]) -> Iterator[dict[str,
             row = {
                 "runs": count,
                 "runs per second": round(new / (now - begin), 2),
-                "CPU ms a run": round(1000 * (used - cpu) / new, 1),  # Says the same on a busy machine, nearly.
+                "CPU ms per run": round(1000 * (used - cpu) / new, 1),  # Says the same on a busy machine, nearly.
             }
             print(row, flush=True)
             yield row

@@ -107,16 +107,16 @@ def break_pool() -> None:
     raise BrokenProcessPool
 
 
-class Deadly:
-    """Does something else than the training that is submitted in some place, counted from 1."""
+class Replacing:
+    """Executes `other` instead of the training that is submitted in some place, counted from 1."""
 
-    def __init__(self, executor: Executor, place: int, deed: Callable[[], None] = kill) -> None:
-        self.executor, self.place, self.deed, self.submitted = executor, place, deed, 0
+    def __init__(self, executor: Executor, place: int, other: Callable[[], None]) -> None:
+        self.executor, self.place, self.other, self.submitted = executor, place, other, 0
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
         self.submitted += 1
         if self.submitted == self.place:
-            return self.executor.submit(self.deed)
+            return self.executor.submit(self.other)
         return self.executor.submit(function, *arguments)
 
 
@@ -133,7 +133,7 @@ def test_a_killed_worker_is_one_exception_and_the_next_search_ends_with_the_same
         tmp_path / "studies.journal",
     )
     with pytest.raises(BrokenProcessPool), engine(tmp_path, "forkserver", 3) as made:
-        tune(replace(made, executor=Deadly(made.executor, 3)), make(MANY, parallel=3), *places)
+        tune(replace(made, executor=Replacing(made.executor, 3, kill)), make(MANY, parallel=3), *places)
     gc.collect()
     assert caplog.messages == []
     with engine(tmp_path, "forkserver", 3) as made:
@@ -148,7 +148,7 @@ def test_a_study_that_is_done_is_written_while_another_one_is_searched(images: P
     params = make(variants, trials=6, parallel=1, top_k=1, fresh_seeds=(29,))
     places = [tmp_path / name for name in ("tuned", "studies", "studies.journal")]
     with pytest.raises(BrokenProcessPool), engine(tmp_path) as made:
-        broken = replace(made, executor=Deadly(made.executor, 8, break_pool))
+        broken = replace(made, executor=Replacing(made.executor, 8, break_pool))
         tune(broken, params, images / "data", images / "augmented", *places)
     assert {path.name for path in (tmp_path / "studies").iterdir()} == {"short"}
     assert {path.name for path in (tmp_path / "tuned").iterdir()} == {"short.json"}

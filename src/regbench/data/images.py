@@ -102,9 +102,9 @@ def _load(encoded: bytes) -> Image.Image:
     except Image.DecompressionBombError:  # Pillow's own limit, which is higher, comes first.
         raise ImageError(f"too many pixels: at most {MAX_PIXELS:,} are read: shrink it") from None
     animated = image.format == "WEBP" and getattr(image, "is_animated", False)
-    most = MAX_PIXELS // CANVASES if animated else MAX_PIXELS
+    most, what = (MAX_PIXELS // CANVASES, " of an animated WebP") if animated else (MAX_PIXELS, "")
     if image.width * image.height > most:
-        raise ImageError(f"{image.width} x {image.height} pixels: at most {most:,} are read: shrink it")
+        raise ImageError(f"{image.width} x {image.height} pixels{what}: at most {most:,} are read: shrink it")
     if image.format == "PNG":
         _check_png(encoded)
     image.load()

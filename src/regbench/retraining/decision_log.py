@@ -73,9 +73,9 @@ class Log:
 
     def _ends_with(self, record: Record) -> bool:
         """Return whether the last line is a record, however it is written."""
-        *_, last = b"", *self.path.read_bytes().split(b"\n")[-2:-1]
+        lines = self.path.read_bytes().split(b"\n")[:-1]
         try:
-            return Record.from_json(last) == record
+            return bool(lines) and Record.from_json(lines[-1]) == record
         except ValueError:
             return False
 

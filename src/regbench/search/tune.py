@@ -80,22 +80,22 @@ def tune(
         for name, (trainer, plan) in plans.items()
         if not _is_done(trainer, plan, tuned / f"{name}.json", studies)
     }
-    searches = {_key(plan): name for name, plan in reversed(waiting.items())}
+    equal: dict[str, list[str]] = {}
+    for name, plan in waiting.items():
+        equal.setdefault(_key(plan), []).append(name)
     found_before = len(plans) - len(waiting)
-    print(f"tune: {len(plans)} studies needed, {found_before} found, {len(searches)} to search", flush=True)
+    print(f"tune: {len(plans)} studies needed, {found_before} found, {len(equal)} to search", flush=True)
     failures: dict[str, str] = {}
 
     def write(key: str, found: Found | DivergedError) -> None:
-        for name, plan in waiting.items():
-            if _key(plan) != key:
-                continue
+        for name in equal[key]:
             if isinstance(found, DivergedError):
                 failures[name] = f"params.yaml: variants.{name}: {found}"
                 continue
-            write_study(studies / name, plan, found)
+            write_study(studies / name, waiting[name], found)
             write_tuned(tuned / f"{name}.json", plans[name][0].resolve(found.trials[found.winner].params))
 
-    _search([plans[name] for name in waiting if name in searches.values()], engine, journal, write)
+    _search([plans[names[0]] for names in equal.values()], engine, journal, write)
     if failures:
         raise DivergedError("\n".join(failures[name] for name in waiting if name in failures))
 
