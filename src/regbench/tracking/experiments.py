@@ -7,6 +7,7 @@ from mlflow.entities import Experiment, LifecycleStage
 from mlflow.exceptions import MlflowException
 
 from regbench.errors import TrackingError
+from regbench.tracking.client import write_shared
 from regbench.tracking.pages import charts_page, runs_page, shared_view, table_page
 from regbench.tracking.store import Store
 
@@ -69,4 +70,4 @@ class Experiments:
 
     def _set(self, experiment: Experiment, tag: str, value: str) -> None:
         if experiment.tags.get(tag) != value:
-            self.client.set_experiment_tag(experiment.experiment_id, tag, value)
+            write_shared(lambda: self.client.set_experiment_tag(experiment.experiment_id, tag, value))

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import IntegrityError, TrackingError
 from regbench.files import sha256
-from regbench.tracking.client import open_client
+from regbench.tracking.client import open_client, write_shared
 from regbench.tracking.model_version import KEY, NETWORK, SUM, Offer, Version, network_key
 from regbench.tracking.store import Store, one_line
 
@@ -92,7 +92,7 @@ class Registry:
             version, *doubles = found
             for double in doubles:
                 self.client.delete_model_version(self.name, double.number)
-            self.client.set_registered_model_alias(self.name, CHALLENGER, version.number)
+            self._set_alias(CHALLENGER, version)
             return version
 
     def promote(self, version: Version, over: Version | None) -> None:
@@ -107,7 +107,7 @@ class Registry:
             if now is None or now.number != version.number:
                 if (now and now.number) != (over and over.number):
                     raise ChampionChangedError(f"{self.name}: the champion is now version {now and now.number}")
-                self.client.set_registered_model_alias(self.name, CHAMPION, version.number)
+                self._set_alias(CHAMPION, version)
 
     def describe(self, number: str, description: str) -> None:
         """Replace a version's description (Markdown); one that somebody deleted is left alone."""
@@ -160,13 +160,16 @@ class Registry:
                 return None
             return self.version(str(number)) if number else None
 
+    def _set_alias(self, alias: str, version: Version) -> None:
+        write_shared(lambda: self.client.set_registered_model_alias(self.name, alias, version.number))
+
     def _known(self, key: str) -> list[Version]:
         found = self.client.search_model_versions(f"name = '{self.name}' and tags.`{KEY}` = '{key}'")
         return sorted(map(_version, found), key=lambda version: int(version.number))
 
     def _create(self, offer: Offer, key: str) -> None:
         if not self.client.search_registered_models(f"name = '{self.name}'"):
-            self.client.create_registered_model(self.name, description="The alias `champion` names the model in use.")
+            self._create_model()
         with TemporaryDirectory() as folder:
             for name, path in offer.files.items():
                 copyfile(path, Path(folder) / name)
@@ -178,6 +181,13 @@ class Registry:
         self.client.create_model_version(
             self.name, source, tags=tags, description=offer.description, model_id=offer.model_id
         )
+
+    def _create_model(self) -> None:
+        try:
+            self.client.create_registered_model(self.name, description="The alias `champion` names the model in use.")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another machine was faster
+                raise
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

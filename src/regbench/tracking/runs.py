@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
 from regbench.layout import LIVE
-from regbench.tracking.client import open_client
+from regbench.tracking.client import open_client, write_shared
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import NOTE, Experiments
 from regbench.tracking.live_runs import Watcher
@@ -139,20 +139,11 @@ class Tracker:
             self.client.log_batch(run_id, rest[:METRICS_A_REQUEST], params[:PARAMS_A_REQUEST])
             rest, params = rest[METRICS_A_REQUEST:], params[PARAMS_A_REQUEST:]
         if not record.parent:
-            self._log_dataset(run_id, record)
+            write_shared(lambda: self.client.log_inputs(run_id, datasets=[dataset_of(record)]))
         for artifact, path in record.files.items():
             self.client.log_artifact(run_id, str(path), artifact.rpartition("/")[0] or None)
         if record.network is not None:
             self._models.log(run, record, record.network, metrics)
-
-    def _log_dataset(self, run_id: str, record: RunRecord) -> None:
-        """Link the data, which MLflow keeps once; of two pipelines that are the first to name it, it refuses one."""
-        try:
-            self.client.log_inputs(run_id, datasets=[dataset_of(record)])
-        except MlflowException as error:
-            if error.error_code != "BAD_REQUEST":  # a server that is away was waited for already
-                raise
-            self.client.log_inputs(run_id, datasets=[dataset_of(record)])
 
     @cached_property
     def _models(self) -> "ModelLogger":
