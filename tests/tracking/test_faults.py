@@ -4,8 +4,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from support.tracking_store import (
 
 from regbench.errors import TrackingError
 from regbench.files import write_csv
+from regbench.tracking.receipt import Receipt
 from regbench.tracking.server import serve
 from regbench.tracking.store import Store, find_store
 
@@ -62,7 +64,8 @@ def on_server(folder: Path, address: str) -> Store:
     return replace(find_store(folder, {}), uri=address)
 
 
-def test_kill_in_the_middle_then_again(project: Path) -> None:
+def _kill_in_the_middle(project: Path) -> None:
+    """Kill the stage while it logs the second run."""
     process = subprocess.Popen(STAGE, cwd=project, env=environ(), stderr=subprocess.DEVNULL)
     try:
         # The files are watched, not the database: readers in a loop would hold up the writer.
@@ -72,11 +75,30 @@ def test_kill_in_the_middle_then_again(project: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    with sqlite3.connect(project / "mlflow.db") as connection:
-        states = [state for (state,) in connection.execute("select status from runs order by rowid")]
-    assert states == ["FINISHED", "RUNNING"]
+    assert _states(project) == ["FINISHED", "RUNNING"]
+
+
+def _states(project: Path) -> list[str]:
+    with closing(sqlite3.connect(project / "mlflow.db")) as connection:
+        return [state for (state,) in connection.execute("select status from runs order by rowid")]
+
+
+def test_kill_in_the_middle_then_again(project: Path) -> None:
+    _kill_in_the_middle(project)
     track(project)
     assert_complete(MlflowClient(find_store(project, {}).uri))
+
+
+def test_kill_in_the_middle_then_other_results(project: Path) -> None:
+    """The half-logged run cannot be completed: it is marked as killed, until its results are there again."""
+    _kill_in_the_middle(project)
+    write_project(project, seeds=(3, 4))
+    track(project)
+    assert Counter(_states(project)) == {"FINISHED": 1 + RUNS, "KILLED": 1}
+    assert Receipt.read(find_store(project, {})).begun == {}
+    write_project(project)
+    track(project)
+    assert Counter(_states(project)) == {"FINISHED": 2 * RUNS}
 
 
 def test_two_at_once_on_a_fresh_database(project: Path) -> None:

@@ -47,7 +47,7 @@ def test_stores_have_receipts_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"unheard": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"unheard": 1}', '{"begun": ["key"]}'])
 def test_unreadable_receipt_is_an_empty_one(tmp_path: Path, text: str) -> None:
     store = find_store(tmp_path, {"MLFLOW_TRACKING_URI": "http://localhost:1"})
     store.receipt.parent.mkdir()

@@ -88,6 +88,8 @@ def _database(store: Store, path: Path) -> Iterator[Finding]:
         yield Finding(f"{store.shown}: {error}", "restore it from a backup, or move it away and run `regbench sync`")
         return
     if count:
-        yield Finding(f"{store.shown}: {count} runs are half logged", "run `regbench sync`, which completes them")
+        yield Finding(
+            f"{store.shown}: {count} runs are half logged", "run `regbench sync`, which completes or ends them"
+        )
     elif not os.access(path, os.W_OK):
         yield Finding(f"{store.shown}: cannot be written to", "give this user access to it")

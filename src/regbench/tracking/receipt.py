@@ -25,6 +25,8 @@ class Receipt:
     """MLflow's id of the experiment that people compare in."""
     runs: dict[str, str] = field(default_factory=dict)
     """Key of the content of a run -> MLflow's id, of the runs logged so far."""
+    begun: dict[str, str] = field(default_factory=dict)
+    """Key -> name of the runs that a killed or failed sync had to log; one of them may be half logged."""
     variants: dict[str, str] = field(default_factory=dict)
     """Variant -> MLflow's run id, in the order of `params.yaml`; without runs that were deleted in MLflow."""
 
@@ -34,9 +36,11 @@ class Receipt:
         if store.database is not None and not store.database.exists():
             return cls()
         try:
-            return cls(**json.loads(store.receipt.read_text(encoding="utf-8")))
+            found = cls(**json.loads(store.receipt.read_text(encoding="utf-8")))
         except (OSError, RecursionError, TypeError, ValueError):
             return cls()
+        kinds = {name: type(value) for name, value in asdict(cls()).items()}
+        return found if all(isinstance(value, kinds[name]) for name, value in asdict(found).items()) else cls()
 
     def write(self, store: Store) -> None:
         """Remember this for a store."""

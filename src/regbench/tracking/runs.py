@@ -1,7 +1,7 @@
 """Writes records as MLflow runs, each only once; no other package imports mlflow."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from regbench.errors import TrackingError
 from regbench.layout import LIVE
 from regbench.tracking.client import open_client, write_shared
 from regbench.tracking.entities import dataset_of, metrics_of
-from regbench.tracking.experiments import NOTE, Experiments
+from regbench.tracking.experiments import NOTE, OTHERS, Experiments
 from regbench.tracking.live_runs import Watcher
 from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
@@ -72,6 +72,19 @@ class Tracker:
         with explained():
             self.experiments.present(name, comparison, variants, table)
             Watcher(self.client, self.store, name, self.store.project / LIVE).forget()
+
+    def end_abandoned(self, name: str, begun: Collection[str]) -> None:
+        """Mark as killed those of the runs `begun`, by key, that nobody can complete: their results are gone.
+
+        Should the same results be made again, their runs are found and completed. Raises TrackingError as above.
+        """
+        with explained():
+            for ending in ("", *OTHERS) if begun else ():
+                experiment = self.client.get_experiment_by_name(f"{name}{ending}")
+                if experiment is not None:
+                    for run in self.client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
+                        if run.data.tags.get(KEY) in begun:
+                            self.client.set_terminated(run.info.run_id, "KILLED")
 
     def _log(self, record: RunRecord, experiment: str, placed: dict[str, str]) -> Run | None:
         run = self._claim(record, experiment, placed)

@@ -35,7 +35,7 @@ def bring_up_to_date(params: Params, results: Results, store: Store, fingerprint
     try:
         with FileLock(store.lock, timeout=PATIENCE):
             receipt = Receipt.read(store)
-            if ask or receipt.content != content:
+            if ask or receipt.content != content or receipt.begun:
                 receipt = _log(records, {"comparison": comparison, "report": report}, table, store, receipt)
             receipt = replace(receipt, fingerprint=fingerprint, content=content)
             receipt.write(store)
@@ -54,6 +54,9 @@ def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: St
     from regbench.tracking.runs import Tracker  # imports mlflow
 
     known = dict(receipt.runs)
+    current = {record.key: record.name for record in records}
+    begun = receipt.begun | {key: name for key, name in current.items() if key not in known}
+    replace(receipt, begun=begun).write(store)
     runs: dict[str, str] = {}
     variants: dict[str, str] = {}
     experiment = ""
@@ -68,8 +71,9 @@ def _log(records: list[RunRecord], shared: dict[str, str], table: str, store: St
                     variants[record.name] = run.info.run_id
             progress.update()
         tracker.present(records[0].experiment, shared["comparison"], variants, table)
+        tracker.end_abandoned(records[0].experiment, begun.keys() - current.keys())
     except TrackingError as error:
-        Receipt(runs=known | runs).write(store)
+        Receipt(runs=known | runs, begun=begun).write(store)
         raise _failure(records, known | runs, store, str(error)) from error
     finally:
         progress.close()
