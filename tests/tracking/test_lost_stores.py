@@ -88,7 +88,7 @@ def test_a_server_is_killed_in_the_middle_and_returns(project: Path, tmp_path: P
     store, port = find_store(tmp_path, {}), free_port()
 
     def kill() -> None:
-        (server,) = [child for child in psutil.Process().children() if "mlflow" in child.cmdline()]
+        (server,) = [child for child in psutil.Process().children() if str(port) in child.cmdline()]
         os.killpg(server.pid, signal.SIGKILL)
 
     with serve(store, port) as address:
