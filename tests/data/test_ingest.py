@@ -242,7 +242,8 @@ from regbench.config.data import Data
 from regbench.data import decoding
 from regbench.data.ingest import ingest
 decoding.available_cores = lambda: 2
-decoding.Job.decode = lambda self, rows: print(os.getpid(), flush=True) or time.sleep(300)
+# In one write: `print` makes two, which those of the other process may come between.
+decoding.Job.decode = lambda self, rows: os.write(1, b"%d\\n" % os.getpid()) and time.sleep(300)
 decoding.CHUNK = 8
 ingest(Data.model_validate({"raw": sys.argv[1], "image_size": (8, 8)}))
 """
