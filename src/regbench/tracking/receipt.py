@@ -26,7 +26,7 @@ class Receipt:
     runs: dict[str, str] = field(default_factory=dict)
     """Key of the content of a run -> MLflow's id, of the runs logged so far."""
     begun: dict[str, str] = field(default_factory=dict)
-    """Key -> name of the runs that a killed or failed sync had to log; one of them may be half logged."""
+    """Key -> name of the runs that a killed or failed sync was to log; one of them may be half logged."""
     variants: dict[str, str] = field(default_factory=dict)
     """Variant -> MLflow's run id, in the order of `params.yaml`; without runs that were deleted in MLflow."""
 

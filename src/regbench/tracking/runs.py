@@ -74,9 +74,9 @@ class Tracker:
             Watcher(self.client, self.store, name, self.store.project / LIVE).forget()
 
     def end_abandoned(self, name: str, begun: Collection[str]) -> None:
-        """Mark as killed those of the runs `begun`, by key, that nobody can complete: their results are gone.
+        """Mark half-logged runs as killed; `begun` has the keys of runs whose results are gone.
 
-        Should the same results be made again, their runs are found and completed. Raises TrackingError as above.
+        If the same results come back, `log_missing` completes their runs. Raises TrackingError as above.
         """
         with explained():
             for ending in ("", *OTHERS) if begun else ():
