@@ -28,6 +28,8 @@ EVERY = 0.25
 """Seconds between two looks at the processes."""
 MEMORY_EVERY = 8
 """Of so many looks, one reads memory, which costs as much as all others together."""
+TABLE = b"| variant "
+"""Beginning of the table's header, in all versions."""
 EXPERIMENT = ("recipes", "augment", "model", "train", "seeds", "variants", "search")
 """Sections of the parameters that decide what is trained."""
 
@@ -35,15 +37,18 @@ EXPERIMENT = ("recipes", "augment", "model", "train", "seeds", "variants", "sear
 class StageWatch(threading.Thread):
     """Looks at the stages' processes below one process: how long each lasts, how much memory it and its children have.
 
-    Memory is the sum of proportional set sizes, so that what forked workers share counts once.
+    It also looks for the table that `compare` prints. Memory is the sum of proportional set sizes, so that what forked
+    workers share counts once.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, log: Path) -> None:
         super().__init__(daemon=True)
-        self.root = psutil.Process(root)
+        self.root, self.log = psutil.Process(root), log
         self.began = time.perf_counter()
         self.seen: dict[str, tuple[float, float, float]] = {}
         """First and last second seen, and most megabytes, by stage."""
+        self.table_seconds: float | None = None
+        """From the start until the log had the table."""
         self.cpu: dict[tuple[int, float], float] = {}
         """CPU seconds of each process when it was last seen, by its id and the time of its start."""
 
@@ -56,6 +61,8 @@ class StageWatch(threading.Thread):
         for number in itertools.count():
             if not self.root.is_running() or self.root.status() == psutil.STATUS_ZOMBIE:
                 return
+            if self.table_seconds is None and TABLE in self.log.read_bytes():
+                self.table_seconds = time.perf_counter() - self.began
             try:
                 for child in [self.root, *self.root.children(recursive=True)]:
                     self._count(child)
@@ -107,7 +114,7 @@ def measure(
     """Run `dvc repro` in a clone: once for all, then with nothing to do, then with one more seed.
 
     `training_cpu_seconds` are those of the epochs of all trainings and trials. `table_seconds` is the wall time until
-    the stage after `compare` begins, since `compare` prints the table. One more seed: of commits with a store only.
+    the table is printed. One more seed: of commits with a store only.
 
     Args:
         raw: raw data set (None: the embedded sample).
@@ -148,7 +155,7 @@ def measure(
             "seeds": len(params["seeds"]),
             "variants": len(params["variants"]),
             "wall_seconds": wall,
-            "table_seconds": watch.seen["track"][0] - watch.began,
+            "table_seconds": watch.table_seconds,
             "cpu_seconds": watch.cpu_seconds,
             "training_cpu_seconds": trained,
             "nothing_to_do_seconds": median(nothing),
@@ -185,14 +192,15 @@ def _repro(clone: Path) -> tuple[StageWatch, float]:
         "PYTHONPATH": str(clone / "src"),
     }
     start = time.perf_counter()
-    with (clone / "repro.log").open("ab") as log:
+    path = clone / "repro.log"
+    with path.open("wb") as log:
         process = subprocess.Popen([binaries / "dvc", "repro"], cwd=clone, stdout=log, stderr=log, env=environment)
-        watch = StageWatch(process.pid)
+        watch = StageWatch(process.pid, path)
         watch.start()
         code = process.wait()
     wall = time.perf_counter() - start
     if code:
-        raise BenchmarkError(f"dvc repro failed: {(clone / 'repro.log').read_text()[-2000:]}")
+        raise BenchmarkError(f"dvc repro failed: {path.read_text()[-2000:]}")
     return watch, wall
 
 

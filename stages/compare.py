@@ -1,11 +1,14 @@
-"""Compare the evaluated variants: tables, picture and pages, and the table on the terminal."""
+"""Compare the evaluated variants: the table on the terminal, then all tables, the picture and the pages."""
 
 from pathlib import Path
 
 from regbench.config.experiment import EvaluatedExperiment
 from regbench.config.loading import load_sections
 from regbench.config.tuned import with_tuned
-from regbench.report.page import write_reports
+from regbench.files import read_json
+from regbench.report.comparison import compare
+from regbench.report.summary import markdown
+from regbench.report.tables import required
 from stages import parser, run
 
 
@@ -20,7 +23,12 @@ def main() -> None:
     given = arguments.parse_args()
     # A searched variant counts as complex only by what is on after the search.
     experiment = with_tuned(load_sections(given.params, EvaluatedExperiment), given.tuned)
-    print(write_reports(experiment, given.data, given.evaluation, given.runs, given.timings, given.out))
+    data, comparison = required(given.data, read_json), compare(experiment, given.evaluation)
+    # Before the pages and pictures, which take seconds.
+    print(markdown(comparison, data), flush=True)
+    from regbench.report.page import write_reports
+
+    write_reports(experiment, comparison, data, given.evaluation, given.runs, given.timings, given.out)
 
 
 if __name__ == "__main__":

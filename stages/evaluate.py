@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from regbench.config.experiment import EvaluatedExperiment
-from regbench.config.loading import load_sections
-from regbench.engine.run import open_engine
-from regbench.evaluation.evaluate import evaluate_all
+from regbench.engine.local import start_server
 from stages import parser, run
 
 
@@ -16,6 +13,12 @@ def main() -> None:
     arguments.add_argument("out", type=Path, help="folder of predictions and scores")
     arguments.add_argument("metrics", type=Path, help="folder of a few numbers per variant, for `dvc metrics show`")
     given = arguments.parse_args()
+    start_server("regbench.evaluation.run_evaluation")  # It imports torch while this process imports the rest.
+    from regbench.config.experiment import EvaluatedExperiment
+    from regbench.config.loading import load_sections
+    from regbench.engine.run import open_engine
+    from regbench.evaluation.evaluate import evaluate_all
+
     experiment = load_sections(given.params, EvaluatedExperiment)
     with open_engine(experiment.compute) as engine:
         evaluate_all(engine, experiment, given.data, given.runs, given.out, given.metrics)

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from support.outputs import ROOT, small_params, write_outputs
 
+from regbench.files import read_json
 from regbench.report.comparison import compare
 from regbench.report.drawing import REST
 from regbench.report.page import write_reports
@@ -79,7 +80,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = small_params(VARIANTS)
     write_outputs(root, params)
     folders = (root / "evaluation", root / "runs", root / "timings", root / "reports")
-    write_reports(params, root / "data/report/report.json", *folders)
+    write_reports(params, compare(params, root / "evaluation"), read_json(root / "data/report/report.json"), *folders)
     return root
 
 

@@ -1,5 +1,6 @@
 """No executor changes a result: threads, processes, fresh interpreters, and workers that die."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -47,6 +48,15 @@ def test_fresh_interpreters_forked_workers_and_this_process_give_the_same_bytes(
         found.append(runs(tmp_path / kind))
     assert len(found[0]) == 5 * 4 * 2, "five files per run, four variants, two seeds"
     assert found[0] == found[1] == found[2]
+
+
+def test_workers_share_what_their_server_imported_without_a_thread_of_its_own() -> None:
+    with local_executor(1) as pool:
+        server = pool.submit(os.getppid).result()
+        assert pool.submit(eval, "'torch' in __import__('sys').modules").result()
+        names = [path.read_text().strip() for path in Path(f"/proc/{server}/task").glob("*/comm")]
+    # Those of OpenBLAS end before a fork; the one of pyarrow's allocator, jemalloc, knows about forks.
+    assert len([name for name in names if name != "jemalloc_bg_thd"]) == 1
 
 
 class Deadly:

@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, log_loss
 
 from regbench.config.evaluation import Evaluate
-from regbench.statistics.scores import HARDEST, calibration_error, confusion, headline, misclassified, score
+from regbench.statistics.calibration import calibration_error
+from regbench.statistics.scores import HARDEST, confusion, headline, misclassified, score
 
 RESULT = {
     "seed": 3,

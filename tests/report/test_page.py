@@ -23,12 +23,14 @@ from regbench.config.colours import COLOURS, colours
 from regbench.config.params import Params
 from regbench.config.tuned import write_tuned
 from regbench.config.variants import Variant
+from regbench.files import read_json
 from regbench.report.charts import error_chart, gain_chart
 from regbench.report.comparison import COLUMNS, compare
 from regbench.report.confusion_chart import PAIRS, confusion_chart
 from regbench.report.curve_charts import CURVES, dashes, first_picked, page_curves
 from regbench.report.drawing import DARK, PAPER, row_axis, to_spec
 from regbench.report.page import THUMBNAIL, dvc_page, thumbnail, write_reports
+from regbench.report.summary import markdown
 from regbench.report.tables import labelled, mean_curves, read_histories
 from regbench.tracking.settings import colour
 from stages import compare as compare_stage
@@ -56,9 +58,11 @@ def write(root: Path, names: tuple[str, ...] = ("baseline", "l2", "early_stoppin
 
 
 def reports(root: Path, names: tuple[str, ...] = ("baseline", "l2", "early_stopping"), out: str = "reports") -> str:
-    data = root / "data/report/report.json"
+    params, data = small_params(names), read_json(root / "data/report/report.json")
+    comparison = compare(params, root / "evaluation")
     folders = (root / "evaluation", root / "runs", root / "timings", root / out)
-    return write_reports(small_params(names), data, *folders)
+    write_reports(params, comparison, data, *folders)
+    return markdown(comparison, data)
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +331,18 @@ def test_stage_prints_the_table_and_writes_all_files(written: Path) -> None:
     assert "| variant        | test error % |" in done.stdout
     assert done.stderr == ""
     assert tuple(pd.read_csv(root / "o/comparison.csv").columns) == COLUMNS
+
+
+def test_stage_prints_the_table_before_it_writes_pages(
+    written: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, printed = written.parent, []
+    write_params(root, small_params())
+    monkeypatch.setattr("regbench.report.page.write_reports", lambda *_: printed.append(capsys.readouterr().out))
+    monkeypatch.setattr(sys, "argv", stage(root, "unwritten"))
+    compare_stage.main()
+    assert printed == [reports(root) + "\n"]
+    assert not (root / "unwritten").exists()
 
 
 @pytest.mark.parametrize(

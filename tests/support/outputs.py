@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from regbench.config.checking import load_params
 from regbench.config.params import Params
-from regbench.statistics.scores import reliability
+from regbench.statistics.calibration import reliability
 
 ROOT = Path(__file__).parents[2]
 Probabilities = NDArray[np.float32]

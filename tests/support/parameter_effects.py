@@ -40,7 +40,8 @@ from regbench.runtime import device as compute
 from regbench.runtime.arithmetic import prepare
 from regbench.runtime.hardware import Hardware
 from regbench.runtime.randomness import generator
-from regbench.statistics.scores import calibration_error, headline
+from regbench.statistics.calibration import calibration_error
+from regbench.statistics.scores import headline
 from regbench.statistics.units import Units
 from regbench.statistics.verdicts import judge
 from regbench.tracking.collection import read_records

@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import Any, Literal, TypeVar
 
 from regbench.runtime.processes import follow_parent
 
 Result = TypeVar("Result")
-PRELOADED = ["regbench.engine.preload"]
+PRELOADED = "regbench.engine.preload"
 
 
 class InlineExecutor:
@@ -32,6 +33,15 @@ class InlineExecutor:
         return future
 
 
+def start_server(*modules: str) -> None:
+    """Start the server that workers are forked from, unless it runs; it imports torch, then `modules`, meanwhile.
+
+    A stage calls this first, so that its own imports take place at the same time, on another core.
+    """
+    forkserver.set_forkserver_preload([PRELOADED, *modules])
+    forkserver.ensure_running()
+
+
 @contextmanager
 def local_executor(
     workers: int, method: Literal["forkserver", "spawn"] = "forkserver"
@@ -43,8 +53,9 @@ def local_executor(
     # With several threads, OpenMP's workers would spin at every barrier and starve a neighbour's; PyTorch reads this
     # when it is imported, in the server.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if method == "forkserver":
+        start_server()
     context = multiprocessing.get_context(method)
-    context.set_forkserver_preload(PRELOADED)
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _begin)
     try:

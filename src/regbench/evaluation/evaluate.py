@@ -15,7 +15,8 @@ from regbench.engine.run import Engine
 from regbench.engine.store import keep_only
 from regbench.evaluation.tasks import PROBABILITIES, ROBUSTNESS, EvaluationTask, evaluate_missing
 from regbench.files import read_array, read_json, write_array, write_csv, write_json
-from regbench.statistics.scores import confusion, headline, misclassified, reliability, score
+from regbench.statistics.calibration import reliability
+from regbench.statistics.scores import confusion, headline, misclassified, score
 
 
 @dataclass(frozen=True)

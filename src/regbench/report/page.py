@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from regbench.config.colours import colours
 from regbench.config.experiment import EvaluatedExperiment
-from regbench.files import atomic, read_array, read_json, write_csv, write_json
+from regbench.files import atomic, read_array, write_csv, write_json
 from regbench.report import charts, drawing
-from regbench.report.comparison import Comparison, compare
+from regbench.report.comparison import Comparison
 from regbench.report.comparison_json import to_json
 from regbench.report.confusion_chart import MATRIX, confusion_chart
 from regbench.report.curve_charts import first_picked, page_curves
@@ -43,33 +43,34 @@ THUMBNAIL = 48
 
 
 def write_reports(
-    params: EvaluatedExperiment, data: Path, evaluation: Path, runs: Path, timings: Path, out: Path
-) -> str:
-    """Write all tables, the picture and the pages of the comparison into `out`, and return it as Markdown.
+    params: EvaluatedExperiment,
+    comparison: Comparison,
+    data: dict[str, Any],
+    evaluation: Path,
+    runs: Path,
+    timings: Path,
+    out: Path,
+) -> None:
+    """Write all tables, the picture and the pages of the comparison into `out`.
 
-    `data` is data/report/report.json; `evaluation`, `runs` and `timings` are the folders of `evaluate` and `train`.
+    `data` is the content of data/report/report.json; `evaluation`, `runs` and `timings` are the folders of `evaluate`
+    and `train`.
     """
-    record = required(data, read_json)
-    comparison, histories, seconds = (
-        compare(params, evaluation),
-        read_histories(params, runs),
-        read_timings(params, timings),
-    )
+    histories, seconds = read_histories(params, runs), read_timings(params, timings)
     curves = mean_curves(histories)
     further = Further.read(params, comparison, evaluation)
-    text = markdown(comparison, record)
     write_csv(out / "comparison.csv", comparison.table)
     write_json(out / "comparison.json", to_json(comparison))
     write_csv(out / "curves.csv", curves)
     write_csv(out / "timings.csv", seconds)
     further.write(out)
     pages: dict[str, Callable[[], str]] = {
-        "comparison.md": lambda: text,
+        "comparison.md": lambda: markdown(comparison, data),
         "further.md": lambda: sections_markdown(further.sections()),
-        "comparison.html": lambda: html(comparison, record, curves, seconds, evaluation, further),
+        "comparison.html": lambda: html(comparison, data, curves, seconds, evaluation, further),
         "plots.html": dvc_page,
     }
-    bar = tqdm(total=len(pages) + 1 + len(params.names), desc="compare", unit="page", disable=None)
+    bar = tqdm(total=len(pages) + 1 + len(params.names), desc="compare", unit="page", leave=False, disable=None)
     # Altair's validation of every object takes a fifth of the time; a test validates all charts of a page.
     with bar, debug_mode(False), ThreadPoolExecutor(1) as renderer:
         # Native code renders a picture in a thread, while this thread builds the next chart.
@@ -83,7 +84,6 @@ def write_reports(
         for name, image in rendered.items():
             _write(out / name, image.result())
             bar.update()
-    return text
 
 
 def html(

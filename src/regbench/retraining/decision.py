@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.config.retraining import Gate
+from regbench.statistics.calibration import calibration_error
 from regbench.statistics.class_losses import class_losses
 from regbench.statistics.intervals import Difference, accuracy_interval, paired_difference
 from regbench.statistics.margins import above_margin
-from regbench.statistics.scores import calibration_error
 from regbench.statistics.units import Units
 
 

@@ -19,13 +19,16 @@ from regbench.search.study_files import frozen_study, importances
 
 matplotlib.use("Agg")
 DPI = 110
+CONTOURS = 10
+"""Complete trials from which contours are drawn: between fewer points they show the interpolation and nothing else."""
 
 
 def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list[Path]:
     """Draw what the study allows into `folder` and return the pictures.
 
-    Always the history and slices; with pruning the curves of trials; with several ranges their importances, contours
-    and parallel coordinates; with two objectives the Pareto front. A grid of two ranges is drawn as a table of colours.
+    Always the history and slices; with pruning the curves of trials; with several ranges their importances and
+    parallel coordinates, and contours from 10 complete trials on; with two objectives the Pareto front. A grid of two
+    ranges is drawn as a table of colours.
     """
     study = frozen_study(plan, trials)
     target: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": plan.search.objective}
@@ -37,8 +40,9 @@ def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list
     if any(trial.intermediate_values for trial in trials):
         drawn["curves"] = lambda: draw.plot_intermediate_values(study)
     if len(plan.space) > 1 and len(complete) > 1:
-        drawn["contour"] = lambda: draw.plot_contour(study, **target)
         drawn["parallel_coordinate"] = lambda: draw.plot_parallel_coordinate(study, **target)
+    if len(plan.space) > 1 and len(complete) >= CONTOURS:
+        drawn["contour"] = lambda: _contours(study, len(plan.space), **target)
     if plan.search.sampler == "grid" and len(plan.space) == 2:
         drawn["grid"] = lambda: draw_grid(plan, complete)
     if shares := importances(study):
@@ -47,6 +51,13 @@ def write_plots(folder: Path, plan: Plan, trials: Sequence[FrozenTrial]) -> list
         names: list[str] = [plan.search.objective, plan.search.second]
         drawn["pareto_front"] = lambda: draw.plot_pareto_front(study, target_names=names)
     return [_save(folder / f"{name}.png", function) for name, function in drawn.items()]
+
+
+def _contours(study: optuna.Study, ranges: int, **target: Any) -> None:
+    """Draw a panel for each pair of ranges, large enough for the names between them."""
+    size = max(6.4, 2.8 * ranges), max(4.8, 2.4 * ranges)
+    with pyplot.rc_context({"figure.figsize": size, "figure.constrained_layout.use": True}):
+        draw.plot_contour(study, **target)
 
 
 def _bars(shares: dict[str, float]) -> None:

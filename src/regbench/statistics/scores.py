@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import f1_score, log_loss
 
 from regbench.config.evaluation import Evaluate
+from regbench.statistics.calibration import calibration_error
 from regbench.statistics.intervals import accuracy_interval, mean_interval
 from regbench.statistics.units import Units
 
@@ -21,8 +23,6 @@ def score(
     error is in percent, log-loss in nats. `gap` is the accuracy on the whole unchanged train split minus the accuracy
     here, both with the weights of the best epoch. For an ensemble, `networks` is the number of its networks.
     """
-    from sklearn.metrics import log_loss
-
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(1, keepdims=True)  # float32 rows sum to one only nearly, and scikit-learn warns about this
     predicted = probabilities.argmax(1)
@@ -58,40 +58,9 @@ def balanced_accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -
 
 def _macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     """Return the mean F1 of the classes that have images; it is undefined for other classes. NaN without images."""
-    from sklearn.metrics import f1_score
-
     if not len(labels):
         return float("nan")
     return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0))
-
-
-def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> float:
-    """Return the expected calibration error (Guo et al. 2017): |confidence - accuracy| averaged over `bins`.
-
-    The bins are those of `reliability`, weighted by their number of images. In [0, 1]; NaN without images.
-
-    >>> sure = np.array([[0.9, 0.1]] * 10, dtype=np.float32)
-    >>> round(calibration_error(sure, np.array([0] * 7 + [1] * 3), bins=15), 3)
-    0.2
-    """
-    table = reliability(probabilities, labels, bins)
-    gaps = (table["accuracy"] - table["confidence"]).abs() * table["images"]
-    return float(gaps.sum() / len(labels)) if len(labels) else float("nan")
-
-
-def reliability(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int) -> pd.DataFrame:
-    """Return a row per nonempty bin: bin (from 0), images, and their mean confidence and accuracy, fractions.
-
-    The bins have equal width in the confidence of the predicted class; a bin includes its upper edge.
-    """
-    confidence = probabilities.max(1).astype(np.float64)
-    correct = probabilities.argmax(1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    images = np.bincount(place, minlength=bins)
-    held = np.flatnonzero(images)
-    sums = [np.bincount(place, weights=values, minlength=bins)[held] for values in (confidence, correct)]
-    means = [total / images[held] for total in sums]
-    return pd.DataFrame({"bin": held, "images": images[held], "confidence": means[0], "accuracy": means[1]})
 
 
 def headline(
