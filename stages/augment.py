@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from regbench.engine.local import start_server
+from regbench.config.augmentation import AugmentSections
+from regbench.config.compute import ComputeSections
+from regbench.config.loading import load_sections
+from regbench.engine.local import prepare_workers
 from stages import parser, run
 
 
@@ -11,15 +14,12 @@ def main() -> None:
     arguments.add_argument("data", type=Path, help="folder of the ingested splits")
     arguments.add_argument("out", type=Path, help="folder of the augmentations, one a recipe")
     given = arguments.parse_args()
-    start_server()  # It imports torch while this process imports the rest.
-    from regbench.config.augmentation import AugmentSections
-    from regbench.config.compute import ComputeSections
-    from regbench.config.loading import load_sections
+    sections = load_sections(given.params, AugmentSections)
+    compute = load_sections(given.params, ComputeSections).compute
+    prepare_workers(compute)
     from regbench.engine.augment import write_augmentations
     from regbench.engine.run import open_engine
 
-    sections = load_sections(given.params, AugmentSections)
-    compute = load_sections(given.params, ComputeSections).compute
     with open_engine(compute, most=len(sections.recipes)) as engine:
         write_augmentations(engine, sections.recipes, sections.augment, given.data, given.out)
 

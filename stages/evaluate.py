@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from regbench.engine.local import start_server
+from regbench.config.experiment import EvaluatedExperiment
+from regbench.config.loading import load_sections
+from regbench.engine.local import prepare_workers
 from stages import parser, run
 
 
@@ -13,13 +15,11 @@ def main() -> None:
     arguments.add_argument("out", type=Path, help="folder of predictions and scores")
     arguments.add_argument("metrics", type=Path, help="folder of a few numbers per variant, for `dvc metrics show`")
     given = arguments.parse_args()
-    start_server("regbench.evaluation.run_evaluation")  # It imports torch while this process imports the rest.
-    from regbench.config.experiment import EvaluatedExperiment
-    from regbench.config.loading import load_sections
+    experiment = load_sections(given.params, EvaluatedExperiment)
+    prepare_workers(experiment.compute, "regbench.evaluation.run_evaluation")
     from regbench.engine.run import open_engine
     from regbench.evaluation.evaluate import evaluate_all
 
-    experiment = load_sections(given.params, EvaluatedExperiment)
     with open_engine(experiment.compute) as engine:
         evaluate_all(engine, experiment, given.data, given.runs, given.out, given.metrics)
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from regbench.engine.local import start_server
+from regbench.config.experiment import Experiment
+from regbench.config.loading import load_sections
+from regbench.config.tuned import with_tuned
+from regbench.engine.local import prepare_workers
 from regbench.layout import LIVE
 from stages import parser, run
 
@@ -16,14 +19,11 @@ def main() -> None:
     arguments.add_argument("timings", type=Path, help="folder with a CSV file per variant: seconds of each epoch")
     arguments.add_argument("--live", type=Path, default=LIVE, help="default: %(default)s, for `regbench watch`")
     given = arguments.parse_args()
-    start_server()  # It imports torch while this process imports the rest.
-    from regbench.config.experiment import Experiment
-    from regbench.config.loading import load_sections
-    from regbench.config.tuned import with_tuned
+    experiment = with_tuned(load_sections(given.params, Experiment), given.tuned)
+    prepare_workers(experiment.compute)
     from regbench.engine.pipeline import train_variants
     from regbench.engine.run import open_engine
 
-    experiment = with_tuned(load_sections(given.params, Experiment), given.tuned)
     with open_engine(experiment.compute) as engine:
         train_variants(engine, experiment, given.data, given.augmented, given.out, given.timings, given.live)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from regbench.config.experiment import SearchedExperiment
 from regbench.config.loading import load_sections
 from regbench.config.tuned import write_tuned
-from regbench.engine.local import start_server
+from regbench.engine.local import prepare_workers
 from regbench.engine.store import keep_only
 from stages import parser, run
 
@@ -20,9 +20,9 @@ def main() -> None:
     given = arguments.parse_args()
     experiment = load_sections(given.params, SearchedExperiment)
     if any(variant.ranges for variant in experiment.variants.values()):
-        start_server("regbench.search.study", "regbench.search.trainer")
+        prepare_workers(experiment.compute, "regbench.search.study", "regbench.search.trainer")
         from regbench.engine.run import open_engine
-        from regbench.search.tune import tune  # optuna and matplotlib take seconds to load; torch is loaded meanwhile
+        from regbench.search.tune import tune  # optuna and matplotlib take seconds to load
 
         with open_engine(experiment.compute) as engine:
             tune(engine, experiment, given.data, given.augmented, given.out, given.studies, given.journal)

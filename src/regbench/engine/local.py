@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 from typing import Any, Literal, TypeVar
 
+from regbench.config.compute import Compute
 from regbench.runtime.processes import follow_parent
 
 Result = TypeVar("Result")
@@ -33,11 +34,16 @@ class InlineExecutor:
         return future
 
 
-def start_server(*modules: str) -> None:
-    """Start the server that workers are forked from, unless it runs; it imports torch, then `modules`, meanwhile.
+def prepare_workers(compute: Compute, *modules: str) -> None:
+    """Begin to import what workers on this machine need, torch and `modules`; this process can do the same meanwhile.
 
-    A stage calls this first, so that its own imports take place at the same time, on another core.
+    Without a call, the imports begin when `local_executor` is entered.
     """
+    if compute.executor == "local":
+        _start_server(*modules)
+
+
+def _start_server(*modules: str) -> None:
     forkserver.set_forkserver_preload([PRELOADED, *modules])
     forkserver.ensure_running()
 
@@ -54,7 +60,7 @@ def local_executor(
     # when it is imported, in the server.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if method == "forkserver":
-        start_server()
+        _start_server()
     context = multiprocessing.get_context(method)
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _begin)

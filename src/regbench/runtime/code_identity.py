@@ -5,7 +5,7 @@ Comments, docstrings and formatting are no part of it, so that rewording one doe
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,13 +43,15 @@ def import_closure(module: Path, roots: Sequence[Path], within: Path | None = No
     """
     folders = [root.resolve() for root in roots]
     limits = folders if within is None else [within.resolve()]
+    # Most imports are of libraries: no file is looked for where nothing has the name of the first part.
+    own = {folder: {path.stem for path in folder.iterdir()} for folder in folders}
     seen: set[Path] = set()
     waiting = [module.resolve()]
     while waiting:
         file = waiting.pop()
         if file not in seen:
             seen.add(file)
-            found = {path.resolve() for path in _loaded_with(file, folders) if path.is_file()}
+            found = {path.resolve() for path in _loaded_with(file, own) if path.is_file()}
             waiting += [path for path in found if any(map(path.is_relative_to, limits))]
     return frozenset(seen)
 
@@ -97,15 +99,18 @@ def module_file(folder: Path, parts: Sequence[str]) -> Path:
     return package if package.is_file() or not parts else folder.joinpath(*parts).with_suffix(".py")
 
 
-def _loaded_with(file: Path, roots: Sequence[Path]) -> Iterator[Path]:
-    """Yield candidate files of the modules that Python loads for this one; names that are no modules have no file."""
+def _loaded_with(file: Path, roots: Mapping[Path, Collection[str]]) -> Iterator[Path]:
+    """Yield candidate files of the modules that Python loads for this one; names that are no modules have no file.
+
+    `roots` has the names of what is in each of them, without suffix.
+    """
     around = [root for root in roots if file.is_relative_to(root)]
     if around:
         root = max(around, key=lambda path: len(path.parts))
         packages = file.relative_to(root).parents
         yield from (root / package / "__init__.py" for package in packages if package.parts)
     for level, parts in _code(file).imports:
-        folders = [file.parents[level - 1]] if level else roots
+        folders = [file.parents[level - 1]] if level else [root for root, own in roots.items() if parts[0] in own]
         yield from (module_file(folder, parts) for folder in folders)
 
 
