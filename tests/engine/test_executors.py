@@ -59,6 +59,14 @@ def test_workers_share_what_their_server_imported_without_a_thread_of_its_own() 
     assert len([name for name in names if name != "jemalloc_bg_thd"]) == 1
 
 
+def test_ctrl_c_does_not_reach_the_server_even_while_it_imports() -> None:
+    with local_executor(1) as pool:
+        status = Path(f"/proc/{pool.submit(os.getppid).result()}/status").read_text()
+    blocked = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk"))
+    assert int(blocked, 16) & 1 << signal.SIGINT - 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 class Deadly:
     """Kills the worker that gets the training of a variant."""
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, Literal, TypeVar
 
 from regbench.config.compute import Compute
@@ -45,7 +45,14 @@ def prepare_workers(compute: Compute, *modules: str) -> None:
 
 def _start_server(*modules: str) -> None:
     forkserver.set_forkserver_preload([PRELOADED, *modules])
-    forkserver.ensure_running()
+    # First, since its start would unblock the signal.
+    resource_tracker.ensure_running()
+    # The server inherits this: Ctrl-C, which its owner handles, would print a traceback of its imports.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @contextmanager

@@ -5,14 +5,12 @@ imported: after a fork, a worker would wait for a lock that such a thread held.
 """
 
 import gc
-import signal
 
 from regbench.runtime.processes import follow_parent
 
 # Workers are the server's children and die with it; it would outlive a process that is killed, since they hold the pipe
-# whose end it waits for. And Ctrl-C, which its owner handles, would print a traceback of an import.
+# whose end it waits for.
 follow_parent()
-signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 import regbench.engine.stored_training  # noqa: E402, F401
 
