@@ -1,5 +1,6 @@
-"""Commands that run out of memory, for real: a limit of the operating system refuses what they ask for."""
+"""Commands that run out of memory, for real, since a limit refuses what they ask for; and commands that get Ctrl-C."""
 
+import signal
 import subprocess
 import sys
 
@@ -31,3 +32,18 @@ def test_memory_that_is_refused_is_one_line_with_its_cure(module: str, call: str
     command = [sys.executable, "-c", LIMITED.format(module=module, call=call)]
     done = subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (1, f"{OUT_OF_MEMORY}\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "said"),
+    [
+        ("import signal, stages; signal.raise_signal(signal.SIGINT)", -signal.SIGINT, ""),
+        ("import signal, stages; stages.run(lambda: signal.raise_signal(signal.SIGINT))", 130, "interrupted\n"),
+    ],
+)
+def test_ctrl_c_prints_no_traceback_while_a_stage_imports_or_runs(code: str, exit_code: int, said: str) -> None:
+    # A shell that starts tests in the background has them ignore the signal, and a process inherits this.
+    command = [sys.executable, "-c", f"import signal; signal.signal(2, signal.default_int_handler); {code}"]
+    stage = {**environment(ROOT), "DVC_STAGE": "train"}
+    done = subprocess.run(command, cwd=ROOT, env=stage, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (exit_code, said)

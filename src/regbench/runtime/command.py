@@ -39,11 +39,16 @@ def prepare_process() -> None:
     # Processes that a DVC stage starts die with it.
     if "DVC_STAGE" in os.environ:
         follow_parent()
+        # Until `run` handles it, Ctrl-C would print the traceback of an import.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(command: Callable[[], object]) -> None:
     """Run a command; a failure that has an explanation is printed without a traceback and sets the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         command()
     except RegbenchError as error:
