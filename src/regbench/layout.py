@@ -13,7 +13,7 @@ STATE = Path(".regbench")
 LIVE = STATE / "live"
 """Folder of the files that running trainings write."""
 STORE = STATE / "store"
-"""Store of finished trainings, augmentations and evaluations, by content; see `regbench.engine.store`."""
+"""Store of finished trainings and what is made of them, by content; see `regbench.engine.store`."""
 TRIALS = STATE / "studies.journal"
 """Optuna's journal of all searches."""
 

@@ -1,10 +1,15 @@
 """The folder of a logged model: the graph is traced once an architecture, the weights are each model's own."""
 
+import filecmp
 import io
 import os
+import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +26,9 @@ from numpy.typing import NDArray
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
-from regbench.tracking import image_classifier
-from regbench.tracking.model_folder import ModelFolders
+from regbench.networks.served import Probabilities
+from regbench.tracking import image_classifier, model_folder, model_template
+from regbench.tracking.model_folder import GRAPH, TEMPLATES, ModelFolders, replace_weights
 from regbench.tracking.run_record import Network
 
 PLAIN = Architecture(("a", "b", "c"), 1, 4, 4, (8, 6))
@@ -55,9 +61,10 @@ def save_random(folder: Path, architecture: Architecture, seed: int) -> Network:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     """Two models of each architecture, written in turns."""
-    top, writer = tmp_path_factory.mktemp("folders"), ModelFolders()
+    top = tmp_path_factory.mktemp("folders")
     written = {}
     for seed in (1, 2):
+        writer = ModelFolders(top / "store")
         for name, architecture in ARCHITECTURES.items():
             network = save_random(top / f"saved-{name}-{seed}", architecture, seed)
             path = top / f"logged-{name}-{seed}"
@@ -94,6 +101,57 @@ def test_folder_names_its_own_run_and_model(folders: Folders) -> None:
     assert described["wide", 1].metadata == {"classes": ["a", "b"], "image": [3, 4, 5]}
     assert described["wide", 1].signature.outputs.input_names() == ["label", "probabilities"]
     assert len({model.model_uuid for model in described.values()}) == len(folders)
+
+
+def test_a_graph_is_traced_once_an_architecture_and_kept_for_later_syncs(folders: Folders, tmp_path: Path) -> None:
+    network, first = folders["plain", 1]
+    store = first.parent / "store"
+    assert len(list((store / TEMPLATES).iterdir())) == len(ARCHITECTURES)
+    code = """if True:
+        import sys
+        from pathlib import Path
+        import numpy as np
+        from regbench.tracking.model_folder import ModelFolders
+        from regbench.tracking.run_record import Network
+        store, saved, out, shape = sys.argv[1:]
+        network = Network(Path(saved), 0, np.zeros(eval(shape), dtype=np.uint8))
+        ModelFolders(Path(store)).write(Path(out), network, "later", "m-later", "place")
+        print(*{"torch._dynamo", "mlflow.pytorch"} & sys.modules.keys())
+    """
+    given = [str(store), str(network.folder), str(tmp_path / "later"), str(network.example.shape)]
+    ran = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
+    assert filecmp.cmp(tmp_path / "later" / GRAPH, first / GRAPH, shallow=False)
+
+
+@pytest.mark.parametrize("changed", ["classes", "example", "version"])
+def test_another_architecture_example_or_library_gets_a_template_of_its_own(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Network] = []
+    monkeypatch.setattr(model_template, "write_template", lambda folder, network: made.append(network))
+    writer, network = ModelFolders(tmp_path / "store"), save_random(tmp_path / "saved", PLAIN, 1)
+    trained = load_model(network.folder)
+    place = writer.template(trained, network)
+    assert writer.template(trained, network) == place and len(made) == 1
+    if changed == "classes":
+        trained = Classifier(replace(PLAIN, classes=("a", "b", "z")))
+    elif changed == "example":
+        network = replace(network, example=network.example + 1)
+    else:
+        monkeypatch.setattr(model_folder, "version", lambda name: "0")
+    assert writer.template(trained, network) != place and len(made) == 2
+
+
+@pytest.mark.fault
+def test_weights_of_another_size_are_no_copy_of_a_graph(folders: Folders, tmp_path: Path) -> None:
+    network, path = folders["plain", 1]
+    weights = Probabilities(load_model(network.folder)).state_dict()
+    replace_weights(path / GRAPH, weights, tmp_path / "same.pt2")
+    assert filecmp.cmp(path / GRAPH, tmp_path / "same.pt2", shallow=False)
+    name = next(name for name, weight in weights.items() if weight.numel())
+    with pytest.raises(ValueError, match=rf"{re.escape(name)}: \d+ bytes, and \d+ in the exported graph"):
+        replace_weights(path / GRAPH, weights | {name: torch.cat([weights[name]] * 2)}, tmp_path / "larger.pt2")
 
 
 def test_folder_holds_no_pickled_module_and_no_code_but_ours(folders: Folders) -> None:

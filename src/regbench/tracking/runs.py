@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regbench.errors import TrackingError
-from regbench.layout import LIVE
+from regbench.layout import LIVE, STORE
 from regbench.tracking.client import open_client, write_shared
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import NOTE, OTHERS, Experiments
@@ -162,7 +162,7 @@ class Tracker:
     def _models(self) -> "ModelLogger":
         from regbench.tracking.logged_model import ModelLogger  # imports torch
 
-        return ModelLogger(self.client)
+        return ModelLogger(self.client, self.store.project / STORE)
 
     def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
         """Return the tags that depend on the other runs of the comparison; they may change."""
