@@ -2,19 +2,36 @@
 
 import re
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
 
+from regbench.engine.store import Store
+from regbench.files import digest
+from regbench.layout import STORE
+
 CODE = re.compile("`([^`]+)`")
+SCRIPTS = "scripts"
+"""Kind of the store's entries."""
+ENTRY_POINT = "window.vegaEmbed = vegaEmbed;"
+"""What the bundled script does."""
 
 
 @cache
-def library() -> Markup:
-    """Return Vega, Vega-Lite and vegaEmbed as one script; cached, since bundling takes about two seconds."""
-    import vl_convert
+def library(results: Path = STORE) -> Markup:
+    """Return Vega, Vega-Lite and vegaEmbed as one script.
 
-    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    The project's store `results` keeps it, since bundling takes about two seconds.
+    """
+    store, name = Store(results), digest([version("vl-convert-python"), ENTRY_POINT])
+    if store.find(SCRIPTS, name) is None:
+        import vl_convert
+
+        with store.write(SCRIPTS, name) as folder:
+            (folder / "bundle.js").write_bytes(vl_convert.javascript_bundle(ENTRY_POINT).encode())
+    return Markup((store.place(SCRIPTS, name) / "bundle.js").read_bytes().decode())
 
 
 @cache
