@@ -25,6 +25,8 @@ Sides = Literal[1, 2]
 _NODES = np.linspace(-7, 7, 71)
 _WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
 _LARGEST = 0.95**0.5
+_NUMBERS = 10_000
+"""Numbers that are computed at once, about."""
 
 
 def joint_confidence(limit: Floats, groups: Sequence[Floats], sides: Sides = 2) -> Floats:
@@ -37,11 +39,16 @@ def joint_confidence(limit: Floats, groups: Sequence[Floats], sides: Sides = 2) 
         loadings = np.minimum(group, _LARGEST)
         rest = np.sqrt(1 - loadings**2)
         held = np.zeros_like(limit)
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-            below = ndtr((limit[..., np.newaxis] - loadings * node) / rest)
+        # Many nodes at once where the arrays are small: the time then goes into calls, not into numbers.
+        at_once = max(1, _NUMBERS // max(1, rest.size))
+        for start in range(0, len(_NODES), at_once):
+            nodes, weights = (grid[start : start + at_once] for grid in (_NODES, _WEIGHTS))
+            shifts = np.multiply.outer(nodes, loadings)
+            below = ndtr((limit[..., np.newaxis] - shifts) / rest)
             if sides == 2:
-                below = below - ndtr((-limit[..., np.newaxis] - loadings * node) / rest)
-            held += weight * below.prod(-1)
+                below = below - ndtr((-limit[..., np.newaxis] - shifts) / rest)
+            for weight, product in zip(weights, below.prod(-1), strict=True):
+                held = held + weight * product
         total = total * held
     return total
 
