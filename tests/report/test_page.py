@@ -91,7 +91,7 @@ def test_equal_inputs_give_equal_bytes(written: Path) -> None:
 
 def test_timings_touch_no_result(written: Path, tmp_path: Path) -> None:
     root = tmp_path
-    write(root)
+    write_outputs(root, small_params())
     table = pd.read_csv(root / "timings/l2.csv")
     table.assign(wall_seconds=table["wall_seconds"] + 1).to_csv(root / "timings/l2.csv", index=False)
     reports(root)

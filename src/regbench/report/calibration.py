@@ -56,15 +56,15 @@ def calibration_chart(found: pd.DataFrame, comparison: Comparison) -> ChartType:
         y=alt.Y("accuracy:Q", title=None, scale=unit, axis=ticks),
     )
     sized = base.mark_point(color=TELLING, filled=True, opacity=0.8).encode(
-        x="confidence:Q",
-        y="accuracy:Q",
+        x=alt.X("confidence:Q"),
+        y=alt.Y("accuracy:Q"),
         size=alt.Size(
             "images:Q",
             title="images",
             scale=alt.Scale(type="log", range=[8, 120]),
             legend=alt.Legend(orient="top", tickCount=3),
         ),
-        tooltip=["variant:N", alt.Tooltip("images:Q", format=","), *numbers],
+        tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("images:Q", format=","), *numbers],
     )
     part = f" (best {MOST} and {comparison.baseline})" if len(shown) < len(comparison.order) else ""
     title = f"accuracy over confidence, {comparison.split} images, all seeds{part}"

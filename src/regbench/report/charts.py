@@ -26,7 +26,7 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
     reference = alt.Chart(inline(table[table["variant"] == comparison.baseline]))
     base = alt.Chart(inline(table[table["variant"].isin(shown)])).encode(y=rows)
     seeds = alt.Chart(inline(comparison.seed_errors[comparison.seed_errors["variant"].isin(shown)]))
-    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high"))]
+    tooltip = [alt.Tooltip("variant:N"), *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high"))]
     # Two lines: one line would be wider than the chart on a phone.
     title = [f"{comparison.measure}, %", f"{100 * comparison.confidence:g} % interval; rings: seeds"]
     ticks = row_axis(len(shown), width)
@@ -34,11 +34,13 @@ def error_chart(comparison: Comparison, shown: list[str], width: int | None = No
         reference.mark_rule(strokeDash=[4, 3], color=GREY).encode(
             x=alt.X("error:Q", scale=alt.Scale(zero=False, padding=12))
         ),
-        base.mark_rule(strokeWidth=2.5, color=INK).encode(x=alt.X("low:Q", title=title, axis=ticks), x2="high:Q"),
-        seeds.mark_point(size=20, filled=True, fill=PAPER, stroke=GREY, strokeWidth=1, opacity=1).encode(
-            y=rows, x="error_percent:Q"
+        base.mark_rule(strokeWidth=2.5, color=INK).encode(
+            x=alt.X("low:Q", title=title, axis=ticks), x2=alt.X2("high:Q")
         ),
-        base.mark_point(size=75, filled=True, color=INK, opacity=1).encode(x="error:Q", tooltip=tooltip),
+        seeds.mark_point(size=20, filled=True, fill=PAPER, stroke=GREY, strokeWidth=1, opacity=1).encode(
+            y=rows, x=alt.X("error_percent:Q")
+        ),
+        base.mark_point(size=75, filled=True, color=INK, opacity=1).encode(x=alt.X("error:Q"), tooltip=tooltip),
     )
     described = f"{comparison.measure}, %, with its interval and seeds, of each variant, best first"
     return wide(layers.properties(height=row_height(len(shown)), title="Error", description=described), width)
@@ -69,11 +71,17 @@ def gain_chart(comparison: Comparison, shown: list[str], width: int | None = Non
     base = alt.Chart(inline(table)).encode(y=_rows(shown), color=colour)
     title = ["points less error", "blue: significant"]
     x = alt.X("low:Q", title=title, axis=row_axis(len(shown), width))
-    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high")), "verdict:N"]
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("gain", "low", "high")),
+        alt.Tooltip("verdict:N"),
+    ]
     layers = alt.layer(
-        alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),
-        base.mark_rule(strokeWidth=2.5).encode(x=x, x2="high:Q"),
-        base.mark_point(size=75, filled=True, opacity=1).encode(x="gain:Q", shape=shape, tooltip=tooltip),
+        alt.Chart(inline(pd.DataFrame({"zero": [0]})))
+        .mark_rule(strokeDash=[4, 3], color=GREY)
+        .encode(x=alt.X("zero:Q")),
+        base.mark_rule(strokeWidth=2.5).encode(x=x, x2=alt.X2("high:Q")),
+        base.mark_point(size=75, filled=True, opacity=1).encode(x=alt.X("gain:Q"), shape=shape, tooltip=tooltip),
     ).properties(
         height=row_height(len(shown)),
         title=f"Gain over {comparison.baseline}",

@@ -66,15 +66,18 @@ def compression_charts(found: pd.DataFrame, comparison: Comparison) -> tuple[Cha
         y=rows, color=alt.when(alt.datum["sparse"]).then(alt.value(TELLING)).otherwise(alt.value(GREY))
     )
     numbers = {"megabytes": "MB", "error_percent": "error, %", "zero_weights": "zeros"}
-    tooltip = ["variant:N", *(alt.Tooltip(f"{name}:Q", title=title, format=".2f") for name, title in numbers.items())]
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        *(alt.Tooltip(f"{name}:Q", title=title, format=".2f") for name, title in numbers.items()),
+    ]
     ticks = row_axis(len(order), None)
     sizes = base.mark_bar(height={"band": 0.6}).encode(
         x=alt.X("megabytes:Q", title="compressed weights, MB", axis=ticks), tooltip=tooltip
     )
     error = alt.X("low:Q", title=f"{comparison.measure}, %", scale=alt.Scale(zero=False, padding=12), axis=ticks)
     errors = alt.layer(
-        base.mark_rule(strokeWidth=2.5).encode(x=error, x2="high:Q"),
-        base.mark_point(size=75, filled=True, opacity=1).encode(x="error_percent:Q", tooltip=tooltip),
+        base.mark_rule(strokeWidth=2.5).encode(x=error, x2=alt.X2("high:Q")),
+        base.mark_point(size=75, filled=True, opacity=1).encode(x=alt.X("error_percent:Q"), tooltip=tooltip),
     )
     height = row_height(len(order))
     return (

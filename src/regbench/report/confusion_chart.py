@@ -50,7 +50,7 @@ def pair_bars(base: alt.Chart, width: int | None = None) -> ChartType:
                 axis=alt.Axis(tickCount=few_ticks(width), labelExpr=WHOLE),
             ),
             y=alt.Y("pair:N", title=None, sort=alt.EncodingSortField("count", order="descending")),
-            tooltip=["actual:N", "predicted:N", "count:Q"],
+            tooltip=[alt.Tooltip("actual:N"), alt.Tooltip("predicted:N"), alt.Tooltip("count:Q")],
         )
         .properties(height=18 * PAIRS, description="Pairs of classes that are confused most, all seeds")
     )
@@ -62,7 +62,12 @@ def _matrix(base: alt.Chart, classes: Sequence[str]) -> ChartType:
     base = base.encode(
         x=alt.X("predicted:N", title="predicted", scale=scale, sort=None, axis=class_axis(classes)),
         y=alt.Y("actual:N", title="actual", scale=scale, sort=None, axis=alt.Axis(labelOverlap=False)),
-        tooltip=["actual:N", "predicted:N", "count:Q", alt.Tooltip("share:Q", title="% of class", format=".2f")],
+        tooltip=[
+            alt.Tooltip("actual:N"),
+            alt.Tooltip("predicted:N"),
+            alt.Tooltip("count:Q"),
+            alt.Tooltip("share:Q", title="% of class", format=".2f"),
+        ],
     )
     legend = alt.Legend(orient="top", gradientLength=140)
     wrong = alt.Color(
@@ -73,7 +78,7 @@ def _matrix(base: alt.Chart, classes: Sequence[str]) -> ChartType:
         base.transform_filter("datum.actual == datum.predicted").mark_rect(color=RIGHT),
     ]
     if len(classes) <= NUMBERED:
-        layers.append(base.mark_text(fontSize=11, color=INK).encode(text="count:Q"))
+        layers.append(base.mark_text(fontSize=11, color=INK).encode(text=alt.Text("count:Q")))
     height = len(classes) * max(16, min(30, 600 // len(classes)))
     return alt.layer(*layers).properties(height=height, description="Confusion matrix of one variant, all seeds")
 

@@ -38,9 +38,9 @@ def curve_chart(rows: pd.DataFrame, key: str, variant: str, measure: str) -> Cha
     numbers = [alt.Tooltip(f"{name}:Q", format=".2f") for name in ("error", "low", "high")]
     chosen = pd.DataFrame({"position": [positions[value] for value in rows.loc[rows["chosen"], "value"]]})
     return alt.layer(
-        base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="error, %", scale=scale), y2="high:Q"),
+        base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="error, %", scale=scale), y2=alt.Y2("high:Q")),
         base.mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=50)).encode(
-            y=alt.Y("error:Q", scale=scale), tooltip=["split:N", "value:Q", *numbers]
+            y=alt.Y("error:Q", scale=scale), tooltip=[alt.Tooltip("split:N"), alt.Tooltip("value:Q"), *numbers]
         ),
         alt.Chart(inline(chosen)).mark_rule(strokeDash=[4, 3], color="#333").encode(x=x),
     ).properties(

@@ -64,14 +64,19 @@ def curve_chart(
     base = alt.Chart(inline(curves[["variant", "epoch", "seeds", column]])).encode(
         x=_epochs(comparison, curves, width), y=_values(curves, column)
     )
-    tooltip = ["variant:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".4f"), "seeds:Q"]
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("epoch:Q"),
+        alt.Tooltip(f"{column}:Q", format=".4f"),
+        alt.Tooltip("seeds:Q"),
+    ]
     hue, dash = _signs(comparison.variants, picked)
     # One epoch makes no line.
     point = alt.OverlayMarkDef(size=40) if curves.groupby("variant").size().min() == 1 else False
     layers = [
         base.transform_filter(f"!({is_picked})")
         .mark_line(strokeWidth=1, color=REST, point=point)
-        .encode(detail="variant:N", tooltip=tooltip),
+        .encode(detail=alt.Detail("variant:N"), tooltip=tooltip),
         base.transform_filter(is_picked)
         .mark_line(strokeWidth=2, point=point)
         .encode(color=hue, strokeDash=dash, tooltip=tooltip),

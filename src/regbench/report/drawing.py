@@ -1,4 +1,7 @@
-"""Style and output of charts: colours, axes, Vega-Lite for a browser, PNG for a document."""
+"""Style and output of charts: colours, axes, Vega-Lite for a browser, PNG for a document.
+
+Charts name the class of each channel, as in `alt.X("error:Q")`: for a string alone Altair needs 10 ms to find it.
+"""
 
 import io
 from collections.abc import Sequence

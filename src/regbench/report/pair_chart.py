@@ -27,7 +27,7 @@ def pair_chart(rows: pd.DataFrame, split: str) -> ChartType:
         errors.mark_rule(strokeWidth=2.5, color=INK).encode(
             y=y(True),
             x=alt.X("error_low:Q", title=f"{split} error, %, with interval", axis=ticks),
-            x2="error_high:Q",
+            x2=alt.X2("error_high:Q"),
         ),
         errors.mark_point(size=75, filled=True, color=INK, opacity=1).encode(
             y=y(True), x=alt.X("error:Q", scale=alt.Scale(zero=False, padding=12))
@@ -38,9 +38,13 @@ def pair_chart(rows: pd.DataFrame, split: str) -> ChartType:
     compared = alt.Chart(inline(rows[["name", *COLUMNS[4:]]].dropna())).encode(y=y(False), color=colour)
     title = "points less error; blue: significant"
     right = alt.layer(
-        alt.Chart(inline(pd.DataFrame({"zero": [0]}))).mark_rule(strokeDash=[4, 3], color=GREY).encode(x="zero:Q"),
-        compared.mark_rule(strokeWidth=2.5).encode(x=alt.X("gain_low:Q", title=title, axis=ticks), x2="gain_high:Q"),
-        compared.mark_point(size=75, filled=True, opacity=1).encode(x="gain:Q", shape=shape),
+        alt.Chart(inline(pd.DataFrame({"zero": [0]})))
+        .mark_rule(strokeDash=[4, 3], color=GREY)
+        .encode(x=alt.X("zero:Q")),
+        compared.mark_rule(strokeWidth=2.5).encode(
+            x=alt.X("gain_low:Q", title=title, axis=ticks), x2=alt.X2("gain_high:Q")
+        ),
+        compared.mark_point(size=75, filled=True, opacity=1).encode(x=alt.X("gain:Q"), shape=shape),
     )
     height = row_height(len(rows))
     return alt.hconcat(

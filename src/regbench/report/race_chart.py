@@ -33,11 +33,14 @@ def race_chart(seen: pd.DataFrame, margin: float, unit: str) -> ChartType:
     numbers = [alt.Tooltip(f"{name}:Q", format="+.3f") for name in ("gain", "low", "high")]
     panel = alt.layer(
         # Aggregates: otherwise each row of the table would draw the band again.
-        base.mark_rect(color=EQUAL, opacity=0.15).encode(y="min(less):Q", y2="max(margin):Q"),
-        base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="mean(zero):Q"),
-        base.mark_rule(strokeWidth=2.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
+        base.mark_rect(color=EQUAL, opacity=0.15).encode(y=alt.Y("min(less):Q"), y2=alt.Y2("max(margin):Q")),
+        base.mark_rule(color=GREY, strokeDash=[4, 3]).encode(y=alt.Y("mean(zero):Q")),
+        base.mark_rule(strokeWidth=2.5).encode(x=x, y=alt.Y("low:Q", title=None), y2=alt.Y2("high:Q"), color=colour),
         base.mark_point(filled=True, size=55, opacity=1).encode(
-            x=x, y="gain:Q", color=colour, tooltip=["variant:N", "seeds:Q", *numbers, "verdict:N"]
+            x=x,
+            y=alt.Y("gain:Q"),
+            color=colour,
+            tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("seeds:Q"), *numbers, alt.Tooltip("verdict:N")],
         ),
     ).properties(width=140, height=150)
     return panels(panel, order, f"gain over the baseline, {unit}, by seeds", 200)

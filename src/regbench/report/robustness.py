@@ -52,7 +52,10 @@ def robustness_chart(found: pd.DataFrame, order: list[str]) -> ChartType:
     )
     names = {"error_percent": "error, %", "low": "low", "high": "high"}
     numbers = [alt.Tooltip(f"{name}:Q", title=title, format=".1f") for name, title in names.items()]
-    cells = base.mark_rect().encode(color=colour, tooltip=["variant:N", "corruption:N", "severity:O", *numbers])
+    cells = base.mark_rect().encode(
+        color=colour,
+        tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("corruption:N"), alt.Tooltip("severity:O"), *numbers],
+    )
     text = base.mark_text(fontSize=11, color=INK).encode(text=alt.Text("error_percent:Q", format=".0f"))
     severities = found["severity"].nunique()
     cell = 34

@@ -66,7 +66,7 @@ def _losses(epochs: alt.X, point: bool) -> ChartType:
             x=epochs,
             y=alt.Y("nats:Q", title=None),
             color=colour.legend(title=None, orient="bottom"),
-            detail="seed:N",
+            detail=alt.Detail("seed:N"),
         )
         .properties(width=300, height=280, title="Loss, nats")
     )
@@ -77,7 +77,7 @@ def _gap(epochs: alt.X, point: bool) -> ChartType:
     lines: ChartType = (
         alt.Chart(alt.NamedData("gap"))
         .mark_line(strokeWidth=1.5, color=TELLING, point=point)
-        .encode(x=epochs, y=alt.Y("points:Q", title=None), detail="seed:N")
+        .encode(x=epochs, y=alt.Y("points:Q", title=None), detail=alt.Detail("seed:N"))
         .properties(width=300, height=280, title="Generalization gap, points of accuracy")
     )
     return lines
@@ -94,7 +94,7 @@ def _mistakes(classes: Sequence[str]) -> ChartType:
         y=alt.Y("actual:N", scale=scale, axis=alt.Axis(labelOverlap=False)),
     )
     cells = base.mark_rect().encode(color=alt.Color("count:Q", scale=alt.Scale(range=list(FAINT)), legend=None))
-    numbers = base.mark_text(fontSize=11, color=INK).encode(text="count:Q")
+    numbers = base.mark_text(fontSize=11, color=INK).encode(text=alt.Text("count:Q"))
     layers = [cells, numbers] if len(classes) <= NUMBERED else [cells]
     side = max(280, 14 * len(classes))
     return alt.layer(*layers).properties(width=side, height=side, title=title)
