@@ -45,14 +45,20 @@ def import_closure(module: Path, roots: Sequence[Path], within: Path | None = No
     limits = folders if within is None else [within.resolve()]
     # Most imports are of libraries: no file is looked for where nothing has the name of the first part.
     own = {folder: {path.stem for path in folder.iterdir()} for folder in folders}
+
+    @cache  # Many modules import the same ones.
+    def find(folder: Path, parts: tuple[str, ...]) -> Path | None:
+        file = module_file(folder, parts)
+        return file.resolve() if file.is_file() else None
+
     seen: set[Path] = set()
     waiting = [module.resolve()]
     while waiting:
         file = waiting.pop()
         if file not in seen:
             seen.add(file)
-            found = {path.resolve() for path in _loaded_with(file, own) if path.is_file()}
-            waiting += [path for path in found if any(map(path.is_relative_to, limits))]
+            found = {find(*name) for name in _loaded_with(file, own)}
+            waiting += [path for path in found if path is not None and any(map(path.is_relative_to, limits))]
     return frozenset(seen)
 
 
@@ -99,8 +105,8 @@ def module_file(folder: Path, parts: Sequence[str]) -> Path:
     return package if package.is_file() or not parts else folder.joinpath(*parts).with_suffix(".py")
 
 
-def _loaded_with(file: Path, roots: Mapping[Path, Collection[str]]) -> Iterator[Path]:
-    """Yield candidate files of the modules that Python loads for this one; names that are no modules have no file.
+def _loaded_with(file: Path, roots: Mapping[Path, Collection[str]]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield folder and name of what may be a module that Python loads for this one; some names are no modules.
 
     `roots` has the names of what is in each of them, without suffix.
     """
@@ -108,10 +114,10 @@ def _loaded_with(file: Path, roots: Mapping[Path, Collection[str]]) -> Iterator[
     if around:
         root = max(around, key=lambda path: len(path.parts))
         packages = file.relative_to(root).parents
-        yield from (root / package / "__init__.py" for package in packages if package.parts)
+        yield from ((root, (*package.parts, "__init__")) for package in packages if package.parts)
     for level, parts in _code(file).imports:
         folders = [file.parents[level - 1]] if level else [root for root, own in roots.items() if parts[0] in own]
-        yield from (module_file(folder, parts) for folder in folders)
+        yield from ((folder, parts) for folder in folders)
 
 
 def _read(file: Path) -> bytes:
