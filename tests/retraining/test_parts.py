@@ -151,10 +151,10 @@ def test_the_lock_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> Non
             pass
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    """Return a git and DVC project with one tracked output, an uncommitted dvc.lock, and a local remote."""
-    project = tmp_path / "project"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a git and DVC project with one tracked output, an uncommitted dvc.lock, and a remote beside it."""
+    project = tmp_path_factory.mktemp("made") / "project"
     project.mkdir()
     (project / "dvc.yaml").write_text("stages: {make: {cmd: echo 1 > out, outs: [out]}}\n")
     for command in (
@@ -162,13 +162,20 @@ def published(tmp_path: Path) -> Path:
         ["git", "config", "user.name", "t"],
         ["git", "config", "user.email", "t@localhost"],
         ["dvc", "init", "-q"],
-        ["dvc", "remote", "add", "-q", "--default", "store", str(tmp_path / "remote")],
+        ["dvc", "remote", "add", "-q", "--default", "store", "../remote"],
         ["dvc", "repro", "-q"],
         ["git", "add", ".dvc", ".dvcignore", "dvc.yaml", ".gitignore"],
         ["git", "commit", "-qm", "all"],
     ):
         subprocess.run(command, cwd=project, check=True, capture_output=True)
     return project
+
+
+@pytest.fixture
+def published(made: Path, tmp_path: Path) -> Path:
+    """Return a copy of that project, to change."""
+    shutil.copytree(made, tmp_path / "project", symlinks=True)
+    return tmp_path / "project"
 
 
 def test_data_are_pushed_and_then_dvc_lock_alone_is_committed(published: Path) -> None:
