@@ -23,6 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from numpy.typing import NDArray
 
+from regbench.errors import IntegrityError
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
@@ -152,6 +153,18 @@ def test_weights_of_another_size_are_no_copy_of_a_graph(folders: Folders, tmp_pa
     name = next(name for name, weight in weights.items() if weight.numel())
     with pytest.raises(ValueError, match=rf"{re.escape(name)}: \d+ bytes, and \d+ in the exported graph"):
         replace_weights(path / GRAPH, weights | {name: torch.cat([weights[name]] * 2)}, tmp_path / "larger.pt2")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("name", [GRAPH, "MLmodel"])
+def test_a_damaged_template_is_one_line(folders: Folders, name: str, tmp_path: Path) -> None:
+    network, path = folders["plain", 1]
+    shutil.copytree(path.parent / "store", tmp_path / "store")
+    writer = ModelFolders(tmp_path / "store")
+    template = writer.template(load_model(network.folder), network)
+    (template / name).write_bytes(b"\x00[")
+    with pytest.raises(IntegrityError, match=rf"^{template}: is damaged: [^\n]+: delete this folder$"):
+        writer.write(tmp_path / "out", network, "run", "m-model", "place")
 
 
 def test_folder_holds_no_pickled_module_and_no_code_but_ours(folders: Folders) -> None:

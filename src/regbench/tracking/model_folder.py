@@ -14,6 +14,7 @@ from mlflow.models import Model
 from torch import Tensor
 
 from regbench.engine.store import Store
+from regbench.errors import IntegrityError, reason_of
 from regbench.files import digest
 from regbench.networks.ensemble import load_predictor
 from regbench.networks.predictor import Predictor
@@ -44,12 +45,21 @@ class ModelFolders:
         self.store, self._described = Store(results), lru_cache(Model.load)
 
     def write(self, path: Path, network: Network, run_id: str, model_id: str, artifact_path: str) -> None:
-        """Write the folder of a saved network; the last three are fields of MLflow's `Model`."""
+        """Write the folder of a saved network; the last three are fields of MLflow's `Model`.
+
+        Raises:
+            IntegrityError: the network cannot be loaded, or its template is damaged.
+        """
         trained = load_predictor(network.folder)
         template = self.template(trained, network)
         shutil.copytree(template, path, ignore=shutil.ignore_patterns(DESCRIPTION, Path(GRAPH).name))
-        replace_weights(template / GRAPH, Probabilities(trained).state_dict(), path / GRAPH)
-        shared = self._described(str(template))
+        try:
+            replace_weights(template / GRAPH, Probabilities(trained).state_dict(), path / GRAPH)
+            shared = self._described(str(template))
+        except OSError:
+            raise
+        except Exception as error:  # whatever libraries raise for damaged files
+            raise IntegrityError(f"{template}: is damaged: {reason_of(error)}: delete this folder") from None
         Model(
             artifact_path=artifact_path,
             run_id=run_id,
