@@ -22,14 +22,15 @@ import torch
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from numpy.typing import NDArray
+from support.own_network import write_own
 
 from regbench.errors import IntegrityError
 from regbench.networks.architecture import Architecture
 from regbench.networks.classifier import Classifier
 from regbench.networks.model_files import load_model, save_model
-from regbench.networks.served import Probabilities
+from regbench.networks.own import own_code
 from regbench.tracking import image_classifier, model_folder, model_template
-from regbench.tracking.model_folder import GRAPH, TEMPLATES, ModelFolders, replace_weights
+from regbench.tracking.model_folder import GRAPH, TEMPLATES, ModelFolders, read_weights, replace_weights
 from regbench.tracking.run_record import Network
 
 PLAIN = Architecture(("a", "b", "c"), 1, 4, 4, (8, 6))
@@ -43,6 +44,16 @@ ARCHITECTURES = {
 }
 Folders = dict[tuple[str, int], tuple[Network, Path]]
 CODE = "code/image_classifier.py"
+CHANNELS_LAST = """
+import torch
+from torch import nn
+
+
+def build(architecture, dropout=0.0):
+    convolutions = nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 2)
+    layers = nn.Sequential(*convolutions, nn.Flatten(), nn.Dropout(dropout), nn.Linear(8, 3))
+    return layers.to(memory_format=torch.channels_last)
+"""
 
 
 def save_random(folder: Path, architecture: Architecture, seed: int) -> Network:
@@ -117,7 +128,7 @@ def test_a_graph_is_traced_once_an_architecture_and_kept_for_later_syncs(folders
         store, saved, out, shape = sys.argv[1:]
         network = Network(Path(saved), 0, np.zeros(eval(shape), dtype=np.uint8))
         ModelFolders(Path(store)).write(Path(out), network, "later", "m-later", "place")
-        print(*{"torch._dynamo", "mlflow.pytorch"} & sys.modules.keys())
+        print(*{"torch", "mlflow.pytorch"} & sys.modules.keys())
     """
     given = [str(store), str(network.folder), str(tmp_path / "later"), str(network.example.shape)]
     ran = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True, check=True)
@@ -132,27 +143,43 @@ def test_another_architecture_example_or_library_gets_a_template_of_its_own(
     made: list[Network] = []
     monkeypatch.setattr(model_template, "write_template", lambda folder, network: made.append(network))
     writer, network = ModelFolders(tmp_path / "store"), save_random(tmp_path / "saved", PLAIN, 1)
-    trained = load_model(network.folder)
-    place = writer.template(trained, network)
-    assert writer.template(trained, network) == place and len(made) == 1
+    place = writer.template(network)
+    assert writer.template(network) == place and len(made) == 1
     if changed == "classes":
-        trained = Classifier(replace(PLAIN, classes=("a", "b", "z")))
+        network = save_random(tmp_path / "other", replace(PLAIN, classes=("a", "b", "z")), 1)
     elif changed == "example":
         network = replace(network, example=network.example + 1)
     else:
         monkeypatch.setattr(model_folder, "version", lambda name: "0")
-    assert writer.template(trained, network) != place and len(made) == 2
+    assert writer.template(network) != place and len(made) == 2
+
+
+@pytest.mark.filterwarnings("ignore:No complete tensor found in the group")  # torch, of all such layouts
+def test_weights_whose_channels_come_last_keep_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a network of the user's own; its file has all tensors row by row."""
+    monkeypatch.chdir(tmp_path)
+    write_own(tmp_path, CHANNELS_LAST, "last")
+    name = "networks.last:build"
+    architecture = Architecture(("a", "b", "c"), 1, 4, 5, network=name, code=own_code(name))
+    writer = ModelFolders(tmp_path / "store")
+    for seed in (1, 2):
+        network = save_random(tmp_path / f"saved-{seed}", architecture, seed)
+        writer.write(tmp_path / f"logged-{seed}", network, "run", "m-model", "place")
+        graph, saved = mlflow.pytorch.load_model(str(tmp_path / f"logged-{seed}")), load_model(network.folder)
+        assert not saved.layers[3].weight.is_contiguous()
+        with torch.inference_mode():
+            assert torch.equal(graph(torch.ones(2, 1, 4, 5)), saved.probabilities(torch.ones(2, 1, 4, 5)))
 
 
 @pytest.mark.fault
 def test_weights_of_another_size_are_no_copy_of_a_graph(folders: Folders, tmp_path: Path) -> None:
     network, path = folders["plain", 1]
-    weights = Probabilities(load_model(network.folder)).state_dict()
+    weights = read_weights(network.folder)
     replace_weights(path / GRAPH, weights, tmp_path / "same.pt2")
     assert filecmp.cmp(path / GRAPH, tmp_path / "same.pt2", shallow=False)
-    name = next(name for name, weight in weights.items() if weight.numel())
+    name = next(name for name, weight in weights.items() if weight)
     with pytest.raises(ValueError, match=rf"{re.escape(name)}: \d+ bytes, and \d+ in the exported graph"):
-        replace_weights(path / GRAPH, weights | {name: torch.cat([weights[name]] * 2)}, tmp_path / "larger.pt2")
+        replace_weights(path / GRAPH, weights | {name: 2 * weights[name]}, tmp_path / "larger.pt2")
 
 
 @pytest.mark.fault
@@ -161,10 +188,20 @@ def test_a_damaged_template_is_one_line(folders: Folders, name: str, tmp_path: P
     network, path = folders["plain", 1]
     shutil.copytree(path.parent / "store", tmp_path / "store")
     writer = ModelFolders(tmp_path / "store")
-    template = writer.template(load_model(network.folder), network)
+    template = writer.template(network)
     (template / name).write_bytes(b"\x00[")
-    with pytest.raises(IntegrityError, match=rf"^{template}: is damaged: [^\n]+: delete this folder$"):
+    with pytest.raises(IntegrityError, match=rf"^{template}: is damaged, or {network.folder} is: [^\n]+: delete the"):
         writer.write(tmp_path / "out", network, "run", "m-model", "place")
+
+
+@pytest.mark.fault
+def test_damaged_weights_are_one_line(folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree(folders["plain", 1][0].folder, tmp_path / "saved")
+    network = replace(folders["plain", 1][0], folder=tmp_path / "saved")
+    file = tmp_path / "saved/model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(IntegrityError, match=rf"^{file}: cannot be read: [^\n]+: restore it by `dvc checkout`$"):
+        ModelFolders(folders["plain", 1][1].parent / "store").write(tmp_path / "out", network, "run", "m", "place")
 
 
 def test_folder_holds_no_pickled_module_and_no_code_but_ours(folders: Folders) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 
@@ -33,8 +32,6 @@ class ModelLogger:
         model = self._claim(run, record, network, linked)
         if model.status == LoggedModelStatus.READY:
             return
-        # More threads gain nothing here, and spin while another process has their core.
-        torch.set_num_threads(1)
         with TemporaryDirectory() as folder:
             path = Path(folder) / NAME
             # MLflow would write where the artifacts are, which may be below somebody's home.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import mlflow.pytorch
 import numpy as np
+import torch
 from mlflow import pyfunc
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
@@ -23,6 +24,8 @@ ANSWER = ModelSignature(
 
 def write_template(folder: Path, network: Network) -> None:
     """Let MLflow save a network in an empty folder; then make our loader the one that serves it."""
+    # More threads gain nothing here, and spin while another process has their core.
+    torch.set_num_threads(1)
     trained = load_predictor(network.folder)
     shape = network.example.shape[1:]
     # Unnamed: MLflow would pass named tensors as a dictionary, which its PyTorch models refuse.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlflow.entities import LifecycleStage, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -16,12 +16,10 @@ from regbench.tracking.client import open_client, write_shared
 from regbench.tracking.entities import dataset_of, metrics_of
 from regbench.tracking.experiments import NOTE, OTHERS, Experiments
 from regbench.tracking.live_runs import Watcher
+from regbench.tracking.logged_model import ModelLogger
 from regbench.tracking.provenance import Provenance, read_provenance
 from regbench.tracking.run_record import RunRecord
 from regbench.tracking.store import Store, one_line
-
-if TYPE_CHECKING:
-    from regbench.tracking.logged_model import ModelLogger
 
 KEY = "regbench.key"
 """Tag that holds the hash of the content that a run was made from."""
@@ -53,6 +51,7 @@ class Tracker:
             # The first call makes the schema of a new database: the caller holds the store's lock.
             self.client = open_client(self.store)
             self.experiments = Experiments(self.client, self.store)
+            self.models = ModelLogger(self.client, self.store.project / STORE)
             found: dict[str, str] = {}
             runs: dict[str, str] = {}
             self.new: set[str] = set()
@@ -156,13 +155,7 @@ class Tracker:
         for artifact, path in record.files.items():
             self.client.log_artifact(run_id, str(path), artifact.rpartition("/")[0] or None)
         if record.network is not None:
-            self._models.log(run, record, record.network, metrics)
-
-    @cached_property
-    def _models(self) -> "ModelLogger":
-        from regbench.tracking.logged_model import ModelLogger  # imports torch
-
-        return ModelLogger(self.client, self.store.project / STORE)
+            self.models.log(run, record, record.network, metrics)
 
     def _placed(self, record: RunRecord, shared: Mapping[str, str], parent: str | None) -> dict[str, str]:
         """Return the tags that depend on the other runs of the comparison; they may change."""
