@@ -1,7 +1,8 @@
 """The whole pipeline in a fresh clone: wall and CPU seconds against those inside trainings, and peak memory by stage.
 
-`python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]` prints them; `--against COMMIT --rounds 3` runs the
+`python -m benchmarks.pipeline [--raw PATH] [--seeds N] [--fixed]` prints them. `--against COMMIT --rounds 3` runs the
 pipeline of another commit before each round of this one, so that both have the same machine and the same experiment.
+`--experiment COMMIT` runs the experiment of another commit with the code of this one.
 """
 
 import argparse
@@ -98,13 +99,18 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, help="raw data set (default: the embedded sample)")
     parser.add_argument("--seeds", type=int, help="use the first of the seeds only")
     parser.add_argument("--fixed", action="store_true", help="leave out variants with ranges and l1_proximal")
-    parser.add_argument("--against", help="commit to run first in each round, such as 78893aa, with its own variants")
+    parser.add_argument("--against", help="commit to run first in each round, such as 78893aa, with its own experiment")
+    parser.add_argument(
+        "--experiment",
+        help="commit whose variants, seeds, training and search are run (default: that of --against, or else HEAD)",
+    )
     parser.add_argument("--rounds", type=int, default=1, help="default: %(default)s")
     given = parser.parse_args()
     commits = [given.against, "HEAD"] if given.against else ["HEAD"]
+    experiment = given.experiment or given.against or "HEAD"
     for _ in range(given.rounds):
         for commit in commits:
-            found = measure(given.raw, given.seeds, given.fixed, commit, given.against or "HEAD")
+            found = measure(given.raw, given.seeds, given.fixed, commit, experiment)
             print(json.dumps(found, indent=2), flush=True)
 
 
