@@ -15,4 +15,3 @@ def test_the_script_is_bundled_once_for_a_project(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(vl_convert, "javascript_bundle", lambda snippet: pytest.fail("bundled again"))
     assert library(tmp_path) == bundled
     assert len(list((tmp_path / SCRIPTS).iterdir())) == 1
-    library.cache_clear()

@@ -125,12 +125,12 @@ def test_a_graph_is_traced_once_an_architecture_and_kept_for_later_syncs(folders
         import numpy as np
         from regbench.tracking.model_folder import ModelFolders
         from regbench.tracking.run_record import Network
-        store, saved, out, shape = sys.argv[1:]
-        network = Network(Path(saved), 0, np.zeros(eval(shape), dtype=np.uint8))
-        ModelFolders(Path(store)).write(Path(out), network, "later", "m-later", "place")
+        store, saved, out = map(Path, sys.argv[1:])
+        network = Network(saved, 0, np.zeros((2, 1, 4, 4), dtype=np.uint8))
+        ModelFolders(store).write(out, network, "later", "m-later", "place")
         print(*{"torch", "mlflow.pytorch"} & sys.modules.keys())
     """
-    given = [str(store), str(network.folder), str(tmp_path / "later"), str(network.example.shape)]
+    given = map(str, (store, network.folder, tmp_path / "later"))
     ran = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == []
     assert filecmp.cmp(tmp_path / "later" / GRAPH, first / GRAPH, shallow=False)

@@ -20,17 +20,17 @@ ENTRY_POINT = "window.vegaEmbed = vegaEmbed;"
 
 
 @cache
-def library(results: Path = STORE) -> Markup:
+def library(folder: Path = STORE) -> Markup:
     """Return Vega, Vega-Lite and vegaEmbed as one script.
 
-    The project's store `results` keeps it, since bundling takes about two seconds.
+    The store in `folder` keeps it, since bundling takes about two seconds.
     """
-    store, name = Store(results), digest([version("vl-convert-python"), ENTRY_POINT])
+    store, name = Store(folder), digest([version("vl-convert-python"), ENTRY_POINT])
     if store.find(SCRIPTS, name) is None:
         import vl_convert
 
-        with store.write(SCRIPTS, name) as folder:
-            (folder / "bundle.js").write_bytes(vl_convert.javascript_bundle(ENTRY_POINT).encode())
+        with store.write(SCRIPTS, name) as entry:
+            (entry / "bundle.js").write_bytes(vl_convert.javascript_bundle(ENTRY_POINT).encode())
     return Markup((store.place(SCRIPTS, name) / "bundle.js").read_bytes().decode())
 
 

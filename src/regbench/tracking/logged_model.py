@@ -19,9 +19,9 @@ NAME = "model"
 class ModelLogger:
     """Logs the models of runs to one store."""
 
-    def __init__(self, client: MlflowClient, results: Path) -> None:
-        """Open it; `results` is the folder of the project's store, which keeps what models share."""
-        self.client, self.folders = client, ModelFolders(results)
+    def __init__(self, client: MlflowClient, results_store: Path) -> None:
+        """Log by `client`; the project's store, at `results_store`, keeps what models share."""
+        self.client, self.folders = client, ModelFolders(results_store)
 
     def log(self, run: Run, record: RunRecord, network: Network, metrics: Sequence[Metric]) -> None:
         """Log the model of a record to its run, once: what an earlier, interrupted attempt began is completed.

@@ -42,9 +42,9 @@ class ModelFolders:
     of the graph. Where the template is there, torch is not imported.
     """
 
-    def __init__(self, results: Path) -> None:
-        """Open it; `results` is the folder of the project's store."""
-        self.store, self._described = Store(results), lru_cache(Model.load)
+    def __init__(self, results_store: Path) -> None:
+        """Keep templates in the project's store, which is at `results_store`."""
+        self.store, self._described = Store(results_store), lru_cache(Model.load)
 
     def write(self, path: Path, network: Network, run_id: str, model_id: str, artifact_path: str) -> None:
         """Write the folder of a saved network; the last three are fields of MLflow's `Model`.
